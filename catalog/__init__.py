@@ -1,0 +1,1 @@
+"""What each thing is and what it may be used for."""

@@ -1,0 +1,1 @@
+"""What happened, and what came from what: journal, state, graph, trace, evidence."""

@@ -1,0 +1,1 @@
+"""Evidence that outlives the workspace: sealed bundles and their offline verifier."""

@@ -1,0 +1,1 @@
+"""The append-only journal: envelopes, erasable parts, Merkle tree, signed checkpoints."""

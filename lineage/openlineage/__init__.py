@@ -1,0 +1,1 @@
+"""OpenLineage in: read, validate, scrub; nothing is dropped silently."""

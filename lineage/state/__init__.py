@@ -1,0 +1,1 @@
+"""The fold: facts become state, whatever order they come in."""

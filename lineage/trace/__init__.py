@@ -1,0 +1,1 @@
+"""Answers about lineage: walk the graph, say how complete the answer is, show it."""

@@ -1,0 +1,1 @@
+"""When it happens: Dagster definitions over the packages below, and nothing else."""

@@ -1,0 +1,1 @@
+"""What must not stay, and proof that it went."""
