@@ -1,8 +1,8 @@
 """Facts: what the journal holds, and what a package says about the facts it owns.
 
 Every write is a fact. A fact has an *envelope* (kept for ever, no names) and a *distilled* part
-(scrubbed, erasable); what was received verbatim is its *raw* part. A package declares its fact types
-and the points that each leaves in the state; bootstrap joins the declarations.
+(scrubbed, erasable); what was received verbatim is its *raw* part. A package declares its fact
+types and the points that each leaves in the state; bootstrap joins the declarations.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ from lineage.identity import Identity, Label
 __all__ = [
     "Draft",
     "Entity",
+    "FacetReader",
     "Fact",
     "FactType",
-    "FacetReader",
     "FoldContext",
     "Json",
     "Point",
@@ -100,9 +100,9 @@ class Entity:
 class Point:
     """One source said one thing about one aspect of one entity at one time.
 
-    The state of an aspect is the *set* of its points; reading as of T takes, per slot and source, the
-    latest point not after T (ties: the greater fact id), then the source of highest precedence. A set
-    does not care for order or repetition, which is what makes the fold converge.
+    The state of an aspect is the *set* of its points; reading as of T takes, per slot and source,
+    the latest point not after T (ties: the greater fact id), then the source of highest precedence.
+    A set does not care for order or repetition, which is what makes the fold converge.
 
     Attributes:
         entity: What it is about.

@@ -1,8 +1,8 @@
 """Keys of entities: HMAC of the workspace secret and the identity.
 
 A name can be personal data (``/home/jane.doe/export.csv``), so a name is an erasable attribute and
-never a key. A plain hash of a guessable name could be reversed by guessing; an HMAC cannot, once the
-workspace secret is gone.
+never a key. A plain hash of a guessable name could be reversed by guessing; an HMAC cannot, once
+the workspace secret is gone.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ class Identity:
         return mac.hexdigest()[:32]
 
     def token(self, purpose: str, data: bytes) -> str:
-        """A keyed digest of bytes for another purpose (idempotency, content tombstones), 64 digits."""
+        """A keyed digest of bytes for another purpose (idempotency, tombstones), 64 digits."""
         mac = self._mac.copy()
         mac.update(b"\xff" + purpose.encode() + b"\0")
         mac.update(data)

@@ -62,9 +62,8 @@ class ColumnRef:
         return identity.key("Column", self.namespace, self.name, self.field)
 
     def __str__(self) -> str:
-        return (
-            f"column:[{_quote(self.namespace, '[]')}]{_quote(self.name, '#')}#{_quote(self.field, '#')}"
-        )
+        namespace, name = _quote(self.namespace, "[]"), _quote(self.name, "#")
+        return f"column:[{namespace}]{name}#{_quote(self.field, '#')}"
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -95,9 +94,8 @@ class RunRef:
         return identity.key("Run", self.namespace, self.job, self.run_id)
 
     def __str__(self) -> str:
-        return (
-            f"run:[{_quote(self.namespace, '[]')}]{_quote(self.job, '/')}/{_quote(self.run_id, '/')}"
-        )
+        namespace, job = _quote(self.namespace, "[]"), _quote(self.job, "/")
+        return f"run:[{namespace}]{job}/{_quote(self.run_id, '/')}"
 
 
 @dataclass(frozen=True, slots=True, order=True)

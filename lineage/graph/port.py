@@ -1,8 +1,9 @@
 """The graph port: a few methods, two engines, one contract suite.
 
-Nodes and edges are values; an engine stores them and answers reachability. Every edge belongs to an
-*owner* (the job that feeds, or the entity that a projection speaks of), so that what an owner says can
-be replaced as a whole. Times are epoch milliseconds; ``OPEN`` stands for "until further notice".
+Nodes and edges are values; an engine stores them and answers reachability. Every edge belongs to
+an *owner* (the job that feeds, or the entity that a projection speaks of), so that what an owner
+says can be replaced as a whole. Times are epoch milliseconds; ``OPEN`` stands for "until further
+notice".
 """
 
 from __future__ import annotations
@@ -58,7 +59,7 @@ class Node:
 
 @dataclass(frozen=True, slots=True)
 class Edge:
-    """An edge from ``src`` to ``dst``: data flows that way. Unique by (type, src, dst, owner, kind).
+    """Data flows from ``src`` to ``dst``. Unique by (type, src, dst, owner, kind).
 
     Attributes:
         type: From the closed vocabulary.
