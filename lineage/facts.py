@@ -157,6 +157,8 @@ class FacetReader:
         source: Who speaks through this facet.
         read: Pure; maps the facet object to the aspect's value, or None to ignore it. The default
             drops ``_producer`` and ``_schemaURL``.
+        slotted: True where the value is an object whose members are slots (one per column, per
+            assertion). The facet replaces all slots it filled before, as OpenLineage asks.
     """
 
     facet: str
@@ -165,3 +167,4 @@ class FacetReader:
     varies: bool = False
     source: Source = "facet"
     read: Callable[[Mapping[str, Json]], Json] | None = None
+    slotted: bool = False
