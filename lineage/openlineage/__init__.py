@@ -1,1 +1,1 @@
-"""OpenLineage in: read, validate, scrub; nothing is dropped silently."""
+"""OpenLineage in: events read leniently, scrubbed narrowly, flagged where they break the schema."""

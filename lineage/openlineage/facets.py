@@ -1,0 +1,121 @@
+"""The standard facets that lineage itself reads into aspects.
+
+Facets that wire things together (``columnLineage``, ``symlinks``, ``parent`` …) are read by the
+shapes; all others of the standard are kept verbatim in the journal (docs/reference/facets.md).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from lineage.facts import FacetReader, Json
+
+__all__ = ["FACETS", "members"]
+
+
+def members(facet: Mapping[str, Json]) -> Json:
+    """The members of a facet without ``_producer``, ``_schemaURL`` and ``_deleted``."""
+    return {k: v for k, v in facet.items() if not k.startswith("_")}
+
+
+def _fields(fields: Json, prefix: str) -> list[Json]:
+    out: list[Json] = []
+    for field in fields if isinstance(fields, list) else []:
+        if not isinstance(field, dict) or not isinstance(field.get("name"), str):
+            continue
+        name = prefix + field["name"]
+        read: dict[str, Json] = {"name": name}
+        for member in ("type", "description"):
+            if isinstance(field.get(member), str):
+                read[member] = field[member]
+        out.append(read)
+        out.extend(_fields(field.get("fields"), name + "."))
+    return out
+
+
+def _schema(facet: Mapping[str, Json]) -> Json:
+    return {"fields": _fields(facet.get("fields"), "")}
+
+
+def _owners(facet: Mapping[str, Json]) -> Json:
+    owners = facet.get("owners")
+    return {"owners": [o for o in owners if isinstance(o, dict)]} if owners else None
+
+
+def _tags(facet: Mapping[str, Json]) -> Json:
+    tags = facet.get("tags")
+    return [t for t in tags if isinstance(t, dict)] if isinstance(tags, list) else None
+
+
+def _lifecycle(facet: Mapping[str, Json]) -> Json:
+    change = facet.get("lifecycleStateChange")
+    if not isinstance(change, str):
+        return None
+    value: dict[str, Json] = {"change": change.upper()}
+    if isinstance(facet.get("previousIdentifier"), dict):
+        value["previous"] = facet["previousIdentifier"]
+    return value
+
+
+def _version(facet: Mapping[str, Json]) -> Json:
+    version = facet.get("datasetVersion")
+    return version if isinstance(version, str) and version else None
+
+
+def _statistics(facet: Mapping[str, Json]) -> Json:
+    value = {
+        ours: facet[theirs]
+        for ours, theirs in (("rows", "rowCount"), ("bytes", "size"), ("files", "fileCount"))
+        if isinstance(facet.get(theirs), int)
+    }
+    return value or None
+
+
+def _metrics(facet: Mapping[str, Json]) -> Json:
+    value = _statistics({**facet, "size": facet.get("bytes")})
+    return value or None
+
+
+def _assertions(facet: Mapping[str, Json]) -> Json:
+    found = facet.get("assertions")
+    value: dict[str, Json] = {}
+    for item in found if isinstance(found, list) else []:
+        if isinstance(item, dict) and isinstance(item.get("assertion"), str):
+            column = item.get("column")
+            slot = item["assertion"] if not column else f"{item['assertion']}:{column}"
+            value[slot] = item
+    return value
+
+
+def _documentation(facet: Mapping[str, Json]) -> Json:
+    text = facet.get("description")
+    return {"description": text} if isinstance(text, str) else None
+
+
+FACETS: Final[tuple[FacetReader, ...]] = (
+    FacetReader("schema", "schema", read=_schema),
+    FacetReader("ownership", "ownership", read=_owners),
+    FacetReader("tags", "tags", read=_tags),
+    FacetReader("documentation", "documentation", read=_documentation),
+    FacetReader("symlinks", "symlinks"),
+    FacetReader("dataSource", "source"),
+    FacetReader("storage", "storage"),
+    FacetReader("datasetType", "type"),
+    FacetReader("catalog", "catalog"),
+    FacetReader("lifecycleStateChange", "lifecycle", varies=True, read=_lifecycle),
+    FacetReader("version", "version", varies=True, read=_version),
+    FacetReader("inputStatistics", "statistics", "input", varies=True, read=_statistics),
+    FacetReader("outputStatistics", "statistics", "output", varies=True, read=_statistics),
+    FacetReader("dataQualityMetrics", "metrics", "input", varies=True, read=_metrics),
+    FacetReader(
+        "dataQualityAssertions", "assertions", varies=True, read=_assertions, slotted=True
+    ),
+    FacetReader("ownership", "ownership", "job", read=_owners),
+    FacetReader("tags", "tags", "job", read=_tags),
+    FacetReader("documentation", "documentation", "job", read=_documentation),
+    FacetReader("jobType", "type", "job"),
+    FacetReader("sql", "sql", "job"),
+    FacetReader("sourceCodeLocation", "code", "job"),
+    FacetReader("errorMessage", "error", "run", varies=True),
+)

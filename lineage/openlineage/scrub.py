@@ -1,0 +1,181 @@
+"""Scrubbing on the way in: lexical, narrow, cached by facet digest.
+
+Where text written by people or values from data are expected, they are masked before anything is
+stored outside the encrypted raw part. Names (datasets, jobs, columns) are never touched. Deeper
+scrubbers implement the same protocol.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+import msgspec
+
+from lineage.facts import Json
+from lineage.openlineage.errors import NotAnEvent, TooDeep
+from lineage.openlineage.masks import mask_error, mask_free_text, mask_sql, mask_stack
+
+__all__ = ["DEPTH_LIMIT", "Cleaned", "LexicalScrubber", "Scrubber"]
+
+DEPTH_LIMIT = 200
+"""Levels of JSON nesting that are accepted inside one facet."""
+
+_CACHE_BYTES = 32 * 1024 * 1024
+_CACHED_FACET = 256 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Cleaned:
+    """A facet as it is stored: canonical JSON bytes, and what was found about it."""
+
+    value: msgspec.Raw
+    findings: tuple[str, ...]
+
+
+class Scrubber(Protocol):
+    """Masks what must not be stored in clear. Pure: same bytes in, same bytes out."""
+
+    def clean(self, facet: str, raw: bytes) -> Cleaned:
+        """Scrub one facet (or, with an empty name, one unknown member of the event).
+
+        Raises:
+            NotAnEvent: The bytes are not JSON.
+            TooDeep: They nest deeper than ``DEPTH_LIMIT``.
+        """
+        ...
+
+
+_Walk = Callable[[str, str], str]
+
+# Facets made of names, times and numbers of the standard, and our own: stored verbatim but for
+# members that hold free text.
+_VERBATIM = frozenset(
+    """schema columnLineage lineage symlinks dataSource version storage lifecycleStateChange
+    ownership datasetType hierarchy catalog jobType nominalTime parent processing_engine
+    externalQuery jobDependencies sourceCodeLocation inputStatistics outputStatistics
+    dataQualityMetrics dataQualityAssertions iceberg_scan_report iceberg_commit_report""".split()
+)
+_FREE_TEXT = frozenset({"description", "expected", "actual", "content", "message", "errorMessage"})
+_SECRETS = ("password", "passwd", "secret", "token", "api_key", "apikey", "accesskey", "access_key")
+
+
+def _is_secret(member: str) -> bool:
+    lowered = member.lower()
+    return any(word in lowered for word in _SECRETS)
+
+
+def _known(member: str, text: str) -> str:
+    return mask_free_text(text) if member in _FREE_TEXT else text
+
+
+def _unknown(member: str, text: str) -> str:
+    if member in ("_producer", "_schemaURL"):
+        return text
+    return "[credential]" if _is_secret(member) else mask_free_text(text)
+
+
+def _sql(member: str, text: str) -> str:
+    return mask_sql(text) if member == "query" else _unknown(member, text)
+
+
+def _source(member: str, text: str) -> str:
+    return mask_free_text(text)
+
+
+def _error(member: str, text: str) -> str:
+    if member in ("message", "errorMessage"):
+        return mask_error(text)
+    return mask_stack(text) if member == "stackTrace" else _unknown(member, text)
+
+
+def _values(member: str, text: str) -> str:
+    return "[masked]" if member == "value" else _unknown(member, text)
+
+
+_RULES: dict[str, _Walk] = {
+    "sql": _sql,
+    "sourceCode": _source,
+    "errorMessage": _error,
+    "extractionError": _error,
+    "environmentVariables": _values,
+    "executionParameters": _values,
+}
+
+
+def _rule(facet: str) -> _Walk:
+    if facet in _VERBATIM or facet.startswith("tracehold_"):
+        return _known
+    return _RULES.get(facet, _unknown)
+
+
+def _walk(value: Json, member: str, rule: _Walk, masked: bool, depth: int) -> Json:
+    if isinstance(value, str):
+        return rule(member, value)
+    if isinstance(value, dict):
+        if depth >= DEPTH_LIMIT:
+            raise TooDeep("the event nests too deep", advice=f"keep below {DEPTH_LIMIT} levels")
+        return {k: _walk(v, k, rule, masked, depth + 1) for k, v in value.items()}
+    if isinstance(value, list):
+        if depth >= DEPTH_LIMIT:
+            raise TooDeep("the event nests too deep", advice=f"keep below {DEPTH_LIMIT} levels")
+        return [_walk(v, member, rule, masked, depth + 1) for v in value]
+    if masked and member == "value" and value is not None:
+        return "[masked]"
+    return value
+
+
+def _flaws(facet: str, value: Json) -> tuple[str, ...]:
+    if not facet:
+        return ()
+    if value is None:
+        return ("facet-null",)
+    if not isinstance(value, dict):
+        return ("facet-not-an-object",)
+    missing = []
+    if not isinstance(value.get("_producer"), str):
+        missing.append("facet-without-producer")
+    if not isinstance(value.get("_schemaURL"), str):
+        missing.append("facet-without-schema-url")
+    return tuple(missing)
+
+
+class LexicalScrubber:
+    """The default scrubber. Safe to share between threads: a lost cache entry is only work."""
+
+    def __init__(self) -> None:
+        self._cache: dict[tuple[str, bytes], Cleaned] = {}
+        self._held = 0
+
+    def clean(self, facet: str, raw: bytes) -> Cleaned:
+        """Scrub one facet; see ``Scrubber.clean``."""
+        key = (facet, hashlib.blake2b(raw, digest_size=20).digest())
+        known = self._cache.get(key)
+        if known is not None:
+            return known
+        try:
+            value = msgspec.json.decode(raw)
+            rule = _rule(facet)
+            scrubbed = _walk(value, "", rule, rule is _values, 0)
+            stored = msgspec.json.encode(scrubbed, order="deterministic")
+        except RecursionError as error:
+            raise TooDeep("the event nests too deep", where=facet) from error
+        except (msgspec.DecodeError, UnicodeError, OverflowError, ValueError) as error:
+            raise NotAnEvent(
+                "the event holds text that is not JSON",
+                where=f"facet {facet}" if facet else "",
+                advice="send UTF-8 JSON: no NaN, no lone surrogates, no numbers beyond a double",
+            ) from error
+        cleaned = Cleaned(msgspec.Raw(stored), _flaws(facet, value))
+        if len(raw) <= _CACHED_FACET:
+            self._keep(key, cleaned, len(stored))
+        return cleaned
+
+    def _keep(self, key: tuple[str, bytes], cleaned: Cleaned, size: int) -> None:
+        if self._held > _CACHE_BYTES:
+            self._cache = {}
+            self._held = 0
+        self._cache[key] = cleaned
+        self._held += size + 200

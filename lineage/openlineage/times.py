@@ -1,0 +1,48 @@
+"""Event times as producers really send them."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+from lineage.facts import Json
+
+__all__ = ["LATEST", "event_time"]
+
+LATEST = 7_258_118_400_000
+"""2200-01-01: a later event time is a defect of the producer, not a date."""
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MILLISECOND = timedelta(milliseconds=1)
+
+
+def event_time(value: Json) -> tuple[int | None, str | None]:
+    """Epoch milliseconds of an ``eventTime`` and the finding about it, if any.
+
+    A time without a zone is read as UTC; digits behind milliseconds are cut off. Missing,
+    unreadable and absurd times (before 1970, after 2199) are None, which orders them first.
+
+    Returns:
+        The time or None, and ``time-missing``, ``time-unreadable``, ``time-absurd``,
+        ``time-numeric``, ``time-without-zone`` or None.
+    """
+    if value is None:
+        return None, "time-missing"
+    if isinstance(value, bool) or not isinstance(value, str | int | float):
+        return None, "time-unreadable"
+    if not isinstance(value, str):
+        if not 0 <= value < LATEST:
+            return None, "time-absurd"
+        # Ten digits are seconds until the year 2286, thirteen are milliseconds.
+        return int(value * 1000) if value < 10_000_000_000 else int(value), "time-numeric"
+    try:
+        moment = datetime.fromisoformat(value.strip())
+    except ValueError:
+        return None, "time-unreadable"
+    finding = None
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=UTC)
+        finding = "time-without-zone"
+    millis = (moment - _EPOCH) // _MILLISECOND
+    if not 0 <= millis < LATEST:
+        return None, "time-absurd"
+    return millis, finding
