@@ -1,0 +1,164 @@
+"""Questions that a step asks the Tracehold server. Steps never open the journal or the state."""
+
+from __future__ import annotations
+
+import json
+import urllib.error
+import urllib.parse
+import urllib.request
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from lineage.errors import (
+    Conflict,
+    Denied,
+    Fault,
+    InvalidInput,
+    NegativeVerdict,
+    NotFound,
+    TraceholdError,
+    Unauthenticated,
+    Unavailable,
+)
+from lineage.facts import Json
+
+__all__ = ["Server", "Verdict", "connect"]
+
+_ERRORS: Mapping[int, type[TraceholdError]] = {
+    400: InvalidInput,
+    401: Unauthenticated,
+    403: Denied,
+    404: NotFound,
+    409: Conflict,
+    422: NegativeVerdict,
+    503: Unavailable,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What a gate answered.
+
+    Attributes:
+        allowed: Whether to go on.
+        reasons: Why, in words; never empty where it is not allowed.
+        path: References from the offending source to the thing asked for.
+        waiver: The id of the waiver that lifted a negative verdict, or empty.
+        raw: The whole answer.
+    """
+
+    allowed: bool
+    reasons: tuple[str, ...] = ()
+    path: tuple[str, ...] = ()
+    waiver: str = ""
+    raw: Mapping[str, Json] = field(default_factory=dict)
+
+    def explain(self) -> str:
+        """The reasons and the path on one line."""
+        way = f" by {' -> '.join(self.path)}" if self.path else ""
+        return "; ".join(self.reasons) + way
+
+
+class Server:
+    """The HTTP interface of one Tracehold server."""
+
+    def __init__(self, url: str, token: str, *, timeout: float = 60.0) -> None:
+        """``timeout`` is in seconds."""
+        if urllib.parse.urlsplit(url).scheme not in {"http", "https"}:
+            raise InvalidInput("the server's address is no HTTP address", where=url)
+        self.url = url.rstrip("/")
+        self._token = token
+        self._timeout = timeout
+
+    def get(self, path: str, **params: str) -> Json:
+        """Ask a question under ``/api/v1/``.
+
+        Raises:
+            TraceholdError: As the server answered, or Unavailable where it did not.
+        """
+        query = f"?{urllib.parse.urlencode(params)}" if params else ""
+        return self._call("GET", f"{path}{query}", None)
+
+    def post(self, path: str, body: Mapping[str, Json]) -> Json:
+        """Perform an act or ask a gate under ``/api/v1/``.
+
+        Raises:
+            TraceholdError: As the server answered, or Unavailable where it did not.
+        """
+        return self._call("POST", path, json.dumps(body).encode())
+
+    def may_train(self, *, model: str, version: str, training_set: str) -> Verdict:
+        """Whether this version of the model may be trained on that training set."""
+        body = {"model": model, "version": version, "training_set": training_set}
+        return _verdict(self.post("gates/train", body))
+
+    def may_ingest(self, *, dataset: str, sha256: str) -> Verdict:
+        """Whether this content may come in: deleted content that returns is an incident."""
+        return _verdict(self.post("gates/ingest", {"dataset": dataset, "sha256": sha256}))
+
+    def _call(self, method: str, path: str, body: bytes | None) -> Json:
+        request = urllib.request.Request(  # noqa: S310 - the scheme was checked above
+            f"{self.url}/api/v1/{path}",
+            data=body,
+            method=method,
+            headers={
+                "Authorization": f"Bearer {self._token}",
+                "Content-Type": "application/json",
+                "Accept": "application/json",
+            },
+        )
+        try:
+            with urllib.request.urlopen(request, timeout=self._timeout) as answer:  # noqa: S310
+                return json.loads(answer.read() or b"null")
+        except urllib.error.HTTPError as error:
+            raise _answered(error, f"{self.url}/api/v1/{path}") from None
+        except OSError:
+            raise Unavailable(
+                "the Tracehold server cannot be reached",
+                where=self.url,
+                advice="start it with tracehold up, then run the step again",
+            ) from None
+
+
+def _answered(error: urllib.error.HTTPError, where: str) -> TraceholdError:
+    kind = _ERRORS.get(error.code, Fault if error.code == 500 else Unavailable)
+    try:
+        said = json.loads(error.read())
+    except ValueError:
+        said = {}
+    if not isinstance(said, dict):
+        said = {}
+    return kind(
+        str(said.get("what") or f"the server answered HTTP {error.code}"),
+        where=str(said.get("where") or where),
+        advice=str(said.get("advice") or ""),
+    )
+
+
+def _verdict(answer: Json) -> Verdict:
+    if not isinstance(answer, dict) or "verdict" not in answer:
+        raise Fault("the server's gate answered without a verdict")
+    reasons = answer.get("reasons") or ()
+    return Verdict(
+        allowed=answer["verdict"] == "allowed",
+        reasons=tuple(str(one) for one in reasons) or (str(answer["verdict"]),),
+        path=tuple(str(one) for one in answer.get("path") or ()),
+        waiver=str(answer.get("waiver") or ""),
+        raw=answer,
+    )
+
+
+def connect(environ: Mapping[str, str]) -> Server:
+    """The server that ``TRACEHOLD_URL`` and ``TRACEHOLD_TOKEN`` name.
+
+    Raises:
+        Unavailable: One of them is not set.
+    """
+    url, token = environ.get("TRACEHOLD_URL"), environ.get("TRACEHOLD_TOKEN")
+    if not url or not token:
+        raise Unavailable(
+            "the step does not know its Tracehold server",
+            where="environment variables TRACEHOLD_URL and TRACEHOLD_TOKEN",
+            advice="use tracehold run, which sets them, or set them from tracehold up --json",
+        )
+    return Server(url, token)
