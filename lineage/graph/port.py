@@ -25,6 +25,7 @@ __all__ = [
     "GraphReader",
     "GraphWriter",
     "Limits",
+    "LinkCounter",
     "Node",
     "Spans",
     "View",
@@ -98,12 +99,22 @@ class Edge:
 
 @dataclass(frozen=True, slots=True)
 class GraphDiff:
-    """What changed: nodes and edges to put (insert or replace) and to drop."""
+    """What changed: nodes and edges to put (insert or replace) and to drop.
+
+    ``digest`` is the digest of the source once this diff is in, where the diff was read from one; a
+    mirror remembers it, to notice later that the source is another one.
+    """
 
     put_nodes: Sequence[Node] = ()
     put_edges: Sequence[Edge] = ()
     drop_nodes: Sequence[str] = ()
     drop_edges: Sequence[tuple[str, str, str, str, str]] = ()
+    digest: str = ""
+
+    def __len__(self) -> int:
+        return (
+            len(self.put_nodes) + len(self.put_edges) + len(self.drop_nodes) + len(self.drop_edges)
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,6 +176,14 @@ class GraphReader(Protocol):
 
     def digest(self) -> str:
         """Order-free digest of all nodes and edges, computed by reading them back."""
+        ...
+
+
+class LinkCounter(Protocol):
+    """A graph that can say cheaply how much of the estate has lineage."""
+
+    def count_linked(self, label: Label) -> int:
+        """How many nodes of a label have an edge of type ``FEEDS``, in or out, at any time."""
         ...
 
 

@@ -1,0 +1,313 @@
+"""The SQL engine: the embedded default, and the oracle that Neo4j is checked against.
+
+The graph lives in the file of the state, so the fold writes both in one transaction. Reading takes
+a snapshot of its own; one object serves one thread at a time, like its connection.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Final, Literal
+
+import msgspec
+
+from lineage.graph.port import (
+    Closure,
+    Direction,
+    Edge,
+    EdgeType,
+    GraphDiff,
+    Limits,
+    Node,
+    View,
+)
+from lineage.graph.rows import decode_props, edge_row, format_digest, node_row, row_hash
+from lineage.graph.sql_read import (
+    EDGES_BY_NUMBER,
+    EDGES_CHANGED,
+    EDGES_OF_OWNER,
+    EDGES_TOUCHING,
+    EVERY_EDGE,
+    EdgeMaker,
+    cut_batch,
+)
+from lineage.graph.sql_write import EMPTY_DIGEST, Writing, forget_dropped, load_rows
+from lineage.graph.tables import AXES, create_tables
+from lineage.graph.walk import Deadline, OutOfTime, walk
+from lineage.identity import Label
+
+__all__ = ["SqlGraph", "create_tables"]
+
+NUMBERS_OF_KEYS: Final = """
+SELECT node.key, node.id FROM json_each(?) AS wanted CROSS JOIN node ON node.key = wanted.value
+"""
+KEYS_OF_NUMBERS: Final = """
+SELECT node.id, node.key FROM json_each(?) AS wanted CROSS JOIN node ON node.id = wanted.value
+"""
+NODES_OF_KEYS: Final = """
+SELECT node.key, node.label, node.props FROM json_each(?) AS wanted
+CROSS JOIN node ON node.key = wanted.value AND node.live = 1
+"""
+LEVEL: Final = """
+SELECT span.far, span.edge FROM json_each(?) AS wanted
+CROSS JOIN span ON span.axis = ? AND span.near = wanted.value AND span.start <= ?
+WHERE span.until > ?
+"""
+FIND: Final = """
+SELECT key, label, props FROM node
+WHERE live = 1 AND label = ? AND (? = '' OR instr(folded, ?)) ORDER BY name, key LIMIT ?
+"""
+PAGE: Final = """
+SELECT key, label, props FROM node
+WHERE live = 1 AND label = ?1 AND (?2 = '' OR instr(folded, ?2))
+AND (?3 = '' OR (name, key) > (SELECT name, key FROM node WHERE key = ?3))
+ORDER BY name, key LIMIT ?4
+"""
+COUNT: Final = "SELECT count(*) FROM node WHERE live = 1 AND label = ?"
+COUNT_LINKED: Final = "SELECT count(*) FROM node WHERE live = 1 AND feeds > 0 AND label = ?"
+MARK: Final = """
+SELECT digest FROM graph_mark WHERE position <= ? ORDER BY position DESC LIMIT 1
+"""
+NODES_CHANGED: Final = """
+SELECT changed_at, live, key, label, props FROM node
+WHERE changed_at BETWEEN ? AND ? ORDER BY changed_at LIMIT ?
+"""
+EVERY_NODE: Final = "SELECT key, label, props FROM node WHERE live = 1"
+
+STEPS: Final = 10_000
+"""Virtual machine steps of SQLite between two looks at the clock."""
+
+_json = msgspec.json.Encoder()
+
+
+class SqlGraph:
+    """A graph in SQLite; see ``lineage.graph.port`` for what the methods promise."""
+
+    name = "sql"
+
+    def __init__(
+        self, connection: sqlite3.Connection, *, monotonic: Callable[[], float] = time.monotonic
+    ) -> None:
+        """``connection`` is an open database in which ``create_tables`` has run."""
+        self._db = connection
+        self._monotonic = monotonic
+
+    # Reading
+
+    def closure(
+        self,
+        starts: Sequence[str],
+        direction: Direction,
+        *,
+        edge_type: Literal["FEEDS", "FEEDS_COLUMN"],
+        view: View,
+        as_of: int,
+        limits: Limits,
+    ) -> Closure:
+        """Nodes reached from ``starts`` along ``edge_type``, and the edges among them."""
+        axis = AXES[edge_type, view, direction]
+        deadline = Deadline(limits.seconds, self._monotonic)
+
+        def expand(level: Sequence[int]) -> list[tuple[int, int]]:
+            try:
+                return self._db.execute(LEVEL, (_encode(level), axis, as_of, as_of)).fetchall()
+            except sqlite3.OperationalError as error:
+                if error.sqlite_errorname == "SQLITE_INTERRUPT":
+                    raise OutOfTime("the walk ran out of time") from error
+                raise
+
+        with self.snapshot():
+            numbers = dict(self._db.execute(NUMBERS_OF_KEYS, (_encode(starts),)))
+            # Keys that nobody knows take part with numbers that have no spans.
+            unknown = {key: -n for n, key in enumerate(starts, 1) if key not in numbers}
+            names = {number: key for key, number in (numbers | unknown).items()}
+
+            def by_key(numbers: Collection[int]) -> list[int]:
+                names.update(self._keys([n for n in numbers if n not in names]))
+                return sorted(numbers, key=names.__getitem__)
+
+            self._db.set_progress_handler(deadline.passed, STEPS)
+            try:
+                walked = walk(names, expand, limits=limits, deadline=deadline, order=by_key)
+            finally:
+                self._db.set_progress_handler(None, 0)
+            names.update(self._keys([n for n in walked.depths if n not in names]))
+            make = EdgeMaker(names)
+            rows = self._db.execute(EDGES_BY_NUMBER, (_encode(walked.payloads),))
+            return Closure(
+                depths={names[number]: depth for number, depth in walked.depths.items()},
+                edges=[make(row) for row in rows],
+                truncated=tuple(walked.truncated),
+            )
+
+    def nodes(self, keys: Sequence[str]) -> dict[str, Node]:
+        """The nodes of the keys that exist."""
+        rows = self._db.execute(NODES_OF_KEYS, (_encode(keys),)).fetchall()
+        return {row[0]: _node(row) for row in rows}
+
+    def neighbors(
+        self, key: str, *, edge_types: Sequence[EdgeType] = (), limit: int = 1000
+    ) -> Sequence[Edge]:
+        """Edges that touch a node, both directions; all types where none is named."""
+        rows = self._db.execute(EDGES_TOUCHING, (key, _encode(edge_types), limit)).fetchall()
+        return [EdgeMaker.with_keys(row) for row in rows]
+
+    def find(self, label: Label, text: str = "", *, limit: int = 100) -> Sequence[Node]:
+        """Nodes of a label whose name contains the text, case aside, ordered by name then key."""
+        folded = text.lower()
+        return [_node(row) for row in self._db.execute(FIND, (label, folded, folded, limit))]
+
+    def list_nodes(
+        self, label: Label, *, text: str = "", after: str = "", limit: int = 100
+    ) -> list[Node]:
+        """Like ``find``, page by page; ``after`` is the last key seen."""
+        rows = self._db.execute(PAGE, (label, text.lower(), after, limit))
+        return [_node(row) for row in rows]
+
+    def count(self, label: Label) -> int:
+        """How many nodes have a label."""
+        return int(self._db.execute(COUNT, (label,)).fetchone()[0])
+
+    def count_linked(self, label: Label) -> int:
+        """How many nodes of a label have an edge of type ``FEEDS``, in or out, at any time."""
+        return int(self._db.execute(COUNT_LINKED, (label,)).fetchone()[0])
+
+    def edges_of_owner(self, owner: str) -> list[Edge]:
+        """All edges that an owner says."""
+        return [EdgeMaker.with_keys(row) for row in self._db.execute(EDGES_OF_OWNER, (owner,))]
+
+    def position(self) -> int:
+        """Number of facts folded into this graph."""
+        return int(self._meta("position", "0"))
+
+    def stored_digest(self) -> str:
+        """The digest as kept up to date by writing; cheap."""
+        return self._meta("digest", EMPTY_DIGEST)
+
+    def digest(self) -> str:
+        """The digest of all nodes and edges, read back row by row."""
+        total = 0
+        with self.snapshot():
+            for row in self._db.execute(EVERY_NODE):
+                total += row_hash(node_row(*row))
+            for row in self._db.execute(EVERY_EDGE):
+                total += row_hash(edge_row(row[:5], row[5], row[6]))
+        return format_digest(total)
+
+    # What a mirror reads
+
+    def all_nodes(self) -> Iterator[Node]:
+        """Every node; hold a ``snapshot`` around it and ``all_edges``."""
+        return (_node(row) for row in self._db.execute(EVERY_NODE))
+
+    def all_edges(self) -> Iterator[Edge]:
+        """Every edge."""
+        return (EdgeMaker.with_keys(row) for row in self._db.execute(EVERY_EDGE))
+
+    def mark(self, position: int) -> str | None:
+        """The digest that this graph had at a position; None where it does not know."""
+        if position > self.position():
+            return None
+        row = self._db.execute(MARK, (position,)).fetchone()
+        if row is not None:
+            return str(row[0])
+        return EMPTY_DIGEST if self.stored_digest() == EMPTY_DIGEST else None
+
+    def changes(self, after: int, limit: int = 5000) -> tuple[GraphDiff, int]:
+        """What changed behind a position, and the position that it leads to.
+
+        A batch ends where a transaction of the source ended, so it holds more than ``limit`` rows
+        where one transaction changed more.
+        """
+        with self.snapshot():
+            upto = self.position()
+            nodes = self._db.execute(NODES_CHANGED, (after + 1, upto, limit + 1)).fetchall()
+            edges = self._db.execute(EDGES_CHANGED, (after + 1, upto, limit + 1)).fetchall()
+            cut = cut_batch([row[0] for row in nodes + edges], limit)
+            if cut is not None:
+                upto = cut
+                nodes = self._db.execute(NODES_CHANGED, (after + 1, upto, -1)).fetchall()
+                edges = self._db.execute(EDGES_CHANGED, (after + 1, upto, -1)).fetchall()
+            diff = GraphDiff(
+                put_nodes=[_node(row[2:]) for row in nodes if row[1]],
+                put_edges=[EdgeMaker.with_keys(row[2:]) for row in edges if row[1]],
+                drop_nodes=[row[2] for row in nodes if not row[1]],
+                drop_edges=[EdgeMaker.with_keys(row[2:]).id for row in edges if not row[1]],
+                digest=self.mark(upto) or "",
+            )
+        return diff, upto
+
+    @contextmanager
+    def snapshot(self) -> Iterator[None]:
+        """Everything read inside is of one moment; inside a transaction that one serves."""
+        if self._db.in_transaction:
+            yield
+            return
+        self._db.execute("BEGIN")
+        try:
+            yield
+        finally:
+            self._db.execute("COMMIT")
+
+    # Writing
+
+    def apply(self, diff: GraphDiff, position: int) -> None:
+        """Write a diff and the position in the open transaction, or in one of its own.
+
+        Positions grow with each transaction; a mirror relies on it.
+        """
+        with self._transaction():
+            writing = Writing(self._db, position)
+            writing.apply(diff)
+            writing.finish()
+
+    def load(self, nodes: Iterable[Node], edges: Iterable[Edge], position: int) -> None:
+        """Replace everything."""
+        with self._transaction():
+            writing = Writing(self._db, position)
+            load_rows(writing, nodes, edges)
+            writing.finish()
+
+    def prune(self, upto: int) -> int:
+        """Forget what was dropped at a position or before, once every mirror has passed it.
+
+        Returns:
+            How many tombstones went.
+        """
+        with self._transaction():
+            return forget_dropped(self._db, upto)
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._db.close()
+
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        if self._db.in_transaction:
+            yield
+            return
+        self._db.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+        except BaseException:
+            self._db.execute("ROLLBACK")
+            raise
+        self._db.execute("COMMIT")
+
+    def _keys(self, numbers: Sequence[int]) -> dict[int, str]:
+        return dict(self._db.execute(KEYS_OF_NUMBERS, (_encode(numbers),)))
+
+    def _meta(self, name: str, default: str) -> str:
+        row = self._db.execute("SELECT value FROM graph_meta WHERE name = ?", (name,)).fetchone()
+        return str(row[0]) if row else default
+
+
+def _encode(values: Sequence[str] | Sequence[int]) -> str:
+    return _json.encode(values).decode()
+
+
+def _node(row: tuple[str, Label, str]) -> Node:
+    return Node(row[0], row[1], decode_props(row[2]))

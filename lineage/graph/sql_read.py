@@ -1,0 +1,87 @@
+"""Edges of the SQL graph: the statements that read them, and their row mapper."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from lineage.facts import Json
+from lineage.graph.port import Edge, Spans
+from lineage.graph.rows import decode_props, decode_spans
+
+__all__ = [
+    "EDGES_BY_NUMBER",
+    "EDGES_CHANGED",
+    "EDGES_OF_OWNER",
+    "EDGES_TOUCHING",
+    "EVERY_EDGE",
+    "EdgeMaker",
+    "cut_batch",
+]
+
+COLUMNS: Final = "e.type, s.key, d.key, o.key, e.kind, e.props, e.spans"
+JOINS: Final = """
+JOIN node AS s ON s.id = e.src JOIN node AS d ON d.id = e.dst JOIN owner AS o ON o.id = e.owner
+"""
+
+EDGES_BY_NUMBER: Final = """
+SELECT e.type, e.src, e.dst, o.key, e.kind, e.props, e.spans FROM json_each(?) AS wanted
+CROSS JOIN edge AS e ON e.id = wanted.value
+CROSS JOIN owner AS o ON o.id = e.owner
+"""
+EVERY_EDGE: Final = f"SELECT {COLUMNS} FROM edge AS e {JOINS} WHERE e.live = 1"  # noqa: S608
+EDGES_OF_OWNER: Final = f"""
+SELECT {COLUMNS} FROM edge AS e {JOINS}
+WHERE e.owner = (SELECT id FROM owner WHERE key = ?) AND e.live = 1
+"""  # noqa: S608
+EDGES_TOUCHING: Final = f"""
+SELECT {COLUMNS} FROM edge AS e {JOINS}
+WHERE e.live = 1 AND e.id IN (
+    SELECT id FROM edge WHERE src = (SELECT id FROM node WHERE key = ?1)
+    UNION SELECT id FROM edge WHERE dst = (SELECT id FROM node WHERE key = ?1)
+) AND (?2 = '[]' OR e.type IN (SELECT value FROM json_each(?2)))
+ORDER BY e.type, s.key, d.key, o.key, e.kind LIMIT ?3
+"""  # noqa: S608
+EDGES_CHANGED: Final = f"""
+SELECT e.changed_at, e.live, {COLUMNS} FROM edge AS e {JOINS}
+WHERE e.changed_at BETWEEN ? AND ? ORDER BY e.changed_at LIMIT ?
+"""  # noqa: S608
+
+
+class EdgeMaker:
+    """Turns rows with numbers into edges, decoding each distinct text once.
+
+    Edges of one answer share the mappings; they are values and are not to be changed.
+    """
+
+    def __init__(self, names: Mapping[int, str]) -> None:
+        self._names = names
+        self._props: dict[str, dict[str, Json]] = {}
+        self._spans: dict[str, tuple[Spans, Spans]] = {}
+
+    def __call__(self, row: tuple[Any, ...]) -> Edge:
+        """The edge of a row of ``EDGES_BY_NUMBER``."""
+        type_, src, dst, owner, kind, props_text, spans_text = row
+        props = self._props.get(props_text)
+        if props is None:
+            props = self._props[props_text] = decode_props(props_text)
+        spans = self._spans.get(spans_text)
+        if spans is None:
+            spans = self._spans[spans_text] = decode_spans(spans_text)
+        names = self._names
+        return Edge(type_, names[src], names[dst], owner, kind, props, *spans)
+
+    @staticmethod
+    def with_keys(row: tuple[Any, ...]) -> Edge:
+        """The edge of a row that already carries keys."""
+        type_, src, dst, owner, kind, props, spans = row
+        return Edge(type_, src, dst, owner, kind, decode_props(props), *decode_spans(spans))
+
+
+def cut_batch(positions: Sequence[int], limit: int) -> int | None:
+    """The last whole position within the first ``limit`` rows; None where all rows fit."""
+    if len(positions) <= limit:
+        return None
+    ordered = sorted(positions)
+    whole = [position for position in ordered[:limit] if position < ordered[limit]]
+    return whole[-1] if whole else ordered[0]
