@@ -115,7 +115,7 @@ def _scan_text(
         else draw(distinct, rows=settings.sample, secret=secret, column=name)
     )
     values = _values(distinct, chosen)
-    shape = measure(values)
+    shape = measure({value: rows for value, rows in values.items() if value.strip()})
     if shape.is_time or shape.is_number:
         kind = "dates or times" if shape.is_time else "decimal numbers"
         return [_unread(name, distinct.rows, "typed", f"text, but all {kind}")]

@@ -1,0 +1,84 @@
+"""Findings as the state holds them: the scan's, corrected by what people decided."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from lineage.facts import Json
+from lineage.state.port import AspectValue, StateReader
+
+__all__ = ["Known", "all_findings", "known_findings"]
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """One entity type in one column, with the facts that say so.
+
+    Attributes:
+        column: Field name.
+        entity: Entity type.
+        tier: ``confirmed`` or ``candidate``; a review confirms or removes.
+        method: How it is known; ``review`` where a person decided.
+        prevalence: Share of cells, 0 to 1.
+        facts: Ids of the facts cited.
+    """
+
+    column: str
+    entity: str
+    tier: str
+    method: str
+    prevalence: float
+    facts: tuple[str, ...]
+
+
+def all_findings(value: Mapping[str, Json]) -> Iterable[Mapping[str, Json]]:
+    """The findings of one column: the first and those under ``also``."""
+    yield value
+    also = value.get("also")
+    if isinstance(also, list):
+        yield from (entry for entry in also if isinstance(entry, dict))
+
+
+def known_findings(
+    state: StateReader, keys: Sequence[str] | None = None, as_of: int | None = None
+) -> dict[str, list[Known]]:
+    """Per dataset key what its own columns hold; absent where nothing is known to be in it."""
+    if keys is None:
+        scanned = state.with_aspect("pii", as_of)
+        reviewed = state.with_aspect("pii_review", as_of)
+    else:
+        aspects = state.aspects(keys, ("pii", "pii_review"), as_of)
+        scanned = {key: held["pii"] for key, held in aspects.items() if "pii" in held}
+        reviewed = {k: held["pii_review"] for k, held in aspects.items() if "pii_review" in held}
+    found: dict[str, list[Known]] = {}
+    for key in sorted({*scanned, *reviewed}):
+        known = _merge(scanned.get(key, []), reviewed.get(key, []))
+        if known:
+            found[key] = known
+    return found
+
+
+def _merge(scanned: Sequence[AspectValue], reviewed: Sequence[AspectValue]) -> list[Known]:
+    known: dict[tuple[str, str], Known] = {}
+    for value in scanned:
+        for finding in all_findings(value.value):
+            entity, tier = str(finding.get("entity", "")), str(finding.get("tier", "none"))
+            if tier == "none" or not entity:
+                continue
+            known[value.slot, entity] = Known(
+                value.slot,
+                entity,
+                tier,
+                str(finding.get("method", "")),
+                float(finding.get("prevalence") or 0.0),
+                (value.fact_id,),
+            )
+    for review in reviewed:
+        place = (review.value["column"], review.value["entity"])
+        before = known.pop(place, None)
+        if review.value["accepted"]:
+            facts = (*(before.facts if before else ()), review.fact_id)
+            share = before.prevalence if before else 0.0
+            known[place] = Known(*place, "confirmed", "review", share, facts)
+    return sorted(known.values(), key=lambda k: (k.column, k.entity))

@@ -1,0 +1,164 @@
+"""What each fact of privacy leaves in the state.
+
+A case, a hold and a certificate are entities of their own. Every step of a case fills its own slot,
+so that the order in which facts arrive does not matter.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import msgspec
+
+from lineage.facts import Entity, Fact, FactType, FoldContext, Json, Point
+from lineage.refs import ColumnRef, DatasetRef, ModelRef, parse_ref
+from privacy import events
+
+__all__ = ["FACTS", "case_entity", "entity_of", "hold_entity", "tombstone_entity"]
+
+
+def entity_of(ref: str) -> Entity:
+    """The entity that a dataset or model reference names.
+
+    Raises:
+        ValueError: Some other kind of reference.
+    """
+    parsed = parse_ref(ref)
+    if isinstance(parsed, DatasetRef):
+        props = {"namespace": parsed.namespace, "name": parsed.name}
+        return Entity("Dataset", (parsed.namespace, parsed.name), props)
+    if isinstance(parsed, ModelRef):
+        props = {"name": parsed.name, "version": parsed.version}
+        return Entity("Model", (parsed.name, parsed.version), props)
+    if isinstance(parsed, ColumnRef):
+        return entity_of(str(parsed.dataset))
+    raise ValueError("a dataset or a model was expected")
+
+
+def case_entity(case: str) -> Entity:
+    """The entity of a deletion case."""
+    return Entity("Case", (case,), {"name": case})
+
+
+def hold_entity(hold: str) -> Entity:
+    """The entity of a hold."""
+    return Entity("Hold", (hold,), {"name": hold})
+
+
+def tombstone_entity(token: str) -> Entity:
+    """The entity of a tombstone; its identity is the keyed token itself."""
+    return Entity("Tombstone", (token,), {"name": token[:12]})
+
+
+def _when(fact: Fact) -> int:
+    return fact.recorded_time if fact.valid_time is None else fact.valid_time
+
+
+def _value(body: msgspec.Struct, *drop: str) -> dict[str, Json]:
+    plain: dict[str, Json] = msgspec.to_builtins(body)
+    return {name: v for name, v in plain.items() if name not in {"kind", *drop}}
+
+
+def _scan(fact: Fact, body: events.ScanCompleted, _: FoldContext) -> Iterable[Point]:
+    entity, at = entity_of(body.dataset), _when(fact)
+    scan = {"engine": body.engine, "config_digest": body.config_digest, "rows": body.rows}
+    scan["scanned_version"] = body.version
+    yield Point(entity, "scan", scan, source="scan", time=at)
+    for column, finding in sorted(body.columns.items()):
+        yield Point(entity, "pii", finding, slot=column, source="scan", time=at)
+
+
+def _review(fact: Fact, body: events.FindingReviewed, _: FoldContext) -> Iterable[Point]:
+    value = _value(body, "dataset")
+    slot = f"{body.column}#{body.entity}"
+    yield Point(entity_of(body.dataset), "pii_review", value, slot=slot, time=_when(fact))
+
+
+def _retention(fact: Fact, body: events.RetentionAssigned, _: FoldContext) -> Iterable[Point]:
+    value = {"class": body.retention_class, "clock_start": body.clock_start, "reason": body.reason}
+    yield Point(entity_of(body.dataset), "retention", value, time=_when(fact))
+
+
+def _hold_placed(fact: Fact, body: events.HoldPlaced, ctx: FoldContext) -> Iterable[Point]:
+    keys = [entity_of(ref).key(ctx.identity) for ref in body.scope]
+    value = {**_value(body), "scope_keys": keys}
+    yield Point(hold_entity(body.hold), "hold", value, slot="placed", time=_when(fact))
+
+
+def _hold_agreed(fact: Fact, body: events.HoldReleaseAgreed, _: FoldContext) -> Iterable[Point]:
+    slot = f"agreed:{fact.actor}"
+    yield Point(hold_entity(body.hold), "hold", _value(body), slot=slot, time=_when(fact))
+
+
+def _hold_released(fact: Fact, body: events.HoldReleased, _: FoldContext) -> Iterable[Point]:
+    yield Point(hold_entity(body.hold), "hold", _value(body), slot="released", time=_when(fact))
+
+
+def _step(slot: Callable[[Fact, Any], str]) -> Callable[[Fact, Any, FoldContext], Iterable[Point]]:
+    def points(fact: Fact, body: Any, _: FoldContext) -> Iterable[Point]:
+        value = {**_value(body), "at": _when(fact)}
+        entity = case_entity(body.case)
+        yield Point(entity, "case", value, slot=slot(fact, body), time=_when(fact))
+
+    return points
+
+
+def _certified(fact: Fact, body: events.CertificateIssued, _: FoldContext) -> Iterable[Point]:
+    at = _when(fact)
+    value = {**_value(body), "at": at}
+    yield Point(case_entity(body.case), "case", value, slot="certified", time=at)
+    certificate = Entity("Certificate", (body.certificate,), {"name": body.certificate})
+    shown = {"certificate": body.certificate, "case": body.case, "note": body.note, "at": at}
+    yield Point(certificate, "certificate", shown, time=at)
+    for derived in body.derived:
+        affected = {"decision": derived["decision"], "certificate": body.certificate}
+        entity = entity_of(derived["ref"])
+        yield Point(entity, "affected", affected, slot=body.case, time=at)
+
+
+def _purged(fact: Fact, body: events.DatasetPurged, _: FoldContext) -> Iterable[Point]:
+    value = {"case": body.case, "at": _when(fact)}
+    yield Point(entity_of(body.ref), "purged", value, time=_when(fact))
+
+
+def _tombstone(fact: Fact, body: events.TombstoneLaid, _: FoldContext) -> Iterable[Point]:
+    value = {"case": body.case, "at": _when(fact)}
+    yield Point(tombstone_entity(body.token), "tombstone", value, time=_when(fact))
+
+
+def _incident(fact: Fact, body: events.IncidentRaised, _: FoldContext) -> Iterable[Point]:
+    entity = Entity("Incident", (body.incident,), {"name": body.cause})
+    value = {**_value(body), "at": _when(fact)}
+    yield Point(entity, "incident", value, time=_when(fact))
+
+
+def _fact(
+    body: type[msgspec.Struct],
+    points: Callable[[Fact, Any, FoldContext], Iterable[Point]],
+) -> FactType:
+    return FactType(str(body.__struct_config__.tag), body, points)
+
+
+FACTS: tuple[FactType, ...] = (
+    _fact(events.ScanCompleted, _scan),
+    _fact(events.FindingReviewed, _review),
+    _fact(events.RetentionAssigned, _retention),
+    _fact(events.HoldPlaced, _hold_placed),
+    _fact(events.HoldReleaseAgreed, _hold_agreed),
+    _fact(events.HoldReleased, _hold_released),
+    _fact(events.DeletionRequested, _step(lambda _, __: "requested")),
+    _fact(events.DeletionPlanned, _step(lambda _, __: "planned")),
+    _fact(events.DeletionApproved, _step(lambda fact, _: f"approved:{fact.actor}")),
+    _fact(events.ItemQuarantined, _step(lambda _, body: f"quarantined:{body.item}")),
+    _fact(events.ItemPurged, _step(lambda _, body: f"purged:{body.item}")),
+    _fact(events.ItemRestored, _step(lambda _, body: f"restored:{body.item}")),
+    _fact(events.DeletionVerified, _step(lambda _, __: "verified")),
+    _fact(events.CertificateIssued, _certified),
+    _fact(events.CaseBlocked, _step(lambda _, __: "blocked")),
+    _fact(events.CaseCancelled, _step(lambda _, __: "cancelled")),
+    _fact(events.DatasetPurged, _purged),
+    _fact(events.TombstoneLaid, _tombstone),
+    _fact(events.IncidentRaised, _incident),
+)
+"""Every fact type of this package, for bootstrap to join."""

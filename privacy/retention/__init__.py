@@ -1,0 +1,1 @@
+"""Retention: how long, until when, and what to do then."""
