@@ -13,6 +13,7 @@ import re
 import secrets
 import shutil
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -199,10 +200,9 @@ def _write(files: Mapping[str, bytes], target: Path) -> None:
                 path.write_bytes(content)
         partial.rename(target)
     except OSError as error:
-        if partial.is_dir():
-            shutil.rmtree(partial, ignore_errors=True)
-        else:
-            partial.unlink(missing_ok=True)
+        shutil.rmtree(partial, ignore_errors=True)
+        with suppress(OSError):
+            partial.unlink()
         raise Unavailable(
             f"the bundle cannot be written ({error.strerror})", where=str(target),
             advice="check the folder and the free space",

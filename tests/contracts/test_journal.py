@@ -57,9 +57,11 @@ def test_parts_match_the_salted_digests_in_the_envelope(journal: SqliteJournal) 
     receipt = journal.submit(draft(1, body=b'{"long":"' + b"x" * 9000 + b'"}')).result()
     stored = journal.get(receipt.fact_id)
     envelope = msgspec.json.decode(stored.envelope)
-    assert stored.distilled is not None and stored.distilled_salt is not None
+    assert stored.distilled is not None
+    assert stored.distilled_salt is not None
     assert digest(stored.distilled_salt, stored.distilled) == envelope["distilled"]
-    assert stored.raw is not None and stored.raw_salt is not None
+    assert stored.raw is not None
+    assert stored.raw_salt is not None
     assert digest(stored.raw_salt, stored.raw) == envelope["raw"]
 
 
@@ -125,9 +127,7 @@ def test_a_conflict_refuses_the_whole_transaction(journal: SqliteJournal) -> Non
 
 def test_a_conflict_spares_the_neighbors_in_its_group(journal: SqliteJournal) -> None:
     journal.submit(draft(0, explicit_key="a")).result()
-    futures = [
-        journal.submit(draft(i, explicit_key="a" if i % 2 else None)) for i in range(1, 41)
-    ]
+    futures = [journal.submit(draft(i, explicit_key="a" if i % 2 else None)) for i in range(1, 41)]
     refused = [future.exception() is not None for future in futures]
     assert refused == [bool(i % 2) for i in range(1, 41)]
     assert journal.head().size == 21
