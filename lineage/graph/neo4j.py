@@ -9,9 +9,8 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future
-from itertools import groupby, islice
 from typing import Any, Final, Literal, TypeVar, cast
 
 import neo4j
@@ -20,6 +19,7 @@ from neo4j.exceptions import ConfigurationError, DriverError, Neo4jError
 
 from lineage.errors import Fault, InvalidInput, Unavailable
 from lineage.graph import cypher
+from lineage.graph.batches import BATCH, batches, statements_of_diff, statements_of_rows
 from lineage.graph.port import Closure, Direction, Edge, EdgeType, GraphDiff, Limits, Node, View
 from lineage.graph.rows import (
     edge_row,
@@ -38,8 +38,6 @@ __all__ = ["Neo4jGraph"]
 
 T = TypeVar("T")
 
-BATCH: Final = 5_000
-"""Rows per ``UNWIND``."""
 BULK_SECONDS: Final = 600.0
 """Deadline of one batch of a load, and of reading everything back."""
 CANDIDATES: Final = 4
@@ -174,12 +172,7 @@ class Neo4jGraph:
     def apply(self, diff: GraphDiff, position: int) -> None:
         """Write a diff and the position in one transaction."""
         self._ensure_schema()
-        statements = [
-            *_drops(diff),
-            *_puts(diff.put_nodes, diff.put_edges, cypher.PUT_NODES, cypher.PUT_EDGES),
-        ]
-        if diff.drop_edges or diff.drop_nodes:
-            statements.append((cypher.DROP_PLACEHOLDERS, {}))
+        statements = statements_of_diff(diff)
         statements.append((cypher.SET_META, {"position": position, "digest": diff.digest}))
         self._write(statements, seconds=max(self._seconds, len(diff) / 100))
 
@@ -193,14 +186,16 @@ class Neo4jGraph:
         self._write([(cypher.SET_META, {"position": 0, "digest": ""})])
         self._wipe()
         total = 0
-        for batch in _batches(nodes):
+        for batch in batches(nodes):
             put = [normal_node(node) for node in batch]
             total += sum(map(_hash_node, put))
-            self._write(_puts(put, (), cypher.ADD_NODES, cypher.ADD_EDGES), seconds=BULK_SECONDS)
-        for some in _batches(edges):
+            rows = statements_of_rows(put, (), cypher.ADD_NODES, cypher.ADD_EDGES)
+            self._write(rows, seconds=BULK_SECONDS)
+        for some in batches(edges):
             adds = [normal_edge(edge) for edge in some]
             total += sum(map(_hash_edge, adds))
-            self._write(_puts((), adds, cypher.ADD_NODES, cypher.ADD_EDGES), seconds=BULK_SECONDS)
+            rows = statements_of_rows((), adds, cypher.ADD_NODES, cypher.ADD_EDGES)
+            self._write(rows, seconds=BULK_SECONDS)
         self._write([(cypher.SET_META, {"position": position, "digest": format_digest(total)})])
 
     def close(self) -> None:
@@ -336,45 +331,6 @@ def _reading(work: Callable[[ManagedTransaction], T], seconds: float) -> Callabl
 
 def _writing(work: Callable[[ManagedTransaction], T], seconds: float) -> Callable[[Session], T]:
     return lambda session: session.execute_write(unit_of_work(timeout=seconds)(work))
-
-
-def _drops(diff: GraphDiff) -> Iterator[tuple[str, dict[str, Any]]]:
-    for type_, some in groupby(sorted(diff.drop_edges), key=lambda identity: identity[0]):
-        rows = [
-            {"src": src, "dst": dst, "owner": owner, "kind": kind}
-            for _, src, dst, owner, kind in some
-        ]
-        for batch in _batches(rows):
-            yield cypher.DROP_EDGES[cast("EdgeType", type_)], {"rows": batch}
-    for keys in _batches(diff.drop_nodes):
-        yield cypher.DROP_NODES, {"keys": keys}
-
-
-def _puts(
-    nodes: Sequence[Node],
-    edges: Sequence[Edge],
-    node_statements: Mapping[Label, str],
-    edge_statements: Mapping[EdgeType, str],
-) -> list[tuple[str, dict[str, Any]]]:
-    statements: list[tuple[str, dict[str, Any]]] = []
-    for label, group in groupby(sorted(nodes, key=lambda n: n.label), key=lambda n: n.label):
-        for batch in _batches(group):
-            rows = [cypher.node_params(normal_node(node)) for node in batch]
-            statements.append((node_statements[label], {"rows": rows}))
-    for type_, some in groupby(sorted(edges, key=lambda e: e.type), key=lambda e: e.type):
-        for those in _batches(some):
-            rows = [
-                {"src": e.src, "dst": e.dst, "props": cypher.edge_params(e)}
-                for e in map(normal_edge, those)
-            ]
-            statements.append((edge_statements[type_], {"rows": rows}))
-    return statements
-
-
-def _batches(items: Iterable[T]) -> Iterator[list[T]]:
-    iterator = iter(items)
-    while batch := list(islice(iterator, BATCH)):
-        yield batch
 
 
 def _edge(row: Mapping[str, Any] | neo4j.Record) -> Edge:

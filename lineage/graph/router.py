@@ -34,6 +34,22 @@ class Engine(GraphReader, LinkCounter, Protocol):
     """A graph that can be asked everything."""
 
 
+class SourceEngine(Engine, Protocol):
+    """The engine that the state fills itself."""
+
+    def mark(self, position: int) -> str | None:
+        """The digest that it had at a position; None where it does not know."""
+        ...
+
+
+class MirrorEngine(Engine, Protocol):
+    """The engine that a mirror fills."""
+
+    def meta(self) -> tuple[int, str]:
+        """Position, and the digest that the source had there."""
+        ...
+
+
 class GraphRouter:
     """A reader over two engines. A question that Neo4j cannot answer goes to SQL."""
 
@@ -41,8 +57,8 @@ class GraphRouter:
 
     def __init__(
         self,
-        sql: Engine,
-        neo4j: Engine | None = None,
+        sql: SourceEngine,
+        neo4j: MirrorEngine | None = None,
         *,
         max_lag: int = 0,
         monotonic: Callable[[], float] = time.monotonic,
@@ -84,10 +100,14 @@ class GraphRouter:
         if self._monotonic() < self._down_until:
             return question(self._sql), f"{self._sql.name} ({self._down_because})"
         try:
-            lag = self._sql.position() - self._neo4j.position()
-            if lag <= self._max_lag:
+            position, digest = self._neo4j.meta()
+            lag = self._sql.position() - position
+            if not digest or self._sql.mark(position) != digest:
+                behind = f"{self._neo4j.name} waits to be filled"
+            elif lag <= self._max_lag:
                 return question(self._neo4j), self._neo4j.name
-            behind = f"{self._neo4j.name} is {lag} fact{'' if lag == 1 else 's'} behind"
+            else:
+                behind = f"{self._neo4j.name} is {lag} fact{'' if lag == 1 else 's'} behind"
         except (Unavailable, OutOfTime):
             self._down_because = f"{self._neo4j.name} cannot be reached"
             self._down_until = self._monotonic() + RETRY_AFTER
