@@ -1,0 +1,77 @@
+# Every target does first what it needs. The environment lies in .venv and is made once; it is
+# renewed when a file under requirements/ or pyproject.toml changes.
+
+PYTHON  ?= python3
+VENV    ?= .venv
+ARGS    ?=
+WORKERS ?= 2
+
+BIN := $(VENV)/bin
+UV  := $(BIN)/uv pip install --quiet --python $(BIN)/python
+LOCK = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+       --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" $(if $(UPGRADE),--upgrade)
+
+.DEFAULT_GOAL := help
+.PHONY: help install demo test check bench clients campaign lock
+
+help: ## Show the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' Makefile
+
+install: $(VENV)/.dev ## Make .venv with everything for use and development (demo and test do it too)
+	@echo "Ready: $(BIN)/tracehold --help"
+
+demo: $(VENV)/.runtime ## The whole story on real data, then serve it (ARGS=--no-serve ends instead)
+	$(BIN)/tracehold demo $(ARGS)
+
+test: $(VENV)/.dev ## Run the tests; NEO4J=1 starts a real Neo4j for its suite (ARGS go to pytest)
+	@set -eu; \
+	if [ -n "$(NEO4J)" ]; then \
+	  trap '$(BIN)/python -m tracehold.neo4j stop --home .neo4j' EXIT; \
+	  echo "Starting a Neo4j in .neo4j"; \
+	  settings=$$($(BIN)/python -m tracehold.neo4j start --home .neo4j --port 0 --export); \
+	  eval "$$settings"; \
+	elif [ -z "$${TRACEHOLD_TEST_NEO4J_URL:-}" ]; then \
+	  echo "No Neo4j is configured: its suite will be SKIPPED. To run it: make test NEO4J=1"; \
+	fi; \
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup $(ARGS)
+
+check: $(VENV)/.dev ## Format, lint, types, import contracts, then the tests with those of the docs
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
+	@$(MAKE) --no-print-directory test
+
+bench: $(VENV)/.dev ## Measure ingest and trace on this machine (ARGS=--write renews docs/reference/benchmarks.md)
+	PYTHONPATH=tests/support $(BIN)/python tests/bench/bench.py $(ARGS)
+
+clients: $(VENV)/.dev ## Official OpenLineage clients against a real server (today: the Python client)
+	$(BIN)/python -m pytest -m clients $(ARGS)
+
+campaign: $(VENV)/.dev ## Property tests and kill rounds with large numbers (minutes to hours)
+	TRACEHOLD_CAMPAIGN=1 $(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup -m campaign $(ARGS)
+
+lock: $(VENV)/.tools ## Resolve requirements/*.txt anew with hashes (UPGRADE=1 takes newer versions)
+	$(LOCK) requirements/tools.in -o requirements/tools.txt
+	$(LOCK) requirements/neo4j-local.in -o requirements/neo4j-local.txt
+	$(LOCK) pyproject.toml --extra demo -o requirements/runtime.txt
+	$(LOCK) pyproject.toml --extra dev -c requirements/runtime.txt -o requirements/dev.txt
+
+$(VENV)/.tools: requirements/tools.txt
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' || { \
+	  echo "$(PYTHON) is not Python 3.11 to 3.13; name one that is: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 2; }
+	@echo "Making $(VENV)"
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/tools.txt
+	@touch $@
+
+$(VENV)/.runtime: $(VENV)/.tools requirements/runtime.txt pyproject.toml
+	@echo "Installing what Tracehold needs"
+	@$(UV) --require-hashes -r requirements/runtime.txt
+	@$(UV) --no-deps --no-build-isolation -e .
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.runtime requirements/dev.txt
+	@echo "Installing what its tests need"
+	@$(UV) --require-hashes -r requirements/dev.txt
+	@touch $@

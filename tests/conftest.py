@@ -1,0 +1,65 @@
+"""Settings of the whole suite: Hypothesis profiles, services that may be missing, fixtures."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+
+import pytest
+from hypothesis import HealthCheck, settings
+from neo4j_service import neo4j_address, neo4j_auth, neo4j_url  # noqa: F401 - fixtures
+from rounds import in_campaign
+from services import NOT_TESTED, SERVICES, services_required
+
+settings.register_profile(
+    "default", deadline=None, max_examples=100, suppress_health_check=[HealthCheck.too_slow]
+)
+# The same examples on every run: a red build must be red again on the next machine.
+settings.register_profile("ci", settings.get_profile("default"), derandomize=True, print_blob=True)
+settings.register_profile(
+    "campaign", settings.get_profile("default"), max_examples=5_000, print_blob=True
+)
+
+
+def _profile() -> str:
+    if in_campaign():
+        return "campaign"
+    return "ci" if os.environ.get("CI") else "default"
+
+
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE") or _profile())
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Give each marked test its condition, and keep tests of one database in one worker."""
+    for item in items:
+        if getattr(getattr(item, "obj", None), "is_hypothesis_test", False):
+            item.add_marker("campaign")
+        if item.get_closest_marker("neo4j"):
+            item.add_marker(pytest.mark.xdist_group("neo4j"))
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Skip, or fail where services are required, a test whose service is missing."""
+    for service in SERVICES:
+        if item.get_closest_marker(service.marker) is None or service.there():
+            continue
+        reason = f"{NOT_TESTED} ({service.marker}): {service.advice}"
+        if services_required() and service.required:
+            pytest.fail(reason, pytrace=False)
+        pytest.skip(reason)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say loudly what this run did not test, and how to test it."""
+    missing = Counter(
+        report.longrepr[2].partition(NOT_TESTED)[2]
+        for report in terminalreporter.stats.get("skipped", [])
+        if isinstance(report.longrepr, tuple) and NOT_TESTED in report.longrepr[2]
+    )
+    if not missing:
+        return
+    terminalreporter.section("NOT TESTED ON THIS MACHINE", yellow=True, bold=True)
+    for reason, count in sorted(missing.items()):
+        terminalreporter.line(f"{count} tests{reason}", yellow=True, bold=True)
