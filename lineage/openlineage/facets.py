@@ -108,9 +108,7 @@ FACETS: Final[tuple[FacetReader, ...]] = (
     FacetReader("inputStatistics", "statistics", "input", varies=True, read=_statistics),
     FacetReader("outputStatistics", "statistics", "output", varies=True, read=_statistics),
     FacetReader("dataQualityMetrics", "metrics", "input", varies=True, read=_metrics),
-    FacetReader(
-        "dataQualityAssertions", "assertions", varies=True, read=_assertions, slotted=True
-    ),
+    FacetReader("dataQualityAssertions", "assertions", varies=True, read=_assertions, slotted=True),
     FacetReader("ownership", "ownership", "job", read=_owners),
     FacetReader("tags", "tags", "job", read=_tags),
     FacetReader("documentation", "documentation", "job", read=_documentation),

@@ -259,6 +259,4 @@ def receive(raw: bytes, *, actor: str, scrubber: Scrubber, max_bytes: int) -> Dr
         )
     except (OverflowError, UnicodeError) as error:
         raise _refuse(error, "") from error
-    return Draft(
-        kind=KIND, actor=actor, body=body, raw=raw, valid_time=millis, idempotency=raw
-    )
+    return Draft(kind=KIND, actor=actor, body=body, raw=raw, valid_time=millis, idempotency=raw)

@@ -53,10 +53,33 @@ _Walk = Callable[[str, str], str]
 # Facets made of names, times and numbers of the standard, and our own: stored verbatim but for
 # members that hold free text.
 _VERBATIM = frozenset(
-    """schema columnLineage lineage symlinks dataSource version storage lifecycleStateChange
-    ownership datasetType hierarchy catalog jobType nominalTime parent processing_engine
-    externalQuery jobDependencies sourceCodeLocation inputStatistics outputStatistics
-    dataQualityMetrics dataQualityAssertions iceberg_scan_report iceberg_commit_report""".split()
+    [
+        "schema",
+        "columnLineage",
+        "lineage",
+        "symlinks",
+        "dataSource",
+        "version",
+        "storage",
+        "lifecycleStateChange",
+        "ownership",
+        "datasetType",
+        "hierarchy",
+        "catalog",
+        "jobType",
+        "nominalTime",
+        "parent",
+        "processing_engine",
+        "externalQuery",
+        "jobDependencies",
+        "sourceCodeLocation",
+        "inputStatistics",
+        "outputStatistics",
+        "dataQualityMetrics",
+        "dataQualityAssertions",
+        "iceberg_scan_report",
+        "iceberg_commit_report",
+    ]
 )
 _FREE_TEXT = frozenset({"description", "expected", "actual", "content", "message", "errorMessage"})
 _SECRETS = ("password", "passwd", "secret", "token", "api_key", "apikey", "accesskey", "access_key")

@@ -1,0 +1,112 @@
+"""Advancing the state: a batch of facts, one transaction, position and digest with it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from lineage.errors import Fault
+from lineage.facts import Fact
+from lineage.identity import Identity
+from lineage.journal.port import Journal
+from lineage.state.folding import Folding
+from lineage.state.registry import Registry
+from lineage.state.store import SqlState
+
+__all__ = ["Advanced", "Folder"]
+
+
+@dataclass(frozen=True, slots=True)
+class Advanced:
+    """What one step did.
+
+    Attributes:
+        position: Where the state stands now.
+        folded: Facts folded by this step.
+        seconds: Time per stage: ``read``, ``fold``, ``settle``, ``graph``, ``commit``.
+    """
+
+    position: int
+    folded: int
+    seconds: Mapping[str, float] = field(default_factory=dict)
+
+
+class Folder:
+    """Folds facts behind the state's position. One per state file, used from one thread."""
+
+    def __init__(
+        self,
+        journal: Journal,
+        state: SqlState,
+        registry: Registry,
+        identity: Identity,
+        *,
+        monotonic: Callable[[], float] = time.perf_counter,
+    ) -> None:
+        """Join a journal and a state.
+
+        Raises:
+            Fault: The state was made by another fold version; rebuild it first.
+        """
+        self._journal = journal
+        self._state = state
+        self._monotonic = monotonic
+        self._db = state.writer()
+        state.claim_version(registry.version)
+        if state.fold_version() != registry.version:
+            raise Fault(
+                "the state was made by another fold version",
+                where=state.fold_version(),
+                advice="rebuild it: tracehold journal rebuild",
+            )
+        self._folding = Folding(self._db, state.writer_graph(), registry, identity)
+        self._position = state.position()
+
+    def advance(self, limit: int = 1000) -> Advanced:
+        """Fold at most ``limit`` facts, in one transaction."""
+        start = self._monotonic()
+        facts = self._journal.read(self._position, limit)
+        read = self._monotonic() - start
+        if not facts:
+            return Advanced(self._position, 0, {"read": read})
+        seconds = self.fold(facts)
+        seconds["read"] = read
+        return Advanced(self._position, len(facts), seconds)
+
+    def catch_up(self, limit: int = 1000) -> Advanced:
+        """Advance until the journal's head; the seconds are summed."""
+        folded, seconds = 0, dict[str, float]()
+        while (step := self.advance(limit)).folded:
+            folded += step.folded
+            for stage, spent in step.seconds.items():
+                seconds[stage] = seconds.get(stage, 0.0) + spent
+        return Advanced(self._position, folded, seconds)
+
+    def fold(self, facts: Sequence[Fact]) -> dict[str, float]:
+        """Fold these facts, in one transaction; the last one's position is the state's then.
+
+        Returns:
+            Seconds per stage.
+        """
+        marks = [self._monotonic()]
+        self._db.execute("begin immediate")
+        try:
+            for fact in facts:
+                self._folding.take(fact)
+            marks.append(self._monotonic())
+            diff = self._folding.settle()
+            marks.append(self._monotonic())
+            position = max(self._position, facts[-1].position)
+            self._folding.finish(diff, position)
+            marks.append(self._monotonic())
+            self._db.execute("commit")
+        except BaseException:
+            self._folding.forget()
+            if self._db.in_transaction:
+                self._db.execute("rollback")
+            raise
+        marks.append(self._monotonic())
+        self._position = position
+        stages = ("fold", "settle", "graph", "commit")
+        return {s: marks[n + 1] - marks[n] for n, s in enumerate(stages)}

@@ -1,0 +1,218 @@
+"""What the graph must show after a batch: nodes and edges that changed, as one diff."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable
+from typing import Final
+
+import msgspec
+
+from lineage.errors import Fault
+from lineage.facts import Json
+from lineage.graph.port import Edge, GraphDiff, Node
+from lineage.graph.sql import SqlGraph
+from lineage.identity import Identity, Label
+from lineage.state.columns import columns
+from lineage.state.point_table import read_points
+from lineage.state.resolve import resolve
+
+__all__ = ["NAME_SHOWN", "Picture"]
+
+NAME_SHOWN: Final = 2000
+"""Characters of a name that the graph shows; the entity keeps all of them."""
+
+_KNOWN: Final = 200_000
+_encode = msgspec.json.Encoder(order="deterministic").encode
+
+EdgeId = tuple[str, str, str, str, str]
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= NAME_SHOWN else text[:NAME_SHOWN] + "…"
+
+
+class Picture:
+    """Collects what changed and makes the diff."""
+
+    def __init__(self, db: sqlite3.Connection, graph: SqlGraph, identity: Identity) -> None:
+        self._db = db
+        self._graph = graph
+        self._identity = identity
+        self._mentioned: set[str] = set()
+        self._nodes: set[str] = set()
+        self._datasets: set[str] = set()
+        self._edges: dict[EdgeId, Edge] = {}
+        self._dropped: list[EdgeId] = []
+
+    def mention(self, key: str, label: Label, parts: tuple[str, ...]) -> None:
+        """An entity is named: it has a node from now on."""
+        if key in self._mentioned:
+            return
+        if len(self._mentioned) > _KNOWN:
+            self._mentioned.clear()
+        parent = None
+        if label == "Column":
+            parent = self._identity.key("Dataset", parts[0], parts[1])
+        done = self._db.execute(
+            "insert or ignore into entity (key, label, parts, parent) values (?, ?, ?, ?)",
+            (key, label, _encode(parts).decode(), parent),
+        )
+        self._mentioned.add(key)
+        if done.rowcount:
+            self._nodes.add(key)
+            if parent is not None:
+                self._datasets.add(parent)
+
+    def entity(self, key: str) -> tuple[Label, tuple[str, ...]]:
+        """Label and identity parts of a mentioned entity."""
+        row = self._db.execute("select label, parts from entity where key = ?", (key,)).fetchone()
+        if row is None:
+            raise Fault("an aspect speaks of an entity that nothing mentions", where=key)
+        return row[0], tuple(msgspec.json.decode(row[1]))
+
+    def knows(self, key: str) -> bool:
+        """Whether an entity is mentioned."""
+        found = self._db.execute("select 1 from entity where key = ?", (key,)).fetchone()
+        return found is not None
+
+    def shown(self, key: str) -> dict[str, Json]:
+        """Attributes that native facts show of an entity."""
+        rows = self._db.execute("select prop, value from shown where entity_key = ?", (key,))
+        return {prop: msgspec.json.decode(value) for prop, value in rows}
+
+    def node_changed(self, key: str) -> None:
+        """The node of an entity may look different now."""
+        self._nodes.add(key)
+
+    def schema_changed(self, dataset: str) -> None:
+        """The columns of a dataset may differ now."""
+        self._datasets.add(dataset)
+
+    def replace_owner(self, owner: str, edges: dict[EdgeId, Edge]) -> None:
+        """Make the edges of an owner these."""
+        wanted = dict(edges)
+        for old in self._graph.edges_of_owner(owner):
+            new = wanted.get(old.id)
+            if new is None:
+                self._dropped.append(old.id)
+            elif new == old:
+                del wanted[old.id]
+        self._edges.update(wanted)
+
+    def claim(self, owner: str, nodes: Iterable[Node], edges: Iterable[Edge]) -> None:
+        """Make what a projection says of an owner these nodes and edges."""
+        wanted = {node.key: node for node in nodes}
+        rows = self._db.execute(
+            "select key, label, props from claim where owner = ?", (owner,)
+        ).fetchall()
+        for key, label, props in rows:
+            node = wanted.get(key)
+            if node is not None and (node.label, _encode(node.props).decode()) == (label, props):
+                del wanted[key]
+                continue
+            self._nodes.add(key)
+            if node is None:
+                self._db.execute("delete from claim where key = ? and owner = ?", (key, owner))
+        for key, node in wanted.items():
+            self._nodes.add(key)
+            self._db.execute(
+                "insert or replace into claim (key, owner, label, props) values (?, ?, ?, ?)",
+                (key, owner, node.label, _encode(node.props).decode()),
+            )
+        self.replace_owner(owner, {edge.id: edge for edge in edges})
+
+    def diff(self) -> GraphDiff:
+        """Everything collected, and start again."""
+        for dataset in sorted(self._datasets):
+            self._columns(dataset)
+        put, gone = [], []
+        for key in sorted(self._nodes):
+            node = self._node(key)
+            if node is None:
+                gone.append(key)
+            else:
+                put.append(node)
+        diff = GraphDiff(
+            put_nodes=put,
+            put_edges=list(self._edges.values()),
+            drop_nodes=gone,
+            drop_edges=list(self._dropped),
+        )
+        self._nodes.clear()
+        self._datasets.clear()
+        self._edges.clear()
+        self._dropped.clear()
+        return diff
+
+    def forget(self) -> None:
+        """Empty everything, after a transaction was rolled back."""
+        self._mentioned.clear()
+        self._nodes.clear()
+        self._datasets.clear()
+        self._edges.clear()
+        self._dropped.clear()
+
+    def _columns(self, dataset: str) -> None:
+        row = self._db.execute("select parts from entity where key = ?", (dataset,)).fetchone()
+        if row is None:
+            return
+        namespace, name = msgspec.json.decode(row[0])[:2]
+        found = columns(namespace, name, read_points(self._db, dataset, "schema"), self._identity)
+        for key, column in found.items():
+            self.mention(key, "Column", (namespace, name, column.field))
+        owner = f"{dataset}:schema"
+        edges = [
+            Edge("HAS_COLUMN", dataset, key, owner, "schema", {}, c.spans)
+            for key, c in found.items()
+        ]
+        rows = self._db.execute("select key from entity where parent = ?", (dataset,))
+        edges.extend(
+            Edge("HAS_COLUMN", dataset, key, owner, "schema")
+            for (key,) in rows.fetchall()
+            if key not in found
+        )
+        nodes = [Node(key, "Column", column.props) for key, column in found.items()]
+        self.claim(owner, nodes, edges)
+
+    def _node(self, key: str) -> Node | None:
+        row = self._db.execute("select label, parts from entity where key = ?", (key,)).fetchone()
+        label: Label | None = None
+        props: dict[str, Json] = {}
+        if row is not None:
+            label = row[0]
+            props = self._base(key, row[0], tuple(msgspec.json.decode(row[1])))
+        for claimed, said in self._db.execute(
+            "select label, props from claim where key = ? order by owner", (key,)
+        ):
+            label = label or claimed
+            props.update(msgspec.json.decode(said))
+        return None if label is None else Node(key, label, props)
+
+    def _base(self, key: str, label: Label, parts: tuple[str, ...]) -> dict[str, Json]:
+        props: dict[str, Json]
+        if label in ("Dataset", "Job"):
+            props = {"namespace": parts[0], "name": _short(parts[1])}
+        elif label == "Column":
+            props = {"namespace": parts[0], "name": _short(parts[1]), "field": parts[2]}
+        elif label == "Model":
+            props = {"name": parts[0], "version": parts[1]}
+        else:
+            props = {"name": parts[-1] if parts else ""}
+        if label == "Dataset":
+            mode = _write_mode(self._db, key)
+            if mode is not None:
+                props["write_mode"] = mode
+        props.update(self.shown(key))
+        return props
+
+
+def _write_mode(db: sqlite3.Connection, dataset: str) -> str | None:
+    for aspect, member in (("write_mode", None), ("terms", "write_mode")):
+        for value in resolve(aspect, read_points(db, dataset, aspect)):
+            said = value.value if member is None else None
+            if member is not None and isinstance(value.value, dict):
+                said = value.value.get(member)
+            if isinstance(said, str):
+                return said
+    return None

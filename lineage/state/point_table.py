@@ -1,0 +1,96 @@
+"""The points as stored."""
+
+from __future__ import annotations
+
+import sqlite3
+from typing import Final
+
+import msgspec
+
+from lineage.facts import Json
+from lineage.state.digest import RollingDigest
+from lineage.state.resolve import StoredPoint
+
+__all__ = ["PointTable", "read_points"]
+
+_encode = msgspec.json.Encoder(order="deterministic").encode
+
+_INSERT: Final = (
+    "insert or ignore into point (entity_key, aspect, slot, source, time, rank, derived, fact_id,"
+    " position, actor, value) values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+)
+_CITE: Final = (
+    "update point set fact_id = ?, position = ?, actor = ? where entity_key = ? and aspect = ?"
+    " and slot = ? and source = ? and time = ? and rank = ? and fact_id > ?"
+)
+_READ: Final = (
+    "select slot, source, time, rank, fact_id, position, actor, value from point"
+    " where entity_key = ? and aspect = ?"
+)
+
+
+def read_points(db: sqlite3.Connection, entity_key: str, aspect: str) -> list[StoredPoint]:
+    """All points of one aspect of one entity."""
+    rows = db.execute(_READ, (entity_key, aspect))
+    return [StoredPoint(*row[:7], msgspec.json.decode(row[7])) for row in rows]
+
+
+class PointTable:
+    """Writes points; a repeated one changes nothing but a later citation."""
+
+    def __init__(self, db: sqlite3.Connection, digest: RollingDigest) -> None:
+        self._db = db
+        self._digest = digest
+
+    def put(
+        self, entity_key: str, aspect: str, point: StoredPoint, *, derived: bool = False
+    ) -> bool:
+        """Add a point; says whether it is new."""
+        value = _encode(point.value).decode()
+        place = (entity_key, aspect, point.slot, point.source, point.time, point.rank)
+        cite = (point.fact_id, point.position, point.actor)
+        done = self._db.execute(_INSERT, (*place, int(derived), *cite, value))
+        if done.rowcount:
+            self._digest.add("point", *place, value)
+            return True
+        self._db.execute(_CITE, (*cite, *place, point.fact_id))
+        return False
+
+    def replace_derived(
+        self, entity_key: str, wanted: dict[tuple[str, str], list[StoredPoint]]
+    ) -> set[str]:
+        """Make the derived points of an entity these; returns the aspects that changed.
+
+        Args:
+            entity_key: The entity.
+            wanted: Points by (aspect, facet).
+        """
+        rows = self._db.execute(
+            "select aspect, slot, source, time, rank, value from point"
+            " where entity_key = ? and derived = 1",
+            (entity_key,),
+        ).fetchall()
+        old = {row[:5]: row[5] for row in rows}
+        changed: set[str] = set()
+        for (aspect, _), points in wanted.items():
+            for point in points:
+                place = (aspect, point.slot, point.source, point.time, point.rank)
+                known = old.pop(place, None)
+                if known is not None and known == _encode(point.value).decode():
+                    continue
+                if known is not None:
+                    self._drop(entity_key, place, known)
+                self.put(entity_key, aspect, point, derived=True)
+                changed.add(aspect)
+        for place, value in old.items():
+            self._drop(entity_key, place, value)
+            changed.add(place[0])
+        return changed
+
+    def _drop(self, entity_key: str, place: tuple[Json, ...], value: str) -> None:
+        self._db.execute(
+            "delete from point where entity_key = ? and aspect = ? and slot = ? and source = ?"
+            " and time = ? and rank = ?",
+            (entity_key, *place),
+        )
+        self._digest.remove("point", entity_key, *place, value)

@@ -1,0 +1,99 @@
+"""What the packages declare, joined: fact types, facet readers, projections."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterable
+from typing import Final
+
+from lineage.errors import Fault
+from lineage.facts import Entity, FacetReader, FactType
+from lineage.graph.port import Edge, Node
+from lineage.identity import Identity
+from lineage.openlineage.facets import FACETS
+from lineage.state.port import AspectValue
+from lineage.state.projections import PROJECTIONS
+
+__all__ = ["FOLD_VERSION", "STRUCTURAL", "Projection", "Registry"]
+
+FOLD_VERSION: Final = "1"
+"""Raised with every change that lets the same facts give another state."""
+
+Projection = tuple[
+    str, Callable[[Entity, list[AspectValue], Identity], tuple[list[Node], list[Edge]]]
+]
+"""(aspect, function): how an aspect shows in the graph. Pure."""
+
+STRUCTURAL: Final = frozenset(
+    {
+        "columnLineage", "lineage", "symlinks", "lifecycleStateChange",
+        "tracehold_model", "tracehold_training", "tracehold_terms",
+    }
+)  # fmt: skip
+"""Dataset facets that decide how things are wired; always part of the shape."""
+
+_DATASET = ("dataset", "input", "output")
+
+
+class Registry:
+    """Everything declared, indexed for the fold. Lineage's own declarations are included."""
+
+    def __init__(
+        self,
+        facts: Iterable[FactType] = (),
+        facets: Iterable[FacetReader] = (),
+        projections: Iterable[Projection] = (),
+    ) -> None:
+        """Join the declarations of all packages.
+
+        Raises:
+            Fault: Two packages declare the same kind of fact or read the same facet into the same
+                aspect.
+        """
+        self.facts: dict[str, FactType] = {}
+        for fact in facts:
+            if fact.kind in self.facts:
+                raise Fault(f"the fact kind {fact.kind} is declared twice")
+            self.facts[fact.kind] = fact
+        self.projections: dict[str, list[Projection]] = {}
+        for projection in (*PROJECTIONS, *projections):
+            self.projections.setdefault(projection[0], []).append(projection)
+        readers = (*FACETS, *facets)
+        names = [(r.on, r.facet, r.aspect) for r in readers]
+        if len(set(names)) != len(names):
+            raise Fault("a facet is read into the same aspect twice")
+        self.input = _index(readers, ("dataset", "input"))
+        self.output = _index(readers, ("dataset", "output"))
+        self.subject = _index(readers, _DATASET)
+        self.job = _index(readers, ("job",))
+        self.run = _index(readers, ("run",))
+        self.version = f"{FOLD_VERSION}+{_signature(self.facts, readers, self.projections)}"
+
+
+class Readers:
+    """Readers of one place, by facet key."""
+
+    def __init__(self, readers: Iterable[FacetReader]) -> None:
+        self.steady: dict[str, list[FacetReader]] = {}
+        self.varying: dict[str, list[FacetReader]] = {}
+        for reader in readers:
+            side = self.varying if reader.varies or reader.on == "run" else self.steady
+            side.setdefault(reader.facet, []).append(reader)
+        self.shaped = frozenset(self.steady) | STRUCTURAL
+
+
+def _index(readers: Iterable[FacetReader], places: tuple[str, ...]) -> Readers:
+    return Readers(r for r in readers if r.on in places)
+
+
+def _signature(
+    facts: Iterable[str], readers: Iterable[FacetReader], projections: Iterable[str]
+) -> str:
+    text = repr(
+        (
+            sorted(facts),
+            sorted((r.on, r.facet, r.aspect, r.varies, r.source, r.slotted) for r in readers),
+            sorted(projections),
+        )
+    )
+    return hashlib.sha256(text.encode()).hexdigest()[:12]

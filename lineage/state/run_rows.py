@@ -1,0 +1,93 @@
+"""Runs and versions as they are answered."""
+
+from __future__ import annotations
+
+import sqlite3
+from typing import Any, Final
+
+import msgspec
+
+from lineage.graph.port import Node
+from lineage.state.port import RunRow, VersionRow
+from lineage.state.runs import contradicted, state_of
+
+__all__ = ["list_runs", "read_run", "run_node", "versions_of"]
+
+_SELECT: Final = (
+    "select r.key, r.job_key, r.run_id, r.seen, r.started, r.ended, r.facets, s.inputs, s.outputs"
+    " from run r join shape s on s.id = r.shape_id where r.seen & 64 = 0"
+)
+
+
+def _row(row: tuple[Any, ...]) -> RunRow:
+    key, job_key, run_id, seen, started, ended, facets, inputs, outputs = row
+    return RunRow(
+        key=key,
+        job_key=job_key,
+        run_id=run_id,
+        state=state_of(seen),
+        started=started,
+        ended=ended,
+        contradicted=contradicted(seen),
+        inputs=tuple(msgspec.json.decode(inputs)),
+        outputs=tuple(msgspec.json.decode(outputs)),
+        facets={name: said[2] for name, said in msgspec.json.decode(facets).items()},
+    )
+
+
+def read_run(db: sqlite3.Connection, key: str) -> RunRow | None:
+    """One run by key."""
+    row = db.execute(f"{_SELECT} and r.key = ?", (key,)).fetchone()
+    return None if row is None else _row(row)
+
+
+def list_runs(db: sqlite3.Connection, job_key: str | None, limit: int) -> list[RunRow]:
+    """Runs of one job or of all, newest first."""
+    order = "order by r.first desc, r.key desc limit ?"
+    if job_key is None:
+        rows = db.execute(f"{_SELECT} {order}", (limit,))
+    else:
+        rows = db.execute(f"{_SELECT} and r.job_key = ? {order}", (job_key, limit))
+    return [_row(row) for row in rows]
+
+
+def run_node(db: sqlite3.Connection, key: str) -> Node | None:
+    """A run as a node, for references and traces; most runs do not stand in the graph."""
+    run = read_run(db, key)
+    if run is None:
+        return None
+    parts = db.execute("select parts from entity where key = ?", (run.job_key,)).fetchone()
+    namespace, job = msgspec.json.decode(parts[0])
+    props = {
+        "namespace": namespace,
+        "job": job,
+        "name": run.run_id,
+        "state": run.state,
+        "started": run.started,
+        "ended": run.ended,
+        "contradicted": run.contradicted,
+    }
+    return Node(key, "Run", {k: v for k, v in props.items() if v is not None})
+
+
+def versions_of(db: sqlite3.Connection, dataset_key: str, limit: int) -> list[VersionRow]:
+    """Named versions, and the completed runs that wrote the dataset without naming one."""
+    named = [
+        VersionRow(dataset_key, *row)
+        for row in db.execute(
+            "select version, first, last, run_key from version where dataset_key = ?"
+            " order by last desc, version limit ?",
+            (dataset_key, limit),
+        )
+    ]
+    rows = db.execute(
+        "select r.run_id, r.ended, r.key from shape_io io join run r on r.shape_id = io.shape_id"
+        " where io.entity_key = ? and io.role = 'out' and r.seen & 8 and not r.seen & 70"
+        " and not exists (select 1 from version v where v.dataset_key = io.entity_key"
+        "                 and v.run_key = r.key)"
+        " order by r.ended desc, r.key limit ?",
+        (dataset_key, limit),
+    )
+    unnamed = [VersionRow(dataset_key, run_id, at, at, key) for run_id, at, key in rows]
+    everything = sorted([*named, *unnamed], key=lambda v: (-v.last, v.version))
+    return everything[:limit]

@@ -1,0 +1,121 @@
+"""Tables of the SQL state. One SQLite file holds them and the graph's tables.
+
+Everything here can be made again from the journal; ``synchronous=NORMAL`` is therefore enough, and
+the position is committed together with what it stands for.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+from typing import Final
+
+__all__ = ["connect", "create_tables"]
+
+_DDL: Final = """
+create table if not exists meta (key text primary key, value text not null) without rowid;
+
+-- every entity that any fact mentions; grows only
+create table if not exists entity (
+  key text primary key,
+  label text not null,
+  parts text not null,
+  parent text             -- columns: key of the dataset
+) without rowid;
+create index if not exists entity_by_parent on entity (parent) where parent is not null;
+
+-- attributes that native facts show of an entity: the greatest (time, rank) per prop counts
+create table if not exists shown (
+  entity_key text not null, prop text not null,
+  time integer not null, rank text not null, value text not null,
+  primary key (entity_key, prop)
+) without rowid;
+
+create table if not exists point (
+  entity_key text not null, aspect text not null, slot text not null, source text not null,
+  time integer not null, rank text not null,
+  derived integer not null,  -- 1: computed from runs and shapes, replaced as a whole
+  fact_id text not null, position integer not null, actor text not null,
+  value text not null,
+  primary key (entity_key, aspect, slot, source, time, rank)
+) without rowid;
+create index if not exists point_by_aspect on point (aspect, entity_key);
+
+-- content-addressed: a facet once, a shape once
+create table if not exists facet (digest text primary key, value text not null) without rowid;
+create table if not exists shape (
+  id integer primary key, digest text not null unique, body text not null,
+  inputs text not null, outputs text not null
+);
+create table if not exists shape_entity (
+  entity_key text not null, shape_id integer not null, primary key (entity_key, shape_id)
+) without rowid;
+create table if not exists shape_io (
+  entity_key text not null, role text not null, shape_id integer not null,
+  owner text not null, change text, mode text,
+  primary key (entity_key, role, shape_id)
+) without rowid;
+
+-- one row per run of one job; static events (bit 64 of seen) stand here too
+create table if not exists run (
+  key text primary key, job_key text not null, run_id text not null, seen integer not null,
+  first integer not null, last integer not null, started integer, ended integer,
+  shape_id integer not null, facets text not null
+) without rowid;
+create index if not exists run_by_job on run (job_key, first);
+create index if not exists run_by_shape on run (shape_id);
+create index if not exists run_by_trouble on run (job_key, first) where seen & 6 != 0;
+
+-- which event shapes a run has shown, with first and last moment
+create table if not exists sighting (
+  run_key text not null, shape_id integer not null,
+  first_time integer not null, first_rank text not null,
+  last_time integer not null, last_rank text not null,
+  fact_id text not null, position integer not null, actor text not null,
+  primary key (run_key, shape_id)
+) without rowid;
+create index if not exists sighting_by_shape on sighting (shape_id);
+
+create table if not exists version (
+  dataset_key text not null, version text not null,
+  first integer not null, last integer not null,
+  made_time integer, made_rank text, run_key text,
+  primary key (dataset_key, version)
+) without rowid;
+
+-- nodes that projections speak of, by owner
+create table if not exists claim (
+  key text not null, owner text not null, label text not null, props text not null,
+  primary key (key, owner)
+) without rowid;
+create index if not exists claim_by_owner on claim (owner);
+
+-- facts and owners that the fold could not fold, with the cause
+create table if not exists stuck (
+  subject text not null, cause text not null, kind text not null, position integer not null,
+  primary key (subject, cause)
+) without rowid;
+"""
+
+
+def connect(path: Path, *, read_only: bool) -> sqlite3.Connection:
+    """A connection to a state file in autocommit mode; transactions are explicit.
+
+    Raises:
+        sqlite3.OperationalError: The file cannot be opened.
+    """
+    if read_only:
+        uri = f"{path.resolve().as_uri()}?mode=ro"
+        connection = sqlite3.connect(uri, uri=True, isolation_level=None)
+    else:
+        connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+        connection.execute("pragma journal_mode = wal")
+        connection.execute("pragma synchronous = normal")
+    connection.execute("pragma busy_timeout = 10000")
+    connection.execute("pragma cache_size = -32000")
+    return connection
+
+
+def create_tables(connection: sqlite3.Connection) -> None:
+    """Make the tables that are not there yet."""
+    connection.executescript(_DDL)

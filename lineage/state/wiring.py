@@ -1,0 +1,265 @@
+"""From a shape to the edges it wires. Pure, and computed once per shape."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+from lineage.facts import Json
+from lineage.graph.port import EdgeType
+from lineage.identity import Identity, Label
+from lineage.state.claims import Claims, column_claims, explicit_claims, job_entries
+from lineage.state.shapes import Port, Shape
+
+__all__ = ["CLOSING_CHANGES", "PRODUCT_LIMIT", "EdgeKey", "Wired", "Wiring", "wire"]
+
+CLOSING_CHANGES: Final = frozenset({"OVERWRITE", "TRUNCATE", "DROP"})
+"""Lifecycle changes after which former content is gone."""
+
+PRODUCT_LIMIT: Final = 20_000
+"""Most inputs x outputs edges inferred for one shape; beyond it the owner is reported stuck."""
+
+EdgeKey = tuple[EdgeType, str, str, str]
+"""(type, src, dst, kind); the owner is the timeline the edge stands in."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wired:
+    """What a shape says of one edge.
+
+    Attributes:
+        props: Properties of the edge.
+        ends: Keys of the datasets at both ends, for DROP.
+        into: Key of the dataset whose content decides when the contribution ends; None where the
+            edge carries no content.
+        timeless: Stands without intervals.
+    """
+
+    props: Mapping[str, Json] = field(default_factory=dict)
+    ends: tuple[str, ...] = ()
+    into: str | None = None
+    timeless: bool = False
+
+
+@dataclass(slots=True)
+class Wiring:
+    """Everything a shape wires.
+
+    Attributes:
+        owner: Key of the job, or of the dataset of a DatasetEvent.
+        mentions: Entities named: key → (label, parts).
+        inputs: Keys read.
+        outputs: Keys written.
+        edges: What stands while the shape is in force.
+        changes: Output key → lifecycle change that its facet names.
+        modes: Output key → write mode that its facet names.
+        cause: Why edges are missing, if any are.
+    """
+
+    owner: str = ""
+    mentions: dict[str, tuple[Label, tuple[str, ...]]] = field(default_factory=dict)
+    inputs: list[str] = field(default_factory=list)
+    outputs: list[str] = field(default_factory=list)
+    edges: dict[EdgeKey, Wired] = field(default_factory=dict)
+    changes: dict[str, str] = field(default_factory=dict)
+    modes: dict[str, str] = field(default_factory=dict)
+    cause: str = ""
+
+    @property
+    def moves_data(self) -> bool:
+        """Whether a dataset is named at all; a COMPLETE without one changes nothing."""
+        return bool(self.inputs or self.outputs)
+
+
+FacetOf = Callable[[str], Json]
+"""Facet value by digest."""
+
+
+class _Wirer:
+    def __init__(self, shape: Shape, facet_of: FacetOf, identity: Identity) -> None:
+        self.shape = shape
+        self.facet_of = facet_of
+        self.identity = identity
+        self.wiring = Wiring()
+
+    def facet(self, port: Port, name: str) -> Json:
+        for key, digest in port.facets:
+            if key == name:
+                value = self.facet_of(digest)
+                return value if isinstance(value, dict) and not value.get("_deleted") else None
+        return None
+
+    def mention(self, label: Label, *parts: str) -> str:
+        key = self.identity.key(label, *parts)
+        self.wiring.mentions[key] = (label, parts)
+        return key
+
+    def dataset(self, name: tuple[str, str]) -> str:
+        return self.mention("Dataset", *name)
+
+    def entity(self, port: Port) -> tuple[str, bool]:
+        model = self.facet(port, "tracehold_model")
+        if model:
+            name, version = model.get("name"), model.get("version")
+            if isinstance(name, str) and name and isinstance(version, str) and version:
+                return self.mention("Model", name, version), True
+        return self.dataset((port.namespace, port.name)), False
+
+    def put(self, key: EdgeKey, wired: Wired) -> None:
+        self.wiring.edges.setdefault(key, wired)
+
+    def feed(self, src: str, dst: str, kind: str) -> None:
+        if src != dst:
+            self.put(("FEEDS", src, dst, kind), Wired(ends=(src, dst), into=dst))
+
+    def aliases(self, port: Port, key: str) -> None:
+        facet = self.facet(port, "symlinks")
+        identifiers = facet.get("identifiers") if facet else None
+        for item in identifiers if isinstance(identifiers, list) else ():
+            if not isinstance(item, dict):
+                continue
+            namespace, name = item.get("namespace"), item.get("name")
+            if not isinstance(namespace, str) or not isinstance(name, str) or not name:
+                continue
+            alias = self.dataset((namespace, name))
+            if alias != key:
+                kind = item.get("type")
+                props = {"alias": kind} if isinstance(kind, str) else {}
+                self.put(("SAME_AS", key, alias, "symlink"), Wired(props, timeless=True))
+
+    def columns(self, port: Port, dst: str, claims: Claims) -> set[str]:
+        """Wires the columns; returns the datasets they come from."""
+        sources: set[str] = set()
+        for (source, own), claim in claims.columns.items():
+            src = self.dataset(source[:2])
+            if claim.direct or claims.kind == "declared":
+                sources.add(src)
+            src_column = self.mention("Column", *source)
+            dst_column = self.mention("Column", port.namespace, port.name, own)
+            if src_column == dst_column:
+                continue
+            masking = claim.masking
+            props: dict[str, Json] = {
+                "direct": claim.direct,
+                "masking": "unknown" if masking is None else masking,
+            }
+            if claim.subtypes:
+                props["subtype"] = ",".join(sorted(claim.subtypes))
+            self.put(
+                ("FEEDS_COLUMN", src_column, dst_column, claims.kind),
+                Wired(props, (src, dst), dst),
+            )
+        return sources
+
+    def claimed(self, port: Port, dst: str, claims: Claims) -> None:
+        direct = self.columns(port, dst, claims) | {self.dataset(n) for n in claims.sources}
+        for src in sorted(direct):
+            self.feed(src, dst, claims.kind)
+        indirect = {self.dataset(n) for n in claims.indirect}
+        indirect |= {self.dataset(source[:2]) for source, _ in claims.columns}
+        for src in sorted(indirect - direct):
+            self.feed(src, dst, "indirect")
+
+    def training(self, port: Port, src: str, models: list[str]) -> None:
+        facet = self.facet(port, "tracehold_training")
+        if not facet:
+            return
+        props = {
+            k: facet[k] for k in ("role", "version", "subset") if isinstance(facet.get(k), str)
+        }
+        version = self.facet(port, "version")
+        if "version" not in props and version and isinstance(version.get("datasetVersion"), str):
+            props["version"] = version["datasetVersion"]
+        for model in models:
+            self.put(
+                ("TRAINED_ON", src, model, "declared"), Wired(props, ends=(src, model), into=model)
+            )
+
+    def owner(self) -> str:
+        if self.shape.job is None:
+            subject = self.shape.outputs[0]
+            return self.dataset((subject.namespace, subject.name))
+        return self.mention("Job", *self.shape.job)
+
+    def run(self) -> Wiring:
+        wiring, shape = self.wiring, self.shape
+        wiring.owner = owner = self.owner()
+        for parent in shape.parents:
+            self.put(
+                ("CHILD_OF", owner, self.mention("Job", *parent), "parent"), Wired(timeless=True)
+            )
+        entries = self.entries()
+        sources: list[str] = []
+        for port in shape.inputs:
+            key, _ = self.entity(port)
+            sources.append(key)
+            wiring.inputs.append(key)
+            self.aliases(port, key)
+            self.put(("READ", key, owner, "run"), Wired(ends=(key,)))
+        open_outputs: list[str] = []
+        models: list[str] = []
+        for port in shape.outputs:
+            key, is_model = self.entity(port)
+            self.output(port, key)
+            if is_model:
+                models.append(key)
+            if wiring.changes.get(key) in ("TRUNCATE", "DROP"):
+                continue
+            claims = entries.get((port.namespace, port.name)) or self.claims_of(port)
+            if claims is not None and not is_model:
+                self.claimed(port, key, claims)
+            elif shape.subject != "dataset":
+                open_outputs.append(key)
+        self.product(sources, open_outputs)
+        for port, key in zip(shape.inputs, sources, strict=True):
+            self.training(port, key, models)
+        return wiring
+
+    def output(self, port: Port, key: str) -> None:
+        wiring = self.wiring
+        wiring.outputs.append(key)
+        self.aliases(port, key)
+        if self.shape.subject != "dataset":
+            self.put(("WROTE", wiring.owner, key, "run"), Wired(ends=(key,)))
+        lifecycle = self.facet(port, "lifecycleStateChange")
+        change = lifecycle.get("lifecycleStateChange") if lifecycle else None
+        if isinstance(change, str) and change.upper() in CLOSING_CHANGES:
+            wiring.changes[key] = change.upper()
+        terms = self.facet(port, "tracehold_terms")
+        mode = terms.get("write_mode") if terms else None
+        if isinstance(mode, str):
+            wiring.modes[key] = mode
+
+    def claims_of(self, port: Port) -> Claims | None:
+        explicit = explicit_claims(self.facet(port, "lineage"))
+        return explicit or column_claims(self.facet(port, "columnLineage"))
+
+    def entries(self) -> dict[tuple[str, str], Claims]:
+        for name, digest in self.shape.facets:
+            if name == "lineage":
+                return job_entries(self.facet_of(digest))
+        return {}
+
+    def product(self, sources: list[str], outputs: list[str]) -> None:
+        if len(sources) * len(outputs) > PRODUCT_LIMIT:
+            self.wiring.cause = (
+                f"{len(sources)} inputs x {len(outputs)} outputs without column lineage: "
+                "no product inferred"
+            )
+            return
+        kind = "static" if self.shape.subject == "job" else "product"
+        for dst in outputs:
+            for src in sources:
+                self.feed(src, dst, kind)
+
+
+def wire(shape: Shape, facet_of: FacetOf, identity: Identity) -> Wiring:
+    """The edges of a shape.
+
+    Args:
+        shape: Merged shape of a run, or shape of a static event.
+        facet_of: Decoded facet by digest.
+        identity: Derives the keys.
+    """
+    return _Wirer(shape, facet_of, identity).run()
