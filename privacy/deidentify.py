@@ -11,6 +11,7 @@ import hashlib
 import hmac
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import date
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from lineage.errors import InvalidInput
@@ -36,7 +37,8 @@ class Rule:
         column: Name of the column.
         operator: ``pseudonymize`` (keyed token, equal values stay equal within the dataset),
             ``redact`` (spans in text become their type), ``mask`` (keep the last characters),
-            ``generalize`` (date to ``year``, ``month`` or ``day``; number to a ``width``), ``drop``.
+            ``generalize`` (ISO date to ``year``, ``month`` or ``day``; number to a ``width``),
+            ``drop``.
         parameters: ``length`` of a pseudonym (8 to 43, default 22), ``keep`` of a mask (default
             2), ``to`` or ``width`` of a generalization.
     """
@@ -226,7 +228,7 @@ def _mask(value: str, keep: int) -> str:
 def _generalize(rule: Rule) -> Callable[[str], str]:
     to = rule.parameters.get("to")
     if isinstance(to, str) and to in _DATE_PARTS:
-        return lambda value: value[: _DATE_PARTS[to]]
+        return lambda value: _date_part(value, _DATE_PARTS[to], rule.column)
     width = rule.parameters.get("width")
     if isinstance(width, int) and not isinstance(width, bool) and width > 0:
         return lambda value: _bucket(value, width, rule.column)
@@ -235,6 +237,16 @@ def _generalize(rule: Rule) -> Callable[[str], str]:
         where=rule.column,
         advice="give to: year, month or day for dates, or width: N for numbers",
     )
+
+
+def _date_part(value: str, length: int, column: str) -> str:
+    try:
+        date.fromisoformat(value[:10])
+    except ValueError:
+        raise InvalidInput(
+            "a cell is not an ISO date", where=column, advice="write dates as YYYY-MM-DD first"
+        ) from None
+    return value[:length]
 
 
 def _bucket(value: str, width: int, column: str) -> str:

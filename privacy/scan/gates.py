@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 
-__all__ = ["ENTITIES", "STRONG", "possible"]
+__all__ = ["ENTITIES", "STRONG", "looks_personal", "possible"]
 
 ENTITIES: tuple[str, ...] = (
     "EMAIL_ADDRESS", "PHONE_NUMBER", "IBAN_CODE", "CREDIT_CARD", "IP_ADDRESS", "US_SSN", "URL",
@@ -46,3 +46,13 @@ def possible(value: str) -> list[str]:
     if digits and " " in value and _STREET_WORD.search(value):
         found.append("STREET_ADDRESS")
     return found
+
+
+_PERSONAL = re.compile(
+    r"[^\s@/]@[^\s@/]+\.[A-Za-z]|[A-Z]{2}\d{2}[A-Z0-9]{11}|(?<!\d)\+?\d[ ().-]?(?:\d[ .-]?){8,13}(?!\d)"
+)
+
+
+def looks_personal(text: str) -> bool:
+    """Whether a name or path could hold an e-mail address, an IBAN or a telephone number."""
+    return _PERSONAL.search(text) is not None
