@@ -1,0 +1,160 @@
+"""The facts that the catalog owns: people, tokens, sign-ins, waivers, conclusions, verdicts.
+
+Who acted is the actor of the envelope and is never repeated in a body. People are opaque ids; the
+name shown for a person stands in the distilled part, which can be erased.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+from lineage.facts import Json
+
+__all__ = [
+    "LicenseConcluded",
+    "LoginOpened",
+    "ModelWaived",
+    "PersonAdded",
+    "PersonChanged",
+    "Role",
+    "TokenIssued",
+    "TokenRevoked",
+    "VerdictRecorded",
+    "WaiverEnded",
+    "kind_of",
+]
+
+Role = Literal[
+    "engineer", "privacy-officer", "auditor", "approver", "executor", "admin", "producer",
+]  # fmt: skip
+
+
+class PersonAdded(msgspec.Struct, frozen=True, tag_field="kind", tag="person.added/1"):
+    """Somebody, or a producer's machine, may act here.
+
+    Attributes:
+        person: Opaque random id.
+        name: What is shown for the person.
+        roles: What the person may do.
+    """
+
+    person: str
+    name: str
+    roles: list[Role]
+
+
+class PersonChanged(msgspec.Struct, frozen=True, tag_field="kind", tag="person.changed/1"):
+    """Name, roles or standing of a person changed; all three are said again.
+
+    Attributes:
+        person: Opaque id.
+        name: What is shown for the person.
+        roles: What the person may do from now on.
+        disabled: True where the person may do nothing any more.
+    """
+
+    person: str
+    name: str
+    roles: list[Role]
+    disabled: bool = False
+
+
+class TokenIssued(msgspec.Struct, frozen=True, tag_field="kind", tag="token.issued/1"):
+    """A person was given a token; only its hash is kept.
+
+    Attributes:
+        token: Id of the token.
+        person: Opaque id of the owner.
+        sha256: Of the whole token text, hexadecimal.
+        expires: Epoch milliseconds.
+        namespaces: Where it may report lineage; empty for everywhere.
+    """
+
+    token: str
+    person: str
+    sha256: str
+    expires: int
+    namespaces: list[str] = []
+
+
+class TokenRevoked(msgspec.Struct, frozen=True, tag_field="kind", tag="token.revoked/1"):
+    """A token is void from now on."""
+
+    token: str
+    person: str
+    reason: str = ""
+
+
+class LoginOpened(msgspec.Struct, frozen=True, tag_field="kind", tag="login.opened/1"):
+    """A one-time code was handed out for a person; neither code nor hash is kept."""
+
+    person: str
+    expires: int
+
+
+class ModelWaived(msgspec.Struct, frozen=True, tag_field="kind", tag="model.waived/1"):
+    """An approver accepts named causes against one version of a model, for a time.
+
+    Attributes:
+        waiver: Id of the waiver.
+        model: Name of the model.
+        version: Of the model.
+        scope: Question that is waived, ``license``, or one cause of it, ``license/non-commercial``.
+        reason: Why the risk is accepted.
+        expires: Epoch milliseconds; from then on it covers nothing.
+    """
+
+    waiver: str
+    model: str
+    version: str
+    scope: str
+    reason: str
+    expires: int
+
+
+class WaiverEnded(msgspec.Struct, frozen=True, tag_field="kind", tag="model.waiver-ended/1"):
+    """A waiver was taken back before it expired."""
+
+    waiver: str
+    model: str
+    version: str
+    reason: str
+
+
+class LicenseConcluded(msgspec.Struct, frozen=True, tag_field="kind", tag="license.concluded/1"):
+    """A person read the terms of a dataset; the conclusion beats what is declared (REQ-16).
+
+    Attributes:
+        dataset: Reference of the dataset.
+        expression: SPDX license expression.
+        reason: Why, with the place of the evidence.
+        url: Where the terms stand.
+        attribution: The credit line that they ask for.
+    """
+
+    dataset: str
+    expression: str
+    reason: str
+    url: str = ""
+    attribution: str = ""
+
+
+class VerdictRecorded(msgspec.Struct, frozen=True, tag_field="kind", tag="verdict.recorded/1"):
+    """A judgement was made and is kept: what was asked, the answer, and what it rests on.
+
+    Attributes:
+        ref: Reference of the dataset or model judged.
+        question: For example ``license``.
+        judgement: ``Judgement.as_dict()``.
+    """
+
+    ref: str
+    question: str
+    judgement: dict[str, Json]
+
+
+def kind_of(body: msgspec.Struct) -> str:
+    """Kind and version of a body, as the envelope stores it."""
+    return str(body.__struct_config__.tag)

@@ -1,0 +1,123 @@
+"""What each fact of the catalog leaves in the state."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import msgspec
+
+from catalog import events
+from lineage.errors import InvalidInput
+from lineage.facts import Entity, Fact, FactType, FoldContext, Json, Point
+from lineage.refs import DatasetRef, ModelRef, parse_ref
+
+__all__ = ["FACTS", "entity_of", "model_entity", "person_entity"]
+
+
+def person_entity(person: str) -> Entity:
+    """The entity of a person; shown by its opaque id, for names stay out of the graph."""
+    return Entity("Agent", ("person", person), {"name": person})
+
+
+def model_entity(name: str, version: str) -> Entity:
+    """The entity of a version of a model."""
+    return Entity("Model", (name, version), {"name": name, "version": version})
+
+
+def entity_of(ref: str) -> Entity:
+    """The entity that a dataset or model reference names.
+
+    Raises:
+        InvalidInput: Some other kind of reference, or none.
+    """
+    parsed = parse_ref(ref)
+    if isinstance(parsed, DatasetRef):
+        props = {"namespace": parsed.namespace, "name": parsed.name}
+        return Entity("Dataset", (parsed.namespace, parsed.name), props)
+    if isinstance(parsed, ModelRef):
+        return model_entity(parsed.name, parsed.version)
+    raise InvalidInput("a dataset or a model was expected", where=ref)
+
+
+def _when(fact: Fact) -> int:
+    return fact.recorded_time if fact.valid_time is None else fact.valid_time
+
+
+def _person(
+    fact: Fact, body: events.PersonAdded | events.PersonChanged, _: FoldContext
+) -> Iterable[Point]:
+    disabled = isinstance(body, events.PersonChanged) and body.disabled
+    value = {"name": body.name, "roles": sorted(set(body.roles)), "disabled": disabled}
+    yield Point(person_entity(body.person), "person", value, time=_when(fact))
+
+
+def _token(fact: Fact, body: events.TokenIssued, _: FoldContext) -> Iterable[Point]:
+    value = {
+        "sha256": body.sha256,
+        "expires": body.expires,
+        "namespaces": sorted(set(body.namespaces)),
+    }
+    yield Point(person_entity(body.person), "token", value, slot=body.token, time=_when(fact))
+
+
+def _revoked(fact: Fact, body: events.TokenRevoked, _: FoldContext) -> Iterable[Point]:
+    # A slot of its own: revoking must win in whatever order the two facts are folded.
+    value = {"reason": body.reason, "at": _when(fact)}
+    entity = person_entity(body.person)
+    yield Point(entity, "token_revoked", value, slot=body.token, time=_when(fact))
+
+
+def _login(fact: Fact, body: events.LoginOpened, _: FoldContext) -> Iterable[Point]:
+    value = {"at": _when(fact), "expires": body.expires}
+    yield Point(person_entity(body.person), "login", value, time=_when(fact))
+
+
+def _waived(fact: Fact, body: events.ModelWaived, _: FoldContext) -> Iterable[Point]:
+    value = {
+        "scope": body.scope,
+        "reason": body.reason,
+        "approver": fact.actor,
+        "expires": body.expires,
+        "at": _when(fact),
+    }
+    entity = model_entity(body.model, body.version)
+    yield Point(entity, "waiver", value, slot=body.waiver, time=_when(fact))
+
+
+def _waiver_ended(fact: Fact, body: events.WaiverEnded, _: FoldContext) -> Iterable[Point]:
+    value = {"reason": body.reason, "by": fact.actor, "at": _when(fact)}
+    entity = model_entity(body.model, body.version)
+    yield Point(entity, "waiver_ended", value, slot=body.waiver, time=_when(fact))
+
+
+def _concluded(fact: Fact, body: events.LicenseConcluded, _: FoldContext) -> Iterable[Point]:
+    texts = {"url": body.url, "attribution": body.attribution, "reason": body.reason}
+    value = {"concluded": body.expression, **{k: v for k, v in texts.items() if v}}
+    # Beside the declared license and not over it: both stay visible (SPDX keeps the two apart).
+    yield Point(entity_of(body.dataset), "license", value, slot="concluded", time=_when(fact))
+
+
+def _verdict(fact: Fact, body: events.VerdictRecorded, _: FoldContext) -> Iterable[Point]:
+    value: Json = {**body.judgement, "at": _when(fact)}
+    yield Point(entity_of(body.ref), "verdict", value, slot=body.question, time=_when(fact))
+
+
+def _fact(
+    body: type[msgspec.Struct], points: Callable[[Fact, Any, FoldContext], Iterable[Point]]
+) -> FactType:
+    return FactType(str(body.__struct_config__.tag), body, points)
+
+
+FACTS: tuple[FactType, ...] = (
+    _fact(events.PersonAdded, _person),
+    _fact(events.PersonChanged, _person),
+    _fact(events.TokenIssued, _token),
+    _fact(events.TokenRevoked, _revoked),
+    _fact(events.LoginOpened, _login),
+    _fact(events.ModelWaived, _waived),
+    _fact(events.WaiverEnded, _waiver_ended),
+    _fact(events.LicenseConcluded, _concluded),
+    _fact(events.VerdictRecorded, _verdict),
+)
+"""Every fact type of this package, for bootstrap to join."""
