@@ -76,7 +76,7 @@ def decode(data: bytes) -> Envelope:
     """
     try:
         envelope = _decoder.decode(data)
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, TypeError) as error:
         raise Fault(
             "a stored envelope cannot be read", advice="run `tracehold journal verify`"
         ) from error

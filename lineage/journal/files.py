@@ -54,14 +54,14 @@ def unreadable(path: Path, error: sqlite3.Error) -> Unavailable:
     )  # fmt: skip
 
 
-def connect_writer(path: Path, *, parts: bool) -> sqlite3.Connection:
-    """Open one of the two files for writing; make it (0600) where it is missing.
+def connect_writer(path: Path, *, parts: bool, create: bool = True) -> sqlite3.Connection:
+    """Open one of the two files for writing; with ``create`` make it (0600) where it is missing.
 
     Raises:
-        Unavailable: The file is no such database, or one of another format.
+        Unavailable: The file is missing or empty, is no such database, or has another format.
     """
     try:
-        os.close(os.open(path, os.O_WRONLY | os.O_CREAT, 0o600))
+        os.close(os.open(path, os.O_WRONLY | (os.O_CREAT if create else 0), 0o600))
         connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
     except (OSError, sqlite3.Error) as error:
         raise Unavailable(
@@ -76,7 +76,7 @@ def connect_writer(path: Path, *, parts: bool) -> sqlite3.Connection:
         connection.execute("PRAGMA checkpoint_fullfsync = ON")
         connection.execute("PRAGMA trusted_schema = OFF")
         connection.execute("PRAGMA secure_delete = ON")
-        _lay_out(connection, path, _PARTS_TABLES if parts else _JOURNAL_TABLES)
+        _lay_out(connection, path, (_PARTS_TABLES if parts else _JOURNAL_TABLES) if create else "")
     except sqlite3.Error as error:
         connection.close()
         raise unreadable(path, error) from error
@@ -89,12 +89,12 @@ def connect_writer(path: Path, *, parts: bool) -> sqlite3.Connection:
 def _lay_out(connection: sqlite3.Connection, path: Path, tables: str) -> None:
     """Make the tables of a new file; refuse one of another format."""
     (version,) = connection.execute("PRAGMA user_version").fetchone()
-    if version == 0:
+    if version == 0 and tables:
         connection.executescript(f"BEGIN; {tables} PRAGMA user_version = {_VERSION}; COMMIT;")
     elif version != _VERSION:
         raise Unavailable(
             f"the file has the unknown format {version}", where=str(path),
-            advice="open it with the release that wrote it, or a newer one",
+            advice="restore the last backup if it was cut; else open it with the release it is of",
         )  # fmt: skip
 
 
@@ -114,6 +114,7 @@ def connect_reader(data: Path, keys: Path | None) -> sqlite3.Connection:
         try:
             connection.execute("PRAGMA busy_timeout = 5000")
             connection.execute("PRAGMA trusted_schema = OFF")
+            connection.execute("SELECT 1 FROM fact LIMIT 1").fetchone()
             if keys is None:
                 connection.execute("ATTACH ':memory:' AS keys")
                 connection.executescript(
@@ -123,7 +124,7 @@ def connect_reader(data: Path, keys: Path | None) -> sqlite3.Connection:
                 path = keys / PARTS
                 connection.execute("ATTACH ? AS keys", (_uri(path),))
             connection.execute("PRAGMA query_only = ON")
-            connection.execute("SELECT 1 FROM main.fact, keys.key LIMIT 1").fetchone()
+            connection.execute("SELECT 1 FROM keys.key LIMIT 1").fetchone()
         except sqlite3.Error:
             connection.close()
             raise

@@ -37,7 +37,13 @@ def open_ledger(
     """
     parts = connect_writer(keys.folder / PARTS, parts=True)
     try:
-        journal = connect_writer(data / JOURNAL, parts=False)
+        # Where facts were signed, a missing or empty journal is a loss and not a beginning.
+        signed = parts.execute("SELECT 1 FROM signed").fetchone() is not None
+        _refuse_loss(data, signed=signed)
+        journal = connect_writer(data / JOURNAL, parts=False, create=not signed)
+    except sqlite3.Error as error:
+        parts.close()
+        raise unreadable(keys.folder / PARTS, error) from error
     except BaseException:
         parts.close()
         raise
@@ -50,7 +56,14 @@ def open_ledger(
             raise unreadable(data / JOURNAL, error) from error
         if isinstance(error, LookupError):
             raise _refused("its tree has a hole", data) from error
+        if isinstance(error, (TypeError, ValueError)):
+            raise _refused("a value in it is of the wrong type", data) from error
         raise
+
+
+def _refuse_loss(data: Path, *, signed: bool) -> None:
+    if signed and not (data / JOURNAL).exists():
+        raise _refused("it was rolled back to nothing", data)
 
 
 def _refused(cause: str, data: Path) -> Unavailable:

@@ -60,7 +60,7 @@ def open_part(key: bytes, sealed: bytes, *, fact_id: str, part: PartName) -> tup
         salt, data = payload[1 : 1 + SALT_BYTES], payload[1 + SALT_BYTES :]
         if payload[:1] == _DEFLATED:
             data = zlib.decompressobj().decompress(data, _LARGEST)
-    except (InvalidTag, ValueError, zlib.error):
+    except (InvalidTag, TypeError, ValueError, zlib.error):
         raise Fault(
             f"the {part} part of a fact does not open with its key", where=fact_id,
             advice="run `tracehold journal verify`",

@@ -70,7 +70,9 @@ def open_journal(
             raise Unavailable(
                 "there is no journal here", where=str(data), advice="run `tracehold init` first"
             )
-        return SqliteJournal(data, keys, signer, None, ())
+        journal = SqliteJournal(data, keys, signer, None, ())
+        journal.head()
+        return journal
     data.mkdir(mode=0o700, parents=True, exist_ok=True)
     lock = lock_writer(data)
     try:

@@ -113,7 +113,10 @@ def verify_journal(data: Path, keys: Path | str, *, witness: str | None = None) 
     try:
         check.run(connection, witness)
     except sqlite3.Error as error:
-        check.found("journal.db", f"SQLite cannot read on ({error})")
+        check.problems.append(Problem("journal.db", f"SQLite cannot read on ({error})"))
+    except (TypeError, ValueError, AttributeError, OverflowError) as error:
+        # A changed byte can turn a stored value into one of another type.
+        check.problems.append(Problem("journal.db", f"a value is of the wrong type ({error})"))
     except _EnoughError:
         pass
     finally:

@@ -1,0 +1,555 @@
+"""The SQLite journal on disk: restarts, crashes, full disks, erasure, readers beside the writer."""
+
+from __future__ import annotations
+
+import os
+import random
+import shutil
+import signal
+import sqlite3
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from journal_world import ORIGIN, JournalFolder, draft, pages
+
+from lineage.errors import Conflict, Unavailable
+from lineage.journal.checkpoint import parse_checkpoint, verify_note
+from lineage.journal.merkle import verify_consistency
+from lineage.journal.sqlite import open_journal
+
+SUPPORT = Path(__file__).parents[2] / "support"
+ROOT = SUPPORT.parents[1]
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> JournalFolder:
+    return JournalFolder(tmp_path)
+
+
+def test_a_journal_goes_on_where_it_stopped(folder: JournalFolder) -> None:
+    ids = folder.filled(300)
+    journal = folder.open()
+    assert journal.head().size == 300
+    assert journal.submit(draft(5)).result().fact_id == ids[5]
+    assert journal.submit(draft(300, stream="hold")).result().position == 301
+    assert list(pages(journal)) == list(range(1, 302))
+    assert len(journal.members("hold")) == 101
+    journal.close()
+    assert folder.verify().ok
+
+
+def test_every_checkpoint_is_consistent_with_every_later_one(folder: JournalFolder) -> None:
+    folder.filled(400)
+    journal = folder.open(read_only=True)
+    connection = sqlite3.connect(folder.data / "journal.db")
+    notes = [note for (note,) in connection.execute("SELECT note FROM checkpoint ORDER BY size")]
+    connection.close()
+    heads = [parse_checkpoint(verify_note(note, journal.verifier_key)) for note in notes]
+    assert len(heads) > 10
+    for old in heads:
+        for new in heads[heads.index(old) :]:
+            proof = journal.prove_consistency(old.size, new.size)
+            assert verify_consistency(old.size, new.size, proof, old.root, new.root)
+    journal.close()
+
+
+def test_an_erased_part_leaves_no_byte_of_its_key(folder: JournalFolder) -> None:
+    ids = folder.filled(120)
+    connection = sqlite3.connect(folder.keys / "parts.db")
+    keys = connection.execute("SELECT distilled, raw FROM key ORDER BY position").fetchall()
+    connection.close()
+    journal = folder.open()
+    chosen = random.Random(1).sample(range(120), 40)
+    for index in chosen:
+        journal.erase(ids[index], "distilled" if index % 2 else "raw")
+    beside = folder.bytes_of_keys()
+    journal.close()
+    for content in (beside, folder.bytes_of_keys()):
+        for index, (distilled, raw) in enumerate(keys):
+            gone = index in chosen
+            assert (distilled in content) is not (gone and index % 2 == 1)
+            assert (raw in content) is not (gone and index % 2 == 0)
+    report = folder.verify()
+    assert report.ok
+    assert len(report.erased) == 40
+    assert report.opened == 200
+
+
+def test_a_salt_cannot_be_had_once_the_part_is_erased(folder: JournalFolder) -> None:
+    (fact_id, *_) = folder.filled(3)
+    journal = folder.open()
+    salt = journal.get(fact_id).distilled_salt
+    assert salt is not None
+    journal.erase(fact_id, "distilled")
+    journal.close()
+    files = [*folder.data.iterdir(), *folder.keys.iterdir()]
+    assert all(salt not in path.read_bytes() for path in files)
+
+
+def test_no_part_is_readable_in_the_data_folder(folder: JournalFolder) -> None:
+    journal = folder.open()
+    canary = b"canary-4711-jane.doe@example.com"
+    journal.append(
+        [draft(1, body=canary, raw=canary, idempotency=canary, explicit_key="canary-4711")]
+    )
+    journal.append([draft(2, body=canary * 400, raw=canary * 400)])
+    beside = b"".join(path.read_bytes() for path in folder.data.iterdir())
+    journal.close()
+    assert b"canary-4711" not in beside + b"".join(p.read_bytes() for p in folder.data.iterdir())
+
+
+def test_an_erasure_waits_for_readers_and_says_so(
+    folder: JournalFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ids = folder.filled(5)
+    journal = folder.open()
+    reader = sqlite3.connect(folder.keys / "parts.db", isolation_level=None)
+    reader.execute("BEGIN")
+    reader.execute("SELECT count(*) FROM key").fetchone()
+    journal._sequencer._ledger._parts.execute("PRAGMA busy_timeout = 50")  # type: ignore[union-attr]
+    with pytest.raises(Unavailable) as raised:
+        journal.erase(ids[0], "raw")
+    assert "reader" in raised.value.what
+    assert journal.get(ids[0]).raw is None
+    reader.close()
+    journal.erase(ids[0], "raw")
+    assert (folder.keys / "parts.db-wal").stat().st_size == 0
+    assert journal.failure is None
+    journal.close()
+
+
+def test_a_reader_follows_a_running_writer(folder: JournalFolder) -> None:
+    writer = folder.open()
+    writer.append([draft(1)])
+    reader = folder.open(read_only=True)
+    for number in range(2, 40):
+        writer.append([draft(number)])
+        assert reader.head() == writer.head()
+        assert reader.checkpoint() == writer.checkpoint()
+        assert [fact.body for fact in reader.read(number - 1)] == [draft(number).body]
+        assert reader.prove(number) == writer.prove(number)
+    assert folder.verify().ok
+    reader.close()
+    writer.close()
+
+
+def test_a_verification_beside_a_busy_writer_has_no_false_alarm(folder: JournalFolder) -> None:
+    journal = folder.open()
+    stop = threading.Event()
+
+    def write() -> None:
+        number = 0
+        while not stop.is_set():
+            journal.append([draft(number + i, stream="s") for i in range(30)])
+            number += 30
+
+    thread = threading.Thread(target=write)
+    thread.start()
+    try:
+        sizes: set[int] = set()
+        for _ in range(2000):
+            report = folder.verify()
+            assert report.problems == ()
+            sizes.add(report.size)
+            if len(sizes) > 5:
+                break
+    finally:
+        stop.set()
+        thread.join()
+        journal.close()
+    assert len(sizes) > 5
+
+
+def test_a_journal_opened_read_only_takes_nothing(folder: JournalFolder) -> None:
+    with pytest.raises(Unavailable):
+        folder.open(read_only=True)
+    ids = folder.filled(2)
+    before = (folder.data / "journal.db").read_bytes(), (folder.keys / "parts.db").read_bytes()
+    journal = folder.open(read_only=True)
+    for act in (
+        lambda: journal.submit(draft(9)),
+        lambda: journal.append([draft(9)]),
+        lambda: journal.erase(ids[0], "raw"),
+    ):
+        with pytest.raises(Unavailable):
+            act()
+    assert len(journal.read()) == 2
+    journal.close()
+    after = (folder.data / "journal.db").read_bytes(), (folder.keys / "parts.db").read_bytes()
+    assert after == before
+
+
+def test_a_journal_on_a_medium_that_nobody_may_write_is_readable(
+    folder: JournalFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder.filled(20)
+    listing = sorted(path.name for path in folder.data.iterdir())
+    monkeypatch.setattr(os, "access", lambda *_: False)
+    journal = folder.open(read_only=True)
+    assert list(pages(journal)) == list(range(1, 21))
+    assert folder.verify().ok
+    journal.close()
+    assert sorted(path.name for path in folder.data.iterdir()) == listing
+
+
+def test_a_second_writer_is_refused(folder: JournalFolder) -> None:
+    journal = folder.open()
+    with pytest.raises(Conflict) as raised:
+        folder.open()
+    assert raised.value.advice
+    script = (
+        f"import sys; sys.path[:0] = {[str(SUPPORT), str(ROOT)]!r}\n"
+        "from pathlib import Path; from journal_world import JournalFolder\n"
+        f"JournalFolder(Path({str(folder.root)!r})).open()"
+    )
+    run = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=False
+    )
+    assert "Conflict" in run.stderr
+    journal.close()
+    folder.open().close()
+
+
+def test_a_closed_journal_says_so(folder: JournalFolder) -> None:
+    journal = folder.open()
+    pending = [journal.submit(draft(i)) for i in range(50)]
+    journal.close()
+    assert [future.result().position for future in pending] == list(range(1, 51))
+    journal.close()
+    with pytest.raises(Unavailable):
+        journal.submit(draft(51)).result()
+    with pytest.raises(Unavailable):
+        journal.read()
+
+
+def test_a_cancelled_draft_is_not_written_and_harms_no_other(folder: JournalFolder) -> None:
+    journal = folder.open()
+    futures = [journal.submit(draft(i)) for i in range(500)]
+    cancelled = {i for i, future in enumerate(futures) if i % 7 == 0 and future.cancel()}
+    bodies = [draft(i).body for i in range(500) if i not in cancelled]
+    journal.submit(draft(500)).result()
+    assert [fact.body for fact in journal.read(limit=600)] == [*bodies, draft(500).body]
+    journal.close()
+    assert folder.verify().ok
+
+
+def test_memory_stays_bounded_when_the_disk_does_not_keep_up(
+    folder: JournalFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("lineage.journal.sequencer.WAITING_BYTES", 200_000)
+    journal = folder.open()
+    futures = [journal.submit(draft(i, body=b"x" * 20_000)) for i in range(200)]
+    errors = [future.exception() for future in futures]
+    refused = [error for error in errors if error is not None]
+    assert all(isinstance(error, Unavailable) and error.advice for error in refused)
+    assert 0 < len(refused) < 200
+    assert journal.head().size == 200 - len(refused)
+    assert journal.submit(draft(1000)).result().position == 201 - len(refused)
+    journal.close()
+
+
+# --- faults ---------------------------------------------------------------------------------------
+
+CHILD = """
+import sys
+sys.path[:0] = {paths!r}
+from pathlib import Path
+from journal_world import JournalFolder, draft
+journal = JournalFolder(Path({root!r})).open()
+number = int(sys.argv[1])
+while True:
+    futures = [(i, journal.submit(draft(i, stream="hold" if i % 5 == 0 else None)))
+               for i in range(number, number + 64)]
+    for i, future in futures:
+        print(i, future.result().fact_id, flush=True)
+    number += 64
+"""
+
+
+def test_what_was_acknowledged_outlives_kill_9(folder: JournalFolder) -> None:
+    acknowledged: dict[int, str] = {}
+    chance = random.Random(7)
+    script = CHILD.format(paths=[str(SUPPORT), str(ROOT)], root=str(folder.root))
+    for _ in range(6):
+        child = subprocess.Popen(
+            [sys.executable, "-c", script, str(len(acknowledged))],
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        assert child.stdout is not None
+        for _ in range(chance.randrange(1, 700)):
+            number, fact_id = child.stdout.readline().split()
+            acknowledged[int(number)] = fact_id
+        os.kill(child.pid, signal.SIGKILL)
+        for line in child.stdout.read().splitlines():
+            if len(words := line.split()) == 2 and len(words[1]) == 32:
+                acknowledged[int(words[0])] = words[1]
+        child.wait()
+        child.stdout.close()
+        report = folder.verify()
+        assert report.problems == ()
+        journal = folder.open()
+        for number, fact_id in acknowledged.items():
+            assert journal.get(fact_id).distilled == draft(number).body
+        assert journal.head().size >= len(acknowledged)
+        journal.close()
+    assert len(acknowledged) > 100
+
+
+@pytest.fixture
+def file_size_limit() -> Iterator[Callable[[int], None]]:
+    """Let the kernel refuse writes behind a file size, as a full disk or a quota does."""
+    resource = pytest.importorskip("resource")
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    yield lambda size: resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+def assert_read_only_until_reopened(folder: JournalFolder) -> None:
+    """Write until the disk refuses; what was acknowledged stays, the rest is refused by name."""
+    journal = folder.open()
+    done = 0
+    for number in range(10_000):
+        futures = [journal.submit(draft(number * 8 + i, body=os.urandom(9000))) for i in range(8)]
+        errors = [future.exception() for future in futures]
+        done += sum(error is None for error in errors)
+        if any(errors):
+            break
+    else:
+        pytest.fail("the disk never refused")
+    (failure,) = {id(error): error for error in errors if error}.values()
+    assert isinstance(failure, Unavailable)
+    assert failure.advice
+    assert journal.failure is failure
+    assert journal.submit(draft(-1)).exception() is failure
+    with pytest.raises(Unavailable):
+        journal.append([draft(-1)])
+    with pytest.raises(Unavailable):
+        journal.erase("00" * 16, "raw")
+    assert len(list(journal.stored())) >= done
+    assert journal.head().size >= done
+    journal.close()
+
+
+def test_a_refused_write_makes_the_journal_read_only(
+    folder: JournalFolder, file_size_limit: Callable[[int], None]
+) -> None:
+    folder.filled(10)
+    file_size_limit(1_500_000)
+    assert_read_only_until_reopened(folder)
+    file_size_limit(-1)
+    assert folder.verify().ok
+    journal = folder.open()
+    assert journal.submit(draft(10**6)).result().position == journal.head().size
+    journal.close()
+    assert folder.verify().ok
+
+
+def test_a_full_disk_makes_the_journal_read_only(tmp_path: Path) -> None:
+    mount = tmp_path / "small"
+    mount.mkdir()
+    if sys.platform != "linux" or os.geteuid() != 0:
+        pytest.skip("mounting a small disk needs root on Linux; the test above stands in")
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=3m", "tmpfs", str(mount)], check=False
+    )
+    if mounted.returncode:
+        pytest.skip("no tmpfs may be mounted here; the test above stands in")
+    try:
+        folder = JournalFolder(mount)
+        folder.filled(10)
+        ballast = mount / "ballast"
+        ballast.write_bytes(bytes(1_200_000))
+        assert_read_only_until_reopened(folder)
+        ballast.unlink()
+        assert folder.verify().ok
+        journal = folder.open()
+        assert journal.submit(draft(10**6)).result().position == journal.head().size
+        journal.close()
+        assert folder.verify().ok
+    finally:
+        subprocess.run(["umount", str(mount)], check=True)
+
+
+def test_keys_made_durable_before_a_crash_of_the_journal_are_removed(folder: JournalFolder) -> None:
+    folder.filled(10)
+    folder.tamper("INSERT INTO key VALUES (11, randomblob(32), NULL)", keys=True)
+    journal = folder.open()
+    assert journal.submit(draft(11)).result().position == 11
+    assert journal.read(10)[0].body == draft(11).body
+    journal.close()
+
+
+# --- what belongs together -----------------------------------------------------------------------
+
+
+def refusal(folder: JournalFolder) -> str:
+    with pytest.raises(Unavailable) as raised:
+        folder.open()
+    assert raised.value.advice
+    assert raised.value.where
+    return raised.value.what
+
+
+def test_a_rolled_back_journal_is_not_opened(folder: JournalFolder, tmp_path: Path) -> None:
+    folder.filled(20)
+    shutil.copytree(folder.data, tmp_path / "old")
+    journal = folder.open()
+    journal.append([draft(100)])
+    journal.close()
+    shutil.rmtree(folder.data)
+    shutil.copytree(tmp_path / "old", folder.data)
+    assert "rolled back from 21 facts to 20" in refusal(folder)
+    shutil.rmtree(folder.data)
+    assert "rolled back to nothing" in refusal(folder)
+
+
+def test_a_forked_journal_is_not_opened(folder: JournalFolder, tmp_path: Path) -> None:
+    folder.filled(20)
+    shutil.copytree(folder.root, tmp_path / "fork", ignore=lambda *_: ["fork"])
+    fork = JournalFolder(tmp_path / "fork")
+    for branch, number in ((folder, 100), (fork, 200)):
+        journal = branch.open()
+        journal.append([draft(number), draft(number + 1)])
+        journal.close()
+    shutil.rmtree(folder.data)
+    shutil.copytree(fork.data, folder.data)
+    assert "forked" in refusal(folder)
+    assert not folder.verify().ok
+
+
+def test_an_older_backup_of_the_keys_is_refused_where_it_lacks_keys(
+    folder: JournalFolder, tmp_path: Path
+) -> None:
+    folder.filled(5)
+    shutil.copytree(folder.keys, tmp_path / "old")
+    journal = folder.open()
+    journal.append([draft(50)])
+    journal.close()
+    shutil.rmtree(folder.keys)
+    shutil.copytree(tmp_path / "old", folder.keys)
+    assert "keys of its parts end at fact 5 of 6" in refusal(folder)
+
+
+def test_lost_or_foreign_keys_are_refused_and_none_are_made(
+    folder: JournalFolder, tmp_path: Path
+) -> None:
+    folder.filled(5)
+    folder.keys.rename(tmp_path / "lost")
+    refusal(folder)
+    assert not folder.keys.exists()
+    other = JournalFolder(tmp_path / "other")
+    other.filled(7)
+    shutil.copytree(other.keys, folder.keys)
+    refusal(folder)
+    (folder.keys / "parts.db").unlink()
+    refusal(folder)
+    assert not (folder.keys / "parts.db").exists()
+
+
+def test_another_origin_is_a_conflict(folder: JournalFolder) -> None:
+    folder.filled(1)
+    with pytest.raises(Conflict):
+        open_journal(folder.data, folder.keys, origin="example.com/other", clock=folder.clock)
+    folder.open().close()
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "DELETE FROM fact WHERE position = (SELECT max(position) FROM fact)",
+        "INSERT INTO fact SELECT 301, x'00', envelope, distilled, raw FROM fact LIMIT 1",
+        "DELETE FROM checkpoint WHERE size = (SELECT max(size) FROM checkpoint)",
+        "DELETE FROM checkpoint",
+        "DELETE FROM tile",
+        "UPDATE fact SET envelope = envelope || ' ' WHERE position = 300",
+        "UPDATE checkpoint SET note = replace(note, '300', '299') WHERE size = 300",
+        "UPDATE tile SET root = randomblob(32)",
+        "PRAGMA user_version = 9",
+        "DROP TABLE member; ",
+    ],
+)
+def test_a_journal_that_was_changed_at_its_edge_is_not_opened(
+    folder: JournalFolder, sql: str
+) -> None:
+    folder.filled(300)
+    folder.tamper(sql)
+    if "member" in sql:
+        assert not folder.verify().ok
+    else:
+        refusal(folder)
+
+
+def test_files_that_are_no_databases_are_named(folder: JournalFolder) -> None:
+    folder.filled(3)
+    whole = (folder.data / "journal.db").read_bytes()
+    for content in (b"not a database at all" * 400, whole[:3000], whole[:100]):
+        (folder.data / "journal.db").write_bytes(content)
+        refusal(folder)
+        assert not folder.verify().ok
+    with pytest.raises(Unavailable):
+        folder.open(read_only=True)
+
+
+def test_a_failed_opening_leaves_the_lock_free(folder: JournalFolder) -> None:
+    folder.filled(3)
+    folder.tamper("PRAGMA user_version = 9")
+    refusal(folder)
+    folder.tamper("PRAGMA user_version = 1")
+    folder.open().close()
+
+
+@given(
+    st.lists(
+        st.lists(
+            st.tuples(st.integers(0, 12), st.sampled_from([None, "hold", "case/1"])),
+            min_size=1,
+            max_size=6,
+        ),
+        max_size=12,
+    ),
+    st.data(),
+)
+@settings(max_examples=25, deadline=None)
+def test_any_history_of_groups_restarts_and_erasures_reads_and_verifies(
+    tmp_path_factory: pytest.TempPathFactory,
+    groups: list[list[tuple[int, str | None]]],
+    data: st.DataObject,
+) -> None:
+    folder = JournalFolder(tmp_path_factory.mktemp("history"))
+    journal = folder.open()
+    expected: dict[int, str] = {}
+    erased: set[str] = set()
+    for group in groups:
+        receipts = journal.append([draft(n, stream=stream) for n, stream in group])
+        for (number, _), receipt in zip(group, receipts, strict=True):
+            assert receipt.duplicate is (number in expected)
+            assert expected.setdefault(number, receipt.fact_id) == receipt.fact_id
+        if data.draw(st.booleans()):
+            fact_id = data.draw(st.sampled_from(sorted(expected.values())))
+            journal.erase(fact_id, "distilled")
+            erased.add(fact_id)
+        if data.draw(st.booleans()):
+            journal.close()
+            journal = folder.open()
+    facts = journal.read()
+    assert [fact.fact_id for fact in facts] == list(expected.values())
+    for fact, number in zip(facts, expected, strict=True):
+        assert fact.body == (None if fact.fact_id in erased else draft(number).body)
+    journal.close()
+    report = folder.verify()
+    assert report.problems == ()
+    assert (report.size, len(report.erased)) == (len(expected), len(erased))
+
+
+def test_the_origin_names_the_key(folder: JournalFolder) -> None:
+    journal = folder.open()
+    assert journal.verifier_key.startswith(ORIGIN + "+")
+    assert journal.checkpoint().startswith(ORIGIN + "\n0\n")
+    journal.close()
