@@ -53,34 +53,14 @@ _Walk = Callable[[str, str], str]
 # Facets made of names, times and numbers of the standard, and our own: stored verbatim but for
 # members that hold free text.
 _VERBATIM = frozenset(
-    [
-        "schema",
-        "columnLineage",
-        "lineage",
-        "symlinks",
-        "dataSource",
-        "version",
-        "storage",
-        "lifecycleStateChange",
-        "ownership",
-        "datasetType",
-        "hierarchy",
-        "catalog",
-        "jobType",
-        "nominalTime",
-        "parent",
-        "processing_engine",
-        "externalQuery",
-        "jobDependencies",
-        "sourceCodeLocation",
-        "inputStatistics",
-        "outputStatistics",
-        "dataQualityMetrics",
-        "dataQualityAssertions",
-        "iceberg_scan_report",
-        "iceberg_commit_report",
-    ]
-)
+    {
+        "schema", "columnLineage", "lineage", "symlinks", "dataSource", "version", "storage",
+        "lifecycleStateChange", "ownership", "datasetType", "hierarchy", "catalog", "jobType",
+        "nominalTime", "parent", "processing_engine", "externalQuery", "jobDependencies",
+        "sourceCodeLocation", "inputStatistics", "outputStatistics", "dataQualityMetrics",
+        "dataQualityAssertions", "iceberg_scan_report", "iceberg_commit_report",
+    }
+)  # fmt: skip
 _FREE_TEXT = frozenset({"description", "expected", "actual", "content", "message", "errorMessage"})
 _SECRETS = ("password", "passwd", "secret", "token", "api_key", "apikey", "accesskey", "access_key")
 
@@ -105,7 +85,7 @@ def _sql(member: str, text: str) -> str:
 
 
 def _source(member: str, text: str) -> str:
-    return mask_free_text(text)
+    return text if member.startswith("_") else mask_free_text(text)
 
 
 def _error(member: str, text: str) -> str:

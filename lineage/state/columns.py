@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from dataclasses import field as member
 
 from lineage.facts import Json
 from lineage.graph.port import OPEN, Spans
@@ -19,7 +20,7 @@ class Column:
 
     field: str
     spans: Spans = ()
-    props: dict[str, Json] = field(default_factory=dict)
+    props: dict[str, Json] = member(default_factory=dict)
 
 
 def columns(

@@ -18,7 +18,7 @@ from lineage.graph.sql import SqlGraph
 from lineage.identity import Identity
 from lineage.openlineage.read import KIND
 from lineage.openlineage.view import EventView, view
-from lineage.state.attributes import changes, read_value
+from lineage.state.attributes import Observation, changes, read_value
 from lineage.state.digest import RollingDigest
 from lineage.state.native import Stuck, points_of
 from lineage.state.picture import Picture
@@ -138,7 +138,7 @@ class Folding:
         run_id = event.run.runId or f"without id {rank}"
         key = self._identity.key("Run", event.job.namespace, event.job.name, run_id)
         facets = {name: (at, rank, msgspec.json.decode(raw)) for name, raw in run.items()}
-        return event_state(key, owner, run_id, event.eventType, at, facets)
+        return event_state(key, owner, run_id, event_type=event.eventType, time=at, facets=facets)
 
     def _observe(self, info: ShapeInfo, moment: Moment) -> None:
         """Mark entities of which something may have changed; the same again costs a look-up."""
@@ -240,12 +240,11 @@ class Folding:
             " where e.entity_key = ?",
             (entity_key,),
         ).fetchall()
-        seen = []
+        seen: list[tuple[Sighting, Observation]] = []
         for number, first, first_rank, last, last_rank, *cite in rows:
             sighting = Sighting((first, first_rank), (last, last_rank), *cite)
-            for observation in self._shapes.by_id(number).observations:
-                if observation.entity_key == entity_key:
-                    seen.append((sighting, observation))
+            observations = self._shapes.by_id(number).observations
+            seen.extend((sighting, o) for o in observations if o.entity_key == entity_key)
         wanted: dict[tuple[str, str], list[StoredPoint]] = {}
         if len(self._tips) > _TIPS:
             self._tips.clear()

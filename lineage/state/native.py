@@ -13,6 +13,16 @@ from lineage.state.registry import Registry
 __all__ = ["Stuck", "points_of"]
 
 
+_FAILURES = (
+    TraceholdError,
+    ArithmeticError,
+    AttributeError,
+    LookupError,
+    TypeError,
+    ValueError,
+)
+
+
 @dataclass(frozen=True, slots=True)
 class Stuck:
     """Why a fact stands outside the state."""

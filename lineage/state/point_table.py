@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 
@@ -11,7 +11,7 @@ from lineage.facts import Json
 from lineage.state.digest import RollingDigest
 from lineage.state.resolve import StoredPoint
 
-__all__ = ["PointTable", "read_points"]
+__all__ = ["PointTable", "read_points", "stored_point"]
 
 _encode = msgspec.json.Encoder(order="deterministic").encode
 
@@ -32,7 +32,15 @@ _READ: Final = (
 def read_points(db: sqlite3.Connection, entity_key: str, aspect: str) -> list[StoredPoint]:
     """All points of one aspect of one entity."""
     rows = db.execute(_READ, (entity_key, aspect))
-    return [StoredPoint(*row[:7], msgspec.json.decode(row[7])) for row in rows]
+    return [stored_point(row) for row in rows]
+
+
+def stored_point(row: tuple[Any, ...]) -> StoredPoint:
+    """The point of a row: slot, source, time, rank, fact, position, actor, value as text."""
+    slot, source, time, rank, fact_id, position, actor, value = row
+    return StoredPoint(
+        slot, source, time, rank, fact_id, position, actor, msgspec.json.decode(value)
+    )
 
 
 class PointTable:

@@ -134,7 +134,9 @@ class RunTable:
             (key,),
         )
         sightings = {s[0]: Sighting((s[1], s[2]), (s[3], s[4]), s[5], s[6], s[7]) for s in seen}
-        run = Run(RunState(*row[:8], facets), self._shapes.by_id(row[8]), sightings)
+        key, job_key, run_id, seen_bits, first, last, started, ended = row[:8]
+        state = RunState(key, job_key, run_id, seen_bits, first, last, started, ended, facets)
+        run = Run(state, self._shapes.by_id(row[8]), sightings)
         run.row = _row(run)
         self._runs[key] = run
         return run

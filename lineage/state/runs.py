@@ -125,6 +125,7 @@ def event_state(
     key: str,
     job_key: str,
     run_id: str,
+    *,
     event_type: str | None,
     time: int,
     facets: dict[str, tuple[int, str, Json]],

@@ -15,12 +15,11 @@ from typing import Final
 import msgspec
 
 from lineage.errors import Unavailable
-from lineage.facts import Json
 from lineage.graph.port import Node
 from lineage.graph.sql import SqlGraph
 from lineage.graph.sql import create_tables as create_graph_tables
 from lineage.identity import Label
-from lineage.state.point_table import read_points
+from lineage.state.point_table import read_points, stored_point
 from lineage.state.port import AspectValue, RunRow, VersionRow
 from lineage.state.resolve import StoredPoint, resolve
 from lineage.state.run_rows import list_runs, read_run, run_node, versions_of
@@ -184,7 +183,7 @@ class SqlState:
         )
         grouped: dict[tuple[str, str], list[StoredPoint]] = {}
         for row in rows:
-            grouped.setdefault((row[0], row[1]), []).append(_point(row))
+            grouped.setdefault((row[0], row[1]), []).append(stored_point(row[2:]))
         found: dict[str, dict[str, list[AspectValue]]] = {}
         for (key, name), points in grouped.items():
             values = resolve(name, points, as_of)
@@ -196,7 +195,7 @@ class SqlState:
         """All entities that have an aspect, by key."""
         grouped: dict[str, list[StoredPoint]] = {}
         for row in self.connection().execute(_POINTS_OF_ASPECT, (name,)):
-            grouped.setdefault(row[0], []).append(_point(row))
+            grouped.setdefault(row[0], []).append(stored_point(row[2:]))
         found = {key: resolve(name, points, as_of) for key, points in grouped.items()}
         return {key: values for key, values in found.items() if values}
 
@@ -226,10 +225,6 @@ class SqlState:
 
 def _text(values: Sequence[str]) -> str:
     return msgspec.json.encode(values).decode()
-
-
-def _point(row: tuple[Json, ...]) -> StoredPoint:
-    return StoredPoint(*row[2:9], msgspec.json.decode(row[9]))
 
 
 def open_state(path: Path, *, read_only: bool = False) -> SqlState:

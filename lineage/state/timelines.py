@@ -147,7 +147,8 @@ class Timelines:
         at = state.closing_time
         if at is None:
             return {}
-        wiring, found = shape.wiring, {}
+        wiring = shape.wiring
+        found: dict[str, tuple[int, str | None]] = {}
         for dataset in wiring.outputs:
             change = wiring.changes.get(dataset)
             if change is not None:

@@ -82,6 +82,7 @@ class _Wirer:
         self.facet_of = facet_of
         self.identity = identity
         self.wiring = Wiring()
+        self.keys: dict[tuple[Label, tuple[str, ...]], str] = {}
 
     def facet(self, port: Port, name: str) -> Json:
         for key, digest in port.facets:
@@ -91,7 +92,10 @@ class _Wirer:
         return None
 
     def mention(self, label: Label, *parts: str) -> str:
-        key = self.identity.key(label, *parts)
+        known = self.keys.get((label, parts))
+        if known is not None:
+            return known
+        key = self.keys[label, parts] = self.identity.key(label, *parts)
         self.wiring.mentions[key] = (label, parts)
         return key
 
