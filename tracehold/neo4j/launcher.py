@@ -83,9 +83,9 @@ def start(home: Path, *, port: int = DEFAULT_PORT, password: str | None = None) 
             f"a Neo4j password has at least {_SHORTEST_PASSWORD} characters, on one line",
             advice="choose a longer one, or leave it out for a random one",
         )
+    bolt = _free_port(port)
     java = find_java()
     jars = class_path(java, default_cache())
-    bolt = _free_port(port)
     for folder in (home, home / "conf", home / "logs"):
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     (home / "conf" / "neo4j.conf").write_text(_CONF.format(port=bolt), "utf-8")
