@@ -158,10 +158,10 @@ def _derived(
     for key in sorted(keys & nodes.keys()):
         ref = names[key]
         unknown.discard(ref)
-        if ref in found:
-            continue
-        kind = "model" if ref.startswith("model:") else "dataset"
         via = names.get(parents.get(key, ""), "")
+        if ref in found and (found[ref].via or not via):
+            continue  # another name of the same thing, which adds nothing
+        kind = "model" if ref.startswith("model:") else "dataset"
         found[ref] = _decide(ref, via, kind, policy, choices.get(ref))
     if unknown:
         raise InvalidInput(

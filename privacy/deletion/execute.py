@@ -12,6 +12,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
+import msgspec
+
 from lineage.errors import Conflict, TraceholdError
 from lineage.journal.checkpoint import Signer
 from privacy.deletion.case import Case, load_case
@@ -232,9 +234,8 @@ def _require_unchanged(run: _Run, plan: Plan, policy: Erasure) -> None:
     }
     current = run.load()
     again = draft_plan(run.desk, current.request, run.eraser, policy, choices)
-    expected = plan.material()
-    expected["items"] = [i for n, i in enumerate(expected["items"]) if n not in moved]
-    if again.material() != expected:
+    left = tuple(item for n, item in enumerate(plan.items) if n not in moved)
+    if again.material() != msgspec.structs.replace(plan, items=left).material():
         raise Conflict(
             "stale plan: files or lineage changed since it was made",
             where=run.case,
