@@ -160,7 +160,7 @@ class GraphRouter:
         return self._sql.digest()
 
 
-def answer(reader: GraphReader, question: Callable[[GraphReader], T]) -> tuple[T, str]:
+def answer(reader: Engine, question: Callable[[Engine], T]) -> tuple[T, str]:
     """Put a question to a router or to an engine; says who answered."""
     if isinstance(reader, GraphRouter):
         return reader.answer(question)

@@ -1,0 +1,81 @@
+"""References of nodes, and text that is safe to show."""
+
+from __future__ import annotations
+
+import unicodedata
+from typing import Final
+
+from lineage.graph.port import Node
+from lineage.identity import Label
+from lineage.refs import ColumnRef, DatasetRef, JobRef, ModelRef, Ref
+
+__all__ = ["clean", "display_width", "reference", "reference_text", "wrap"]
+
+UNSAFE: Final = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
+"""Unicode categories that move the cursor, turn the text, or show nothing."""
+
+BREAKS: Final = frozenset(" /.,;:_-·]&?=")
+
+
+def reference(node: Node) -> Ref | None:
+    """The reference of a node; None for kinds without one, and where the name is gone."""
+    props = node.props
+    name, namespace = props.get("name"), props.get("namespace")
+    if not isinstance(name, str) or not name:
+        return None
+    if node.label == "Model":
+        version = props.get("version")
+        return ModelRef(name, version) if isinstance(version, str) and version else None
+    if not isinstance(namespace, str):
+        return None
+    if node.label == "Dataset":
+        return DatasetRef(namespace, name)
+    if node.label == "Job":
+        return JobRef(namespace, name)
+    if node.label == "Column" and isinstance(props.get("field"), str):
+        return ColumnRef(namespace, name, props["field"])
+    return None
+
+
+def reference_text(node: Node | None, key: str, label: Label = "Dataset") -> str:
+    """The reference as text; ``dataset:?key`` where the name is not known."""
+    ref = None if node is None else reference(node)
+    return str(ref) if ref is not None else f"{(node.label if node else label).lower()}:?{key}"
+
+
+def clean(text: str) -> str:
+    """The text with control, format and escape characters written out as code points."""
+    return "".join(
+        char if unicodedata.category(char) not in UNSAFE else ascii(char)[1:-1] for char in text
+    )
+
+
+def _width(char: str) -> int:
+    if unicodedata.combining(char) or unicodedata.category(char) in ("Mn", "Me"):
+        return 0
+    return 2 if unicodedata.east_asian_width(char) in "WF" else 1
+
+
+def display_width(text: str) -> int:
+    """Terminal cells that a text takes: two for wide characters, none for combining ones."""
+    return sum(map(_width, text))
+
+
+def wrap(text: str, first: int, rest: int) -> list[str]:
+    """The text in lines of at most ``first``, then ``rest`` cells; nothing is left out.
+
+    Lines break behind a separator where one stands in their second half, else anywhere.
+    """
+    lines: list[str] = []
+    limit = first
+    while display_width(text) > limit:
+        used = end = 0
+        for end, char in enumerate(text):  # noqa: B007 - the index is the result
+            used += _width(char)
+            if used > limit:
+                break
+        end = max(end, 1)
+        soft = next((at for at in range(end, end // 2, -1) if text[at - 1] in BREAKS), end)
+        lines.append(text[:soft].rstrip(" "))
+        text, limit = text[soft:].lstrip(" "), rest
+    return [*lines, text]

@@ -1,0 +1,181 @@
+"""A trace as a text tree, at most 80 terminal cells wide unless told otherwise."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from lineage.clock import format_millis
+from lineage.facts import Json
+from lineage.trace.model import Trace, TraceEdge, TraceNode
+from lineage.trace.names import clean, display_width, wrap
+
+__all__ = ["WIDTH", "short", "text"]
+
+WIDTH: Final = 80
+NARROWEST: Final = 40
+DOT: Final = " · "
+SHOWN_ABOVE: Final = " (shown above)"
+
+
+@dataclass(frozen=True, slots=True)
+class _Line:
+    node: TraceNode
+    edges: tuple[TraceEdge, ...]
+    bars: tuple[bool, ...]
+    """Per level whether a later sibling follows; the last is the line's own."""
+    again: bool
+    parent: bool
+
+
+def text(trace: Trace, *, width: int = WIDTH) -> str:
+    """The tree, what to know about it, and a summary line.
+
+    Each node stands in full once; where the walk meets it again it says ``(shown above)``. Nothing
+    is cut off: what is too long goes on in the next line.
+
+    Args:
+        trace: What to draw.
+        width: Terminal cells per line, at least 40.
+    """
+    width = max(width, NARROWEST)
+    lines: list[str] = []
+    for line in _lines(trace):
+        lines += _draw(line, width)
+    lines.append("")
+    for reason in trace.reasons:
+        sign = "!" if reason.missing else "i"
+        lines += _fold(f"{sign} {reason.text}", width, "", "  ")
+    lines += _fold(_coverage(trace), width, "", "  ")
+    lines += _fold(summary(trace), width, "", "  ")
+    return "\n".join(lines) + "\n"
+
+
+def summary(trace: Trace) -> str:
+    """``complete · 14 nodes · as of … · known at fact N · answered by sql``."""
+    nodes = len(trace.nodes)
+    parts = [
+        "complete" if trace.complete else "incomplete",
+        f"{nodes:,} node{'' if nodes == 1 else 's'}",
+        f"as of {format_millis(trace.as_of)}",
+        f"known at fact {trace.known_at}",
+        f"answered by {clean(trace.answered_by)}",
+    ]
+    return DOT.join(parts)
+
+
+def short(value: Json) -> str:
+    """The short form of an annotation's value; empty where there is nothing to show."""
+    if isinstance(value, Mapping):
+        if "short" in value:
+            return short(value["short"])
+        return ", ".join(f"{name} {short(item)}" for name, item in value.items() if short(item))
+    if isinstance(value, list | tuple):
+        return ", ".join(filter(None, map(short, value)))
+    if isinstance(value, bool):
+        return "yes" if value else ""
+    return "" if value is None else clean(str(value))
+
+
+def _lines(trace: Trace) -> Iterator[_Line]:
+    up = trace.direction == "up"
+    nodes = {node.key: node for node in trace.nodes}
+    children: dict[str, dict[str, list[TraceEdge]]] = {}
+    for edge in trace.edges:
+        near, far = (edge.dst, edge.src) if up else (edge.src, edge.dst)
+        children.setdefault(near, {}).setdefault(far, []).append(edge)
+    roots = [node for node in trace.nodes if node.depth == 0]
+    seen: set[str] = set()
+    # A stack, not recursion: depth is the user's to choose.
+    pending: list[tuple[TraceNode, tuple[TraceEdge, ...], tuple[bool, ...]]] = [
+        (root, (), ()) for root in reversed(roots)
+    ]
+    while pending:
+        node, edges, bars = pending.pop()
+        again = node.key in seen
+        below = [] if again else _ordered(children.get(node.key, {}), nodes)
+        seen.add(node.key)
+        yield _Line(node, edges, bars, again, bool(below))
+        last = len(below) - 1
+        pending += [
+            (child, hops, (*bars, number < last))
+            for number, (child, hops) in reversed(list(enumerate(below)))
+        ]
+
+
+def _ordered(
+    table: Mapping[str, Sequence[TraceEdge]], nodes: Mapping[str, TraceNode]
+) -> list[tuple[TraceNode, tuple[TraceEdge, ...]]]:
+    found = [(nodes[key], tuple(edges)) for key, edges in table.items() if key in nodes]
+    return sorted(found, key=lambda item: (item[0].ref, item[0].key))
+
+
+def _draw(line: _Line, width: int) -> list[str]:
+    own, under = _prefixes(line, width)
+    if line.again:
+        return _fold(clean(line.node.ref) + SHOWN_ABOVE, width, own, under)
+    drawn = _fold(DOT.join([clean(line.node.ref), *_hops(line.edges)]), width, own, under)
+    notes = [
+        f"{clean(name)} {said}"
+        for name, value in line.node.annotations.items()
+        if (said := short(value))
+    ]
+    return drawn + (_fold(DOT.join(notes), width, under, under) if notes else [])
+
+
+def _hops(edges: Iterable[TraceEdge]) -> list[str]:
+    """What moves the data: each job once with its kinds, then roles."""
+    kinds: dict[str, dict[str, None]] = {}
+    for edge in edges:
+        kinds.setdefault(edge.job_name, {})[_kind(edge)] = None
+    hops = [
+        f"{clean(job)} ({', '.join(some)})" if job else ", ".join(some)
+        for job, some in kinds.items()
+    ]
+    roles = dict.fromkeys(edge.role for edge in edges if edge.role)
+    return hops + [f"role {clean(role)}" for role in roles]
+
+
+def _kind(edge: TraceEdge) -> str:
+    kind = clean(edge.kind)
+    return f"{kind}, inferred" if edge.inferred else kind
+
+
+def _prefixes(line: _Line, width: int) -> tuple[str, str]:
+    """What stands left of the first line, and of those under it."""
+    if not line.bars:
+        return "", "│  " if line.parent else "   "
+    room = width // 2
+    outer = [("│  " if more else "   ") for more in line.bars[:-1]]
+    hidden = 0
+    if 3 * len(line.bars) > room:
+        # Deep inside a long chain the level is told as a number instead.
+        hidden = len(outer) - room // 3
+        outer = outer[hidden:]
+    head = f"{len(line.bars)}⋯ " if hidden else ""
+    stem = head + "".join(outer)
+    more = line.bars[-1]
+    blank = " " * display_width(head) + "".join(outer) + ("│  " if more else "   ")
+    return stem + ("├─ " if more else "└─ "), blank + ("│  " if line.parent else "")
+
+
+def _fold(content: str, width: int, own: str, under: str) -> list[str]:
+    pieces = wrap(content, width - display_width(own), width - display_width(under))
+    return [own + pieces[0], *(under + piece for piece in pieces[1:])]
+
+
+def _coverage(trace: Trace) -> str:
+    known = trace.coverage
+    if not known.datasets:
+        return "estate: no datasets"
+    lacks = ", ".join(
+        f"{known.share(count):.0%} without {what}"
+        for count, what in (
+            (known.without_lineage, "lineage"),
+            (known.without_owner, "owner"),
+            (known.without_class, "retention class"),
+        )
+    )
+    noun = "dataset" if known.datasets == 1 else "datasets"
+    return f"estate: {known.datasets:,} {noun}, {lacks}"
