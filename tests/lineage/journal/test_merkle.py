@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import sqlite3
+from collections.abc import Iterator
 
 import pytest
 from hypothesis import given, settings
@@ -188,7 +189,7 @@ def test_impossible_questions_are_refused() -> None:
 
 
 @pytest.fixture(scope="module")
-def big_tree(tmp_path_factory: pytest.TempPathFactory) -> sqlite3.Connection:
+def big_tree(tmp_path_factory: pytest.TempPathFactory) -> Iterator[sqlite3.Connection]:
     """70,000 leaves: tiles on three levels, stored as the ledger stores them."""
     connection = connect_writer(tmp_path_factory.mktemp("tree") / "journal.db", parts=False)
     tree = GrowingTree()
@@ -201,7 +202,8 @@ def big_tree(tmp_path_factory: pytest.TempPathFactory) -> sqlite3.Connection:
             key = tile_key(tile.level, tile.index)
             connection.execute("INSERT INTO tile VALUES (?, ?, ?)", (key, tile.root, tile.hashes))
     connection.execute("COMMIT")
-    return connection
+    yield connection
+    connection.close()
 
 
 @pytest.mark.parametrize("size", [1, 255, 256, 257, 511, 65_535, 65_536, 65_537, 69_999, 70_000])
