@@ -35,25 +35,34 @@ def columns(
         identity: Derives the keys.
     """
     found: dict[str, Column] = {}
+    for point in points:
+        # Also columns of a schema that lost: what was named once stays known, in any order.
+        for column_name, _ in _fields(point.value):
+            key = identity.key("Column", namespace, name, column_name)
+            found.setdefault(key, Column(column_name))
     moments = timeline("schema", points)
     for number, (at, values) in enumerate(moments):
         until = moments[number + 1][0] if number + 1 < len(moments) else OPEN
-        value = values[0].value if values else None
-        fields = value.get("fields") if isinstance(value, dict) else None
-        for place, said in enumerate(fields if isinstance(fields, list) else ()):
-            column_name = said.get("name") if isinstance(said, dict) else None
-            if not isinstance(column_name, str) or not column_name:
-                continue
-            key = identity.key("Column", namespace, name, column_name)
-            column = found.setdefault(key, Column(column_name))
+        for place, (column_name, type_) in enumerate(_fields(values[0].value if values else None)):
+            column = found[identity.key("Column", namespace, name, column_name)]
             if column.spans and column.spans[-1][1] == at:
                 column.spans = (*column.spans[:-1], (column.spans[-1][0], until))
             elif not column.spans or column.spans[-1][1] != until:
                 column.spans = (*column.spans, (at, until))
             column.props = {"ordinal": place}
-            if isinstance(said.get("type"), str):
-                column.props["type"] = said["type"]
+            if type_ is not None:
+                column.props["type"] = type_
     for column in found.values():
-        if column.spans[-1][1] != OPEN:
+        if not column.spans or column.spans[-1][1] != OPEN:
             column.props["removed"] = True
     return found
+
+
+def _fields(value: Json) -> list[tuple[str, str | None]]:
+    """Names and types of the columns of a schema."""
+    fields = value.get("fields") if isinstance(value, dict) else None
+    named = []
+    for said in fields if isinstance(fields, list) else ():
+        if isinstance(said, dict) and isinstance(said.get("name"), str) and said["name"]:
+            named.append((said["name"], said["type"] if isinstance(said.get("type"), str) else None))
+    return named
