@@ -15,6 +15,7 @@ from lineage.graph.port import GraphReader
 from lineage.refs import DatasetRef, ModelRef, parse_ref
 from lineage.state.port import AspectValue, StateReader
 from privacy.desk import Desk
+from privacy.errors import HoldInForce
 from privacy.events import HoldPlaced, HoldReleaseAgreed, HoldReleased, kind_of
 from privacy.reach import alias_class, reach_down
 
@@ -134,12 +135,12 @@ def require_no_hold(
     """Refuse where anything asked about, or an alias of it, is held.
 
     Raises:
-        Conflict: Names the holds.
+        HoldInForce: Names the holds.
     """
     held = holds_on(reader, state, alias_class(reader, keys), as_of=as_of)
     if held:
         names = sorted({hold.hold for holds in held.values() for hold in holds})
-        raise Conflict(
+        raise HoldInForce(
             f"a hold is in force: {', '.join(names)}",
             where=", ".join(sorted({h.matter for hs in held.values() for h in hs})),
             advice="a hold wins at every step; two people must release it first",

@@ -36,6 +36,7 @@ from privacy.deletion.protocol import (
 from privacy.deletion.read_back import METHOD, read_back
 from privacy.deletion.tombstones import check, content_token
 from privacy.desk import Desk
+from privacy.errors import ApprovalMissing, Leftover, StalePlan
 from privacy.events import (
     CaseBlocked,
     CertificateIssued,
@@ -120,13 +121,13 @@ class _Run:
         # Once files were moved, the approvals carry the case through its quarantine.
         grace = plan.quarantine_days * DAY_MS + PLAN_LIFETIME_MS if case.quarantined else 0
         if now >= plan.expires + grace:
-            raise Conflict(
-                "stale plan: it has expired",
+            raise StalePlan(
+                "it has expired",
                 where=self.case,
                 advice="cancel the case, then request and plan again",
             )
         if len(valid_approvals(self.desk, case, self.actor, now - grace)) < 2:
-            raise Conflict(
+            raise ApprovalMissing(
                 "two valid approvals are missing",
                 where=self.case,
                 advice="two approvers, neither requester, planner nor executor, approve the plan",
@@ -236,8 +237,8 @@ def _require_unchanged(run: _Run, plan: Plan, policy: Erasure) -> None:
     again = draft_plan(run.desk, current.request, run.eraser, policy, choices)
     left = tuple(item for n, item in enumerate(plan.items) if n not in moved)
     if again.material() != msgspec.structs.replace(plan, items=left).material():
-        raise Conflict(
-            "stale plan: files or lineage changed since it was made",
+        raise StalePlan(
+            "files or lineage changed since it was made",
             where=run.case,
             advice="plan again and have the new plan approved",
         )
@@ -269,7 +270,7 @@ def _verify(run: _Run, plan: Plan, _: Signer) -> None:
     reading = read_back(run.eraser.root, plan.items)
     if reading.leftovers:
         path, why = reading.leftovers[0]
-        raise Conflict(
+        raise Leftover(
             f"the second reading found something left: {why}",
             where=path,
             advice="remove it by a new case, or find out who wrote it; then resume",

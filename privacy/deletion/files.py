@@ -26,6 +26,7 @@ from privacy.deletion.opening import (
     refuse_unsafe,
 )
 from privacy.deletion.plan import Item
+from privacy.errors import StalePlan
 
 __all__ = ["QUARANTINE", "FileEraser", "FileState", "check_case"]
 
@@ -101,7 +102,7 @@ class FileEraser:
             False where it was there already.
 
         Raises:
-            Conflict: The file is gone or not as planned: the plan is stale.
+            StalePlan: The file is gone or not as planned.
             InvalidInput: See ``inspect``.
         """
         with open_root(self.root) as (root, device), self._folder(root, device, case) as waiting:
@@ -110,15 +111,15 @@ class FileEraser:
             with open_parent(root, device, item.path) as (folder, name):
                 before = None if folder is None else _inspect(folder, name, device)
                 if before is None or folder is None:
-                    raise Conflict("stale plan: a file is gone", where=item.path, advice=_STALE)
+                    raise StalePlan("a file is gone", where=item.path, advice=_STALE)
                 _same(before, item)
                 _move(folder, name, waiting, str(number))
                 after = os.stat(str(number), dir_fd=waiting, follow_symlinks=False)
                 same = (after.st_ino, after.st_mtime_ns) == (before.inode, before.modified)
                 if not same or after.st_nlink != 1:
                     _put_back(waiting, str(number), folder, name)
-                    raise Conflict(
-                        "stale plan: a file was swapped or written in the last moment",
+                    raise StalePlan(
+                        "a file was swapped or written in the last moment",
                         where=item.path,
                         advice=_STALE,
                     )
@@ -263,7 +264,7 @@ def _inspect(folder: int, name: str, device: int) -> FileState | None:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
         after = os.fstat(handle)
     if (after.st_size, after.st_mtime_ns) != (status.st_size, status.st_mtime_ns):
-        raise Conflict("the file is being written", where=repr(name)[:200], advice=_STALE)
+        raise StalePlan("the file is being written", where=repr(name)[:200], advice=_STALE)
     return FileState(digest, status.st_size, status.st_dev, status.st_ino, status.st_mtime_ns)
 
 
@@ -271,14 +272,14 @@ def _same(found: FileState, item: Item) -> None:
     # The device number may change when the machine starts again, so it is not compared with the
     # plan; that the file is on the root's device is checked where it is opened.
     if (found.inode, found.bytes, found.sha256) != (item.inode, item.bytes, item.sha256):
-        raise Conflict("stale plan: a file was changed", where=item.path, advice=_STALE)
+        raise StalePlan("a file was changed", where=item.path, advice=_STALE)
 
 
 def _move(folder: int, name: str, waiting: int, target: str) -> None:
     try:
         os.rename(name, target, src_dir_fd=folder, dst_dir_fd=waiting)
     except FileNotFoundError:
-        raise Conflict("stale plan: a file is gone", where=repr(name), advice=_STALE) from None
+        raise StalePlan("a file is gone", where=repr(name), advice=_STALE) from None
 
 
 def _put_back(waiting: int, name: str, folder: int, target: str) -> bool:

@@ -18,6 +18,7 @@ from privacy.deletion.files import FileEraser, check_case
 from privacy.deletion.plan import Item, Plan
 from privacy.deletion.plan import plan_hash as hash_of
 from privacy.desk import Desk
+from privacy.errors import StalePlan
 from privacy.events import (
     CaseCancelled,
     DeletionApproved,
@@ -174,15 +175,15 @@ def approve(desk: Desk, actor: str, case: str, *, plan_hash: str) -> Case:
 def _approvable(desk: Desk, current: Case, plan_hash: str) -> Plan:
     plan = current.plan
     if plan is None or current.plan_hash != plan_hash:
-        raise Conflict(
-            "stale plan: this is not the current plan of the case",
+        raise StalePlan(
+            "this is not the current plan of the case",
             where=current.case,
             advice="read the current plan and approve its hash",
         )
     if current.phase() not in {"planned", "approved"}:
         raise Conflict(f"the case is {current.phase()}", where=current.case)
     if desk.clock() >= plan.expires:
-        raise Conflict("stale plan: it has expired", where=current.case, advice="plan again")
+        raise StalePlan("it has expired", where=current.case, advice="plan again")
     if plan.undecided:
         raise Conflict(
             f"nobody decided what becomes of {', '.join(plan.undecided)}",

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from lineage.errors import Conflict, InvalidInput
+from lineage.errors import InvalidInput
 from lineage.identity import Identity
 from lineage.state.port import StateReader
 from privacy.desk import Desk
+from privacy.errors import ContentReturned
 from privacy.events import IncidentRaised, kind_of
 
 __all__ = ["STREAM", "Tombstone", "check", "content_token", "refuse_return"]
@@ -64,7 +65,7 @@ def refuse_return(desk: Desk, actor: str, *, ref: str, sha256: str) -> None:
         sha256: Of the content.
 
     Raises:
-        Conflict: The content was deleted.
+        ContentReturned: The content was deleted.
     """
     with desk.lock:
         found = check(desk.state, desk.identity, sha256)
@@ -77,7 +78,7 @@ def refuse_return(desk: Desk, actor: str, *, ref: str, sha256: str) -> None:
                 incident, "deleted content came back", ref, found.case, "refused at ingest"
             )
             desk.record(actor, kind_of(body), body, STREAM)
-    raise Conflict(
+    raise ContentReturned(
         "this content was deleted and must not come back",
         where=f"{ref}, deletion case {found.case}",
         advice=f"incident {incident} was raised; remove the content from its source",

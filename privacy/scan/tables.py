@@ -158,10 +158,10 @@ def _flatten(name: str, column: pa.ChunkedArray[Any]) -> Iterator[tuple[str, pa.
         for field_, child in zip(kind, column.flatten(), strict=True):
             yield from _flatten(f"{name}.{field_.name}", child)
     elif pa.types.is_map(kind):
-        for part, get in (("key", lambda c: c.keys), ("value", lambda c: c.items)):
-            chunks = [get(chunk) for chunk in column.chunks]
-            item = kind.key_type if part == "key" else kind.item_type
-            yield from _flatten(f"{name}.{part}", pa.chunked_array(chunks, type=item))
+        keys = pa.chunked_array([chunk.keys for chunk in column.chunks], kind.key_type)
+        items = pa.chunked_array([chunk.items for chunk in column.chunks], kind.item_type)
+        yield from _flatten(f"{name}.key", keys)
+        yield from _flatten(f"{name}.value", items)
     elif (
         pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind)
     ):

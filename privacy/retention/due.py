@@ -1,0 +1,226 @@
+"""The due list: the retention decision for everything that is kept."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime
+from typing import Literal
+
+from lineage.errors import InvalidInput
+from lineage.facts import Json
+from lineage.graph.port import GraphReader, Limits, Node
+from lineage.identity import Label
+from lineage.state.port import AspectValue, StateReader
+from privacy.deletion.locate import ref_of
+from privacy.holds import active_holds, holds_on
+from privacy.retention.decide import Decision, Rule, decide
+from privacy.retention.schedule import Period, parse_day
+
+__all__ = ["ClassTerms", "DueRow", "due_list"]
+
+Clock = Literal["collection", "creation", "assigned"]
+_PAGE = 500
+_PARENTS = Limits(depth=8, nodes=2000, seconds=5.0)
+
+
+@dataclass(frozen=True, slots=True)
+class ClassTerms:
+    """What a retention class says, as the workspace's policy declares it.
+
+    Attributes:
+        name: Name of the class.
+        keep: Shortest period, ISO 8601; empty for none.
+        delete: Longest period, ISO 8601; empty for none.
+        action: ``delete`` or ``review``.
+        basis: Legal basis, in words.
+        clock: Where the clock starts if nobody said a date: ``collection`` (end of collection, else
+            the fetch), ``creation`` (first version), ``assigned`` (only a date given).
+    """
+
+    name: str
+    keep: str = ""
+    delete: str = ""
+    action: Literal["delete", "review"] = "delete"
+    basis: str = ""
+    clock: Clock = "collection"
+
+
+@dataclass(frozen=True, slots=True)
+class DueRow:
+    """The decision for one dataset or model, and what it rests on.
+
+    Attributes:
+        ref: Reference.
+        key: Its key.
+        classes: Names of the classes that apply.
+        decision: What is to be done.
+        holds: Ids of the holds in force.
+        facts: Ids of the facts cited.
+        as_of: Epoch milliseconds, the moment of the decision.
+        known_at: Journal position.
+        policy_digest: Digest of the policy in force.
+        fold_version: Version of the fold.
+    """
+
+    ref: str
+    key: str
+    classes: tuple[str, ...]
+    decision: Decision
+    holds: tuple[str, ...]
+    facts: tuple[str, ...]
+    as_of: int
+    known_at: int
+    policy_digest: str
+    fold_version: str
+
+    def as_dict(self) -> dict[str, Json]:
+        """The row as JSON, the decision inlined."""
+        return {
+            "ref": self.ref,
+            "classes": list(self.classes),
+            **self.decision.as_dict(),
+            "holds": list(self.holds),
+            "facts": list(self.facts),
+            "as_of": self.as_of,
+            "known_at": self.known_at,
+            "policy_digest": self.policy_digest,
+            "fold_version": self.fold_version,
+        }
+
+
+_ORDER = {"due": 0, "held": 1, "conflict": 2, "review": 3, "keep": 4}
+
+
+def due_list(
+    reader: GraphReader,
+    state: StateReader,
+    classes: Mapping[str, ClassTerms],
+    *,
+    now: int,
+    policy_digest: str = "",
+) -> list[DueRow]:
+    """Every dataset and model with its decision: what is due first, what is kept last.
+
+    Purged ones are left out; so are bare paths, which are names of governed datasets. What has no
+    class of its own falls under the classes of what it was made from, as a default.
+
+    Args:
+        reader: The graph.
+        state: The state.
+        classes: The policy's classes by name.
+        now: Epoch milliseconds; may lie ahead to see what will be due.
+        policy_digest: Kept with each row.
+
+    Raises:
+        InvalidInput: A class or a date in the state cannot be read.
+    """
+    nodes = {node.key: node for node in _nodes(state)}
+    known = state.aspects(sorted(nodes), ("retention", "purged", "provenance"), now)
+    kept = sorted(key for key in nodes if "purged" not in known.get(key, {}))
+    held = holds_on(reader, state, kept, as_of=now) if active_holds(state) else {}
+    own = {key: _rules(state, classes, key, known.get(key, {})) for key in kept}
+    rows = []
+    for key in kept:
+        rules, facts = own[key]
+        if not rules:
+            rules, facts = _inherited(reader, key, own, now)
+        holds = held.get(key, [])
+        names = tuple(sorted(hold.hold for hold in holds))
+        row = DueRow(
+            ref=ref_of(nodes[key]),
+            key=key,
+            classes=tuple(sorted({rule.name for rule in rules})),
+            decision=decide(rules, names, now),
+            holds=names,
+            facts=tuple(sorted({*facts, *(fact for hold in holds for fact in hold.facts)})),
+            as_of=now,
+            known_at=state.position(),
+            policy_digest=policy_digest,
+            fold_version=state.fold_version(),
+        )
+        rows.append(row)
+    return sorted(rows, key=lambda r: (_ORDER[r.decision.outcome], str(r.decision.due), r.ref))
+
+
+def _nodes(state: StateReader) -> Iterator[Node]:
+    labels: tuple[Label, ...] = ("Dataset", "Model")
+    for label in labels:
+        after = ""
+        while page := state.list_nodes(label, after=after, limit=_PAGE):
+            for node in page:
+                if label == "Model" or node.props.get("namespace") != "file":
+                    yield node
+            after = page[-1].key
+
+
+def _rules(
+    state: StateReader,
+    classes: Mapping[str, ClassTerms],
+    key: str,
+    aspects: Mapping[str, Sequence[AspectValue]],
+) -> tuple[list[Rule], list[str]]:
+    rules, facts = [], []
+    for value in aspects.get("retention", ()):
+        name = str(value.value.get("class", ""))
+        terms = classes.get(name)
+        if terms is None:
+            # A class that the policy does not know is no permission to delete anything.
+            terms = ClassTerms(name, clock="assigned")
+        said = str(value.value.get("clock_start") or "")
+        start = parse_day(said) if said else _start(state, key, terms.clock, aspects)
+        rules.append(
+            Rule(
+                name=name,
+                start=start,
+                keep=_period(terms.keep),
+                delete=_period(terms.delete),
+                explicit=True,
+                action=terms.action,
+                basis=terms.basis,
+            )
+        )
+        facts.append(value.fact_id)
+    return rules, facts
+
+
+def _period(text: str) -> Period | None:
+    return Period.parse(text) if text else None
+
+
+def _start(
+    state: StateReader, key: str, clock: Clock, aspects: Mapping[str, Sequence[AspectValue]]
+) -> date | None:
+    if clock == "collection":
+        for value in aspects.get("provenance", ()):
+            for name in ("collected_to", "fetched_at"):
+                said = value.value.get(name)
+                if said:
+                    return _day(said)
+    if clock == "creation":
+        versions = state.versions(key, limit=1_000)
+        if versions:
+            return _day(min(version.first for version in versions))
+    return None
+
+
+def _day(said: Json) -> date:
+    if isinstance(said, int) and not isinstance(said, bool):
+        return datetime.fromtimestamp(said / 1000, UTC).date()
+    if isinstance(said, str):
+        return parse_day(said)
+    raise InvalidInput("a date in the state cannot be read", where="provenance")
+
+
+def _inherited(
+    reader: GraphReader, key: str, own: Mapping[str, tuple[list[Rule], list[str]]], now: int
+) -> tuple[list[Rule], list[str]]:
+    closure = reader.closure(
+        [key], "up", edge_type="FEEDS", view="content", as_of=now, limits=_PARENTS
+    )
+    rules, facts = [], []
+    for parent in sorted(closure.depths):
+        if parent != key and parent in own:
+            rules += [replace(rule, explicit=False) for rule in own[parent][0]]
+            facts += own[parent][1]
+    return rules, facts
