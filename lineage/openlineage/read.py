@@ -185,7 +185,7 @@ def _check_kind(reading: _Reading, event: dict[str, Json]) -> None:
     kind = event.get("eventType")
     if "run" in event and kind is None:
         reading.flag("event-type-missing", "/eventType")
-    elif kind is not None and kind not in EVENT_TYPES:
+    elif kind is not None and not (isinstance(kind, str) and kind in EVENT_TYPES):
         reading.flag("event-type-unknown", "/eventType")
 
 

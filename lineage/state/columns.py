@@ -64,5 +64,7 @@ def _fields(value: Json) -> list[tuple[str, str | None]]:
     named = []
     for said in fields if isinstance(fields, list) else ():
         if isinstance(said, dict) and isinstance(said.get("name"), str) and said["name"]:
-            named.append((said["name"], said["type"] if isinstance(said.get("type"), str) else None))
+            named.append(
+                (said["name"], said["type"] if isinstance(said.get("type"), str) else None)
+            )
     return named
