@@ -57,7 +57,7 @@ class GraphRouter:
 
     def __init__(
         self,
-        sql: SourceEngine,
+        sql: SourceEngine | Callable[[], SourceEngine],
         neo4j: MirrorEngine | None = None,
         *,
         max_lag: int = 0,
@@ -66,12 +66,13 @@ class GraphRouter:
         """Joins the engines.
 
         Args:
-            sql: The engine that always answers, and whose position is the state's.
+            sql: The engine that always answers, and whose position is the state's; or what gives
+                the calling thread its own.
             neo4j: The engine to prefer; None where none is configured.
             max_lag: How many facts Neo4j may be behind and still answer.
             monotonic: Clock for leaving a failed engine alone, in seconds.
         """
-        self._sql = sql
+        self._own_sql = sql
         self._neo4j = neo4j
         self._max_lag = max_lag
         self._monotonic = monotonic
@@ -80,9 +81,13 @@ class GraphRouter:
         self._said = threading.local()
 
     @property
+    def _sql(self) -> SourceEngine:
+        return self._own_sql() if callable(self._own_sql) else self._own_sql
+
+    @property
     def answered_by(self) -> str:
-        """Who answered this thread's last question and why: ``neo4j``, ``sql (neo4j is …)``."""
-        return str(getattr(self._said, "text", self._sql.name))
+        """Who answered this thread's last question, and why if it is not the preferred engine."""
+        return str(getattr(self._said, "text", ""))
 
     def answer(self, question: Callable[[Engine], T]) -> tuple[T, str]:
         """Put one question, of any number of reads, to one engine.
@@ -95,24 +100,24 @@ class GraphRouter:
         return result, who
 
     def _ask(self, question: Callable[[Engine], T]) -> tuple[T, str]:
-        if self._neo4j is None:
-            return question(self._sql), self._sql.name
+        sql, neo4j = self._sql, self._neo4j
+        if neo4j is None:
+            return question(sql), sql.name
         if self._monotonic() < self._down_until:
-            return question(self._sql), f"{self._sql.name} ({self._down_because})"
+            return question(sql), f"{sql.name} ({self._down_because})"
         try:
-            position, digest = self._neo4j.meta()
-            lag = self._sql.position() - position
-            if not digest or self._sql.mark(position) != digest:
-                behind = f"{self._neo4j.name} waits to be filled"
+            position, digest = neo4j.meta()
+            lag = sql.position() - position
+            if not digest or sql.mark(position) != digest:
+                why = f"{neo4j.name} waits to be filled"
             elif lag <= self._max_lag:
-                return question(self._neo4j), self._neo4j.name
+                return question(neo4j), neo4j.name
             else:
-                behind = f"{self._neo4j.name} is {lag} fact{'' if lag == 1 else 's'} behind"
+                why = f"{neo4j.name} is {lag} fact{'' if lag == 1 else 's'} behind"
         except (Unavailable, OutOfTime):
-            self._down_because = f"{self._neo4j.name} cannot be reached"
+            why = self._down_because = f"{neo4j.name} cannot be reached"
             self._down_until = self._monotonic() + RETRY_AFTER
-            behind = self._down_because
-        return question(self._sql), f"{self._sql.name} ({behind})"
+        return question(sql), f"{sql.name} ({why})"
 
     def closure(
         self,
