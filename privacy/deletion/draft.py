@@ -41,7 +41,8 @@ class Erasure:
     """Policy of erasure, from the manifests.
 
     Attributes:
-        on_erasure: Reference → decision when something it was made from is erased.
+        on_erasure: Reference → decision when something it was made from is erased. For a model
+            ``model:NAME`` serves all its versions.
         policy_digest: Digest of the policy in force.
     """
 
@@ -174,7 +175,9 @@ def _derived(
 
 def _decide(ref: str, via: str, kind: str, policy: Erasure, choice: Choice | None) -> Derived:
     decided_by = "requester" if choice else "policy"
-    decision = choice.decision if choice else policy.on_erasure.get(ref, "")
+    every = ref.rpartition("@")[0] if kind == "model" else ref
+    default = policy.on_erasure.get(ref) or policy.on_erasure.get(every, "")
+    decision = choice.decision if choice else default
     if not decision:
         return Derived(ref, via, UNDECIDED)
     if decision not in DECISIONS[kind]:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
-from typing import Literal
 
+from catalog.manifests.retention import RetentionClass
 from lineage.errors import InvalidInput
 from lineage.facts import Json
 from lineage.graph.port import GraphReader, Limits, Node
@@ -17,33 +17,10 @@ from privacy.holds import active_holds, holds_on
 from privacy.retention.decide import Decision, Rule, decide
 from privacy.retention.schedule import Period, parse_day
 
-__all__ = ["ClassTerms", "DueRow", "due_list"]
+__all__ = ["DueRow", "due_list"]
 
-Clock = Literal["collection", "creation", "assigned"]
 _PAGE = 500
 _PARENTS = Limits(depth=8, nodes=2000, seconds=5.0)
-
-
-@dataclass(frozen=True, slots=True)
-class ClassTerms:
-    """What a retention class says, as the workspace's policy declares it.
-
-    Attributes:
-        name: Name of the class.
-        keep: Shortest period, ISO 8601; empty for none.
-        delete: Longest period, ISO 8601; empty for none.
-        action: ``delete`` or ``review``.
-        basis: Legal basis, in words.
-        clock: Where the clock starts if nobody said a date: ``collection`` (end of collection, else
-            the fetch), ``creation`` (first version), ``assigned`` (only a date given).
-    """
-
-    name: str
-    keep: str = ""
-    delete: str = ""
-    action: Literal["delete", "review"] = "delete"
-    basis: str = ""
-    clock: Clock = "collection"
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +72,7 @@ _ORDER = {"due": 0, "held": 1, "conflict": 2, "review": 3, "keep": 4}
 def due_list(
     reader: GraphReader,
     state: StateReader,
-    classes: Mapping[str, ClassTerms],
+    classes: Mapping[str, RetentionClass],
     *,
     now: int,
     policy_digest: str = "",
@@ -119,7 +96,7 @@ def due_list(
     known = state.aspects(sorted(nodes), ("retention", "purged", "provenance"), now)
     kept = sorted(key for key in nodes if "purged" not in known.get(key, {}))
     held = holds_on(reader, state, kept, as_of=now) if active_holds(state) else {}
-    own = {key: _rules(state, classes, key, known.get(key, {})) for key in kept}
+    own = {key: _rules(reader, state, classes, key, known.get(key, {})) for key in kept}
     rows = []
     for key in kept:
         rules, facts = own[key]
@@ -155,53 +132,67 @@ def _nodes(state: StateReader) -> Iterator[Node]:
 
 
 def _rules(
+    reader: GraphReader,
     state: StateReader,
-    classes: Mapping[str, ClassTerms],
+    classes: Mapping[str, RetentionClass],
     key: str,
     aspects: Mapping[str, Sequence[AspectValue]],
 ) -> tuple[list[Rule], list[str]]:
     rules, facts = [], []
     for value in aspects.get("retention", ()):
         name = str(value.value.get("class", ""))
+        facts.append(value.fact_id)
         terms = classes.get(name)
         if terms is None:
             # A class that the policy does not know is no permission to delete anything.
-            terms = ClassTerms(name, clock="assigned")
+            rules.append(Rule(name, None))
+            continue
         said = str(value.value.get("clock_start") or "")
-        start = parse_day(said) if said else _start(state, key, terms.clock, aspects)
+        start = parse_day(said) if said else _start(reader, state, key, terms.clock_start, aspects)
         rules.append(
             Rule(
                 name=name,
                 start=start,
-                keep=_period(terms.keep),
-                delete=_period(terms.delete),
+                keep=Period.parse(terms.min_keep) if terms.min_keep else None,
+                delete=Period.parse(terms.period),
                 explicit=True,
                 action=terms.action,
-                basis=terms.basis,
+                basis=terms.legal_basis,
             )
         )
-        facts.append(value.fact_id)
     return rules, facts
 
 
-def _period(text: str) -> Period | None:
-    return Period.parse(text) if text else None
-
-
 def _start(
-    state: StateReader, key: str, clock: Clock, aspects: Mapping[str, Sequence[AspectValue]]
+    reader: GraphReader,
+    state: StateReader,
+    key: str,
+    clock: str,
+    aspects: Mapping[str, Sequence[AspectValue]],
 ) -> date | None:
-    if clock == "collection":
-        for value in aspects.get("provenance", ()):
-            for name in ("collected_to", "fetched_at"):
-                said = value.value.get(name)
-                if said:
-                    return _day(said)
-    if clock == "creation":
+    """The day on which the clock of a class starts, or None where its event is not recorded."""
+    provenance = [value.value for value in aspects.get("provenance", ())]
+    if clock == "collection_end":
+        return _first_day(said.get("collected_to") for said in provenance)
+    ingested = _first_day(said.get("fetched_at") for said in provenance)
+    if ingested is None:
         versions = state.versions(key, limit=1_000)
-        if versions:
-            return _day(min(version.first for version in versions))
-    return None
+        ingested = _day(min(v.first for v in versions)) if versions else None
+    if clock == "ingested":
+        return ingested
+    jobs = {e.owner for e in reader.neighbors(key, edge_types=("FEEDS",)) if e.src == key}
+    reads = [
+        run.ended or run.started
+        for job in sorted(jobs)
+        for run in state.runs(job_key=job)
+        if key in run.inputs
+    ]
+    days = [_day(moment) for moment in reads if moment]
+    return max([*days, *([ingested] if ingested else [])], default=None)
+
+
+def _first_day(said: Iterable[Json]) -> date | None:
+    return next((_day(moment) for moment in said if moment), None)
 
 
 def _day(said: Json) -> date:

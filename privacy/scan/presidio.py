@@ -7,6 +7,7 @@ against the public-suffix snapshot inside tldextract: its default would try the 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from functools import cache
 
@@ -34,20 +35,22 @@ _SUFFIXES = TLDExtract(cache_dir=None, suffix_list_urls=(), fallback_to_snapshot
 
 # Presidio has no street address. Number and street word in either order, as in English, German,
 # French and Spanish; own work, checked against false hits in tests.
+_NAME = r"[A-ZÀ-Þ0-9][\w'\u2019.-]*"
 _ENGLISH = (
-    r"\b\d{1,5}[a-z]?,?\s+(?:[\w'.-]+\s+){1,4}(?:street|st|avenue|ave|road|rd|lane|ln|drive|dr|"
-    r"boulevard|blvd|court|ct|way|place|pl|square|terrace|parkway|pkwy|highway|hwy)\b"
+    rf"\b\d{{1,5}}[A-Za-z]?,?\s+(?:{_NAME}\s+){{1,3}}"
+    r"(?i:street|st|avenue|ave|road|rd|lane|ln|drive|dr|boulevard|blvd|court|ct|way|place|pl|"
+    r"square|terrace|parkway|pkwy|highway|hwy)\b"
 )
 _FRENCH = (
-    r"\b\d{1,4}\s*(?:bis|ter)?,?\s+(?:rue|avenue|boulevard|place|chemin|impasse|quai)"
+    r"\b\d{1,4}\s*(?:bis|ter)?,?\s+(?i:rue|avenue|boulevard|place|chemin|impasse|quai)"
     r"\s+[\w'\u2019-]{2,}"
 )
-_GERMAN = r"\b[\w'\u2019.-]*(?:straße|strasse|str\.|gasse|allee|platz)\s+\d{1,4}[a-z]?\b"
+_GERMAN = r"\b[\w'\u2019.-]*(?i:straße|strasse|str\.|gasse|allee|platz)\s+\d{1,4}[a-z]?\b"
 _SOUTHERN = (
-    r"\b(?:calle|avenida|paseo|via|viale|piazza|corso)"
-    r"\s+(?:[\w'\u2019.-]+\s+){0,3}[\w'\u2019.-]+,?\s+\d{1,4}\b"
+    r"\b(?i:calle|avenida|paseo|via|viale|piazza|corso)"
+    rf"\s+(?:[\w'\u2019.-]+\s+){{0,2}}{_NAME},?\s+\d{{1,4}}\b"
 )
-_STREET = f"(?i)(?:{_ENGLISH}|{_FRENCH}|{_GERMAN}|{_SOUTHERN})"
+_STREET = f"(?:{_ENGLISH}|{_FRENCH}|{_GERMAN}|{_SOUTHERN})"
 
 
 class _OfflineEmailRecognizer(EmailRecognizer):
@@ -63,7 +66,11 @@ class _StreetRecognizer(PatternRecognizer):
 
     def __init__(self) -> None:
         patterns = [Pattern("number and street word", _STREET, 0.55)]
-        super().__init__(supported_entity="STREET_ADDRESS", patterns=patterns)
+        super().__init__(
+            supported_entity="STREET_ADDRESS",
+            patterns=patterns,
+            global_regex_flags=re.MULTILINE,  # names of streets are capitalized
+        )
 
 
 class PresidioDetector:
