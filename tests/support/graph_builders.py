@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from itertools import pairwise
 
@@ -122,3 +122,41 @@ def awkward_props() -> st.SearchStrategy[dict[str, object]]:
     values = st.one_of(_scalars(), st.lists(_scalars(), max_size=4))
     names = st.sampled_from(["name", "count", "a b", "é", "x.y", "`"])
     return st.dictionaries(names, values, max_size=5)
+
+
+class RememberingSql(SqlGraph):
+    """SQL as the target of a mirror: it also remembers what the source says of itself."""
+
+    remembered = (0, "")
+
+    def meta(self) -> tuple[int, str]:
+        """Position and digest as told."""
+        return self.remembered
+
+    def apply(self, diff: GraphDiff, position: int) -> None:
+        """Write, then remember."""
+        super().apply(diff, position)
+        self.remembered = (position, diff.digest)
+
+    def load(self, nodes: Iterable[Node], edges: Iterable[Edge], position: int) -> None:
+        """Fill, then remember."""
+        super().load(nodes, edges, position)
+        self.remembered = (position, self.stored_digest())
+
+
+def remembering_sql() -> RememberingSql:
+    """An empty target."""
+    connection = sqlite3.connect(":memory:", isolation_level=None)
+    create_tables(connection)
+    return RememberingSql(connection)
+
+
+class Ticks:
+    """A monotonic clock that stands still until told."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def __call__(self) -> float:
+        """Seconds."""
+        return self.now
