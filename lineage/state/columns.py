@@ -61,10 +61,8 @@ def columns(
 def _fields(value: Json) -> list[tuple[str, str | None]]:
     """Names and types of the columns of a schema."""
     fields = value.get("fields") if isinstance(value, dict) else None
-    named = []
-    for said in fields if isinstance(fields, list) else ():
-        if isinstance(said, dict) and isinstance(said.get("name"), str) and said["name"]:
-            named.append(
-                (said["name"], said["type"] if isinstance(said.get("type"), str) else None)
-            )
-    return named
+    return [
+        (said["name"], said["type"] if isinstance(said.get("type"), str) else None)
+        for said in (fields if isinstance(fields, list) else ())
+        if isinstance(said, dict) and isinstance(said.get("name"), str) and said["name"]
+    ]

@@ -162,6 +162,41 @@ def test_any_order_with_repetitions_in_any_batches_gives_one_state(
         assert other == digest
 
 
+SHAPES: list[dict[str, Any]] = [
+    {"inputs": ["a"], "outputs": ["b"]},
+    {"inputs": ["a"], "outputs": [dataset("b", mode="overwrite")]},
+    {"inputs": ["c"], "outputs": ["b"]},
+    {"inputs": ["a"], "outputs": [dataset("b", change="DROP")]},
+    {},
+]
+repeated = st.builds(
+    lambda kind, minute, job, run, shape: run_event(
+        kind, minute, job=job, run=run, **SHAPES[shape]
+    ),
+    st.sampled_from(["START", "COMPLETE", "COMPLETE", "COMPLETE", "FAIL"]),
+    st.integers(0, 30),
+    st.sampled_from(["one", "one", "one", "two"]),
+    st.sampled_from([f"r{number}" for number in range(8)]),
+    st.sampled_from([0, 0, 0, 1, 1, 1, 2, 3, 4, 4]),
+)
+
+
+@given(
+    st.lists(repeated, min_size=4, max_size=20),
+    st.randoms(use_true_random=False),
+    st.lists(st.integers(1, 2), max_size=25),
+)
+def test_the_short_way_of_an_unchanged_shape_gives_the_state_of_the_long_way(
+    sent: list[dict[str, Any]], chance: random.Random, sizes: list[int]
+) -> None:
+    facts = facts_of(sent)
+    with TemporaryDirectory() as name:
+        expected = fold(Path(name), facts, [])
+        assert fold(Path(name), facts, sizes) == expected
+        chance.shuffle(facts)
+        assert fold(Path(name), facts, sizes) == expected
+
+
 def test_the_same_event_from_another_producer_changes_no_digest(tmp_path: Path) -> None:
     event = run_event("COMPLETE", 1, inputs=["a"], outputs=[dataset("b", columns=["x"])])
     once = facts_of([event])
