@@ -1,0 +1,182 @@
+"""A real server for tests and measurements: its own workspace, its own process, loopback only."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode, urlsplit
+
+__all__ = ["Client", "RunningServer", "make_workspace", "serving"]
+
+_START_SECONDS = 60.0
+_STOP_SECONDS = 60.0
+
+
+def run(*words: str | Path, workspace: Path | None = None) -> subprocess.CompletedProcess[str]:
+    """Run the command line in a process of its own and keep what it says."""
+    command = [sys.executable, "-m", "tracehold", *map(str, words)]
+    if workspace is not None:
+        command += ["--workspace", str(workspace)]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+def make_workspace(folder: Path) -> Path:
+    """A fresh workspace, made as a user makes one.
+
+    Raises:
+        RuntimeError: ``tracehold init`` failed; carries what it said.
+    """
+    made = run("init", folder)
+    if made.returncode:
+        raise RuntimeError(f"init ended with {made.returncode}: {made.stderr}{made.stdout}")
+    return folder
+
+
+class Client:
+    """One connection to a server that stays open; for one thread."""
+
+    def __init__(self, url: str, token: str, *, seconds: float = 60.0) -> None:
+        address = urlsplit(url)
+        self._connection = http.client.HTTPConnection(
+            address.hostname or "127.0.0.1", address.port, timeout=seconds
+        )
+        self._headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
+
+    def post(self, path: str, body: bytes) -> tuple[int, bytes]:
+        """Send bytes; returns status and answer."""
+        self._connection.request("POST", path, body, self._headers)
+        answer = self._connection.getresponse()
+        return answer.status, answer.read()
+
+    def get(self, path: str, **query: str | int) -> tuple[int, bytes]:
+        """Ask; returns status and answer."""
+        asked = f"{path}?{urlencode(query)}" if query else path
+        self._connection.request("GET", asked, headers=self._headers)
+        answer = self._connection.getresponse()
+        return answer.status, answer.read()
+
+    def json(self, path: str, **query: str | int) -> Any:
+        """Ask for an object.
+
+        Raises:
+            RuntimeError: The server did not answer 200.
+        """
+        status, body = self.get(path, **query)
+        if status != http.client.OK:
+            raise RuntimeError(f"GET {path}: {status} {body[:500]!r}")
+        return json.loads(body)
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._connection.close()
+
+
+@dataclass
+class RunningServer:
+    """A server that answers.
+
+    Attributes:
+        url: Its address on loopback.
+        token: A token that may send events and ask.
+        graph: What answers questions, as the server says it.
+        process: Its process.
+        workspace: The folder it serves.
+        said: What it printed to standard error so far.
+    """
+
+    url: str
+    token: str
+    graph: Any
+    process: subprocess.Popen[str]
+    workspace: Path
+    said: list[str] = field(default_factory=list)
+
+    def client(self) -> Client:
+        """A connection of its own for the calling thread."""
+        return Client(self.url, self.token)
+
+    def cpu_seconds(self) -> float:
+        """CPU time that the server's process has used, in seconds (Linux)."""
+        text = Path(f"/proc/{self.process.pid}/stat").read_text()
+        # After the name, which stands in brackets and may hold anything.
+        numbers = text.rpartition(")")[2].split()
+        return (int(numbers[11]) + int(numbers[12])) / os.sysconf("SC_CLK_TCK")
+
+    def resident_bytes(self) -> int:
+        """Memory of the server's process that is in use now (Linux)."""
+        pages = int(Path(f"/proc/{self.process.pid}/statm").read_text().split()[1])
+        return pages * os.sysconf("SC_PAGE_SIZE")
+
+    def kill(self) -> None:
+        """End it without a chance to clean up, as a power cut would."""
+        self.process.send_signal(signal.SIGKILL)
+        self.process.wait()
+
+    def stop(self) -> int:
+        """Ask it to end; returns its exit code."""
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+        return self.process.wait(timeout=_STOP_SECONDS)
+
+
+@contextmanager
+def serving(
+    workspace: Path, *, environment: Mapping[str, str] | None = None
+) -> Iterator[RunningServer]:
+    """A server for a workspace, stopped at the end.
+
+    Args:
+        workspace: A folder that ``tracehold init`` made.
+        environment: Settings beside those of the calling process.
+
+    Raises:
+        RuntimeError: It did not become ready; carries what it said.
+    """
+    process = subprocess.Popen(
+        [
+            *(sys.executable, "-m", "tracehold", "up", "--json", "--port", "0"),
+            *("--workspace", str(workspace)),
+        ],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, **(environment or {})},
+    )
+    said: list[str] = []
+    hearing = threading.Thread(target=lambda: said.extend(process.stderr or ()), daemon=True)
+    hearing.start()
+    impatient = threading.Timer(_START_SECONDS, process.kill)
+    impatient.start()
+    try:
+        assert process.stdout is not None
+        line = process.stdout.readline()
+        impatient.cancel()
+        if not line:
+            process.wait()
+            hearing.join()
+            raise RuntimeError(f"up ended with {process.returncode}: {''.join(said)}")
+        told = json.loads(line)
+        yield RunningServer(told["url"], told["token"], told.get("graph"), process, workspace, said)
+    finally:
+        impatient.cancel()
+        if process.poll() is None:
+            process.send_signal(signal.SIGTERM)
+            try:
+                process.wait(timeout=_STOP_SECONDS)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+        hearing.join()
+        for stream in (process.stdout, process.stderr):
+            if stream is not None:
+                stream.close()
