@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -154,7 +154,9 @@ class Step:
         try:
             yield self
         except Exception as error:
-            self._send("FAIL", self.inputs, [], error=error)
+            # The step fails in any case; a server that is gone must not hide why.
+            with suppress(TraceholdError):
+                self._send("FAIL", self.inputs, [], error=error)
             raise
         self._send("COMPLETE", self.inputs, self.outputs)
 

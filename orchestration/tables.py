@@ -29,7 +29,7 @@ def _arrow_type(name: str) -> pa.DataType:
         "float64": pa.float64(),
         "bool": pa.bool_(),
         "date": pa.date32(),
-        "timestamp": pa.timestamp("ms", tz="UTC"),
+        "timestamp": pa.timestamp("us", tz="UTC"),
     }
     return known[name]
 

@@ -29,6 +29,7 @@ __all__ = ["SEED", "flight_data", "synthetic_values", "write_sources"]
 SEED = 20130101
 CUSTOMERS = 5_000
 BOOKINGS = 20_000
+_FLIGHT_KEY = ("time_hour", "carrier", "flight")
 
 _NOTE_WITH_VALUE = (
     "Please confirm to {email}, the old address bounces.",
@@ -148,7 +149,7 @@ def _bookings(people: list[Customer], rng: random.Random, count: int) -> Iterato
 def _write_bookings(folder: Path, people: list[Customer], seed: int, count: int) -> None:
     from pyarrow import csv
 
-    keys = ["year", "month", "day", "carrier", "flight", "origin", "dest", "hour", "distance"]
+    keys = [*_FLIGHT_KEY, "origin", "hour", "distance"]
     options = csv.ConvertOptions(include_columns=keys)
     flights = csv.read_csv(folder / "flights.csv", convert_options=options)
     rng = random.Random(f"{seed}/bookings")  # noqa: S311 - reproducible, not secret
@@ -167,7 +168,7 @@ def _bookings_table(flights: pa.Table, people: list[Customer], rng: random.Rando
         "contact_phone": [one.customer.phone for one in made],
         "paid_iban": [one.customer.iban for one in made],
     }
-    for key in ("year", "month", "day", "carrier", "flight", "origin"):
+    for key in (*_FLIGHT_KEY, "origin"):
         rows[key] = flights.column(key).to_pylist()
     hours = flights.column("hour").to_pylist()
     distances = flights.column("distance").to_pylist()

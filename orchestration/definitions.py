@@ -1,0 +1,53 @@
+"""Dagster's way in: the assets, the job and the schedule of one workspace.
+
+The workspace is the one that ``TRACEHOLD_WORKSPACE`` names, or the nearest ``tracehold.toml`` from
+the working directory upwards. Nothing is read before Dagster asks for the definitions.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import dagster as dg
+
+from orchestration.assets import asset_for
+from orchestration.estate import load_estate
+from orchestration.progress import PROGRESS
+from orchestration.retention import retention_schedule
+
+__all__ = ["JOB", "asset_job", "build", "defs"]
+
+JOB = "tracehold"
+"""Name of the job that materializes every governed asset."""
+
+
+def build(workspace: Path) -> dg.Definitions:
+    """The definitions of one workspace.
+
+    Raises:
+        NotFound: The folder lies in no workspace.
+        InvalidInput: A manifest is wrong; the error names file, line and field.
+    """
+    estate = load_estate(workspace)
+    return dg.Definitions(
+        assets=[asset_for(spec, estate.place) for spec in estate.specs],
+        jobs=[dg.define_asset_job(JOB, dg.AssetSelection.all())],
+        schedules=[retention_schedule()],
+        loggers={"progress": PROGRESS},
+        executor=dg.multiprocess_executor.configured(
+            {"start_method": {"forkserver": {"preload_modules": ["orchestration.warm"]}}}
+        ),
+    )
+
+
+@dg.definitions
+def defs() -> dg.Definitions:
+    """What ``dagster dev -m orchestration.definitions`` loads."""
+    return build(Path(os.environ.get("TRACEHOLD_WORKSPACE") or Path.cwd()))
+
+
+def asset_job() -> dg.JobDefinition:
+    """The job that materializes every governed asset, for processes that run one of its steps."""
+    workspace = Path(os.environ.get("TRACEHOLD_WORKSPACE") or Path.cwd())
+    return build(workspace).resolve_job_def(JOB)

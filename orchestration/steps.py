@@ -1,0 +1,342 @@
+"""The steps, without Dagster: read, judge, write, and say what was read and written."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from lineage.clock import Clock, format_millis
+from lineage.errors import InvalidInput, NegativeVerdict, NotFound
+from orchestration import standard_facets as ol
+from orchestration.emission import In, Out, Step
+from orchestration.files import is_local, receive, sha256_of, store, within
+from orchestration.server_client import Server
+from orchestration.specs import (
+    CheckOutcome,
+    DeidentifySpec,
+    Governed,
+    ModelSpec,
+    Place,
+    SourceSpec,
+    TrainingSpec,
+    Version,
+)
+from orchestration.tables import describe, parquet_bytes, read_governed, read_table
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from privacy.scan import Scan
+
+__all__ = ["PII_CHECK", "Bench", "Made", "deidentify", "fit", "ingest", "join_training_set"]
+
+PII_CHECK = "no_undeclared_personal_data"
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """What a step made.
+
+    Attributes:
+        version: Of the dataset.
+        checks: Results of every check of the asset.
+    """
+
+    version: Version
+    checks: Sequence[CheckOutcome]
+
+
+@dataclass(frozen=True, slots=True)
+class Bench:
+    """Where a step works.
+
+    Attributes:
+        place: The workspace's folders.
+        step: Reports to the server.
+        server: Answers gates.
+        secret: Loads the workspace secret, only where a step needs it.
+        clock: Epoch milliseconds.
+    """
+
+    place: Place
+    step: Step
+    server: Server
+    secret: Callable[[], bytes]
+    clock: Clock
+
+
+def ingest(spec: SourceSpec, bench: Bench) -> Made:
+    """Take a source in: hash, hold to its columns, scan, check, write the governed copy.
+
+    Raises:
+        InvalidInput: The source cannot be read as declared.
+        NegativeVerdict: The same content was deleted with a certificate.
+    """
+    place, name = bench.place, spec.governed.name
+    place.data.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with receive(spec.location, place.sources, place.data, scratch=place.data) as received:
+        _refuse_deleted(bench, name, received.sha256)
+        table = read_table(received.file, form=spec.form, columns=spec.columns, where=spec.location)
+        sha256, size = received.sha256, received.size
+    namespace, source, uri = _source_name(spec.location, place)
+    fetched = format_millis(bench.clock())
+    provenance = dict(spec.provenance(uri, sha256, size, table.num_rows, fetched))
+    origin = {
+        name: [ol.ColumnInput(namespace, source, name, "IDENTITY", masking=False)]
+        for name in table.column_names
+    }
+    made = _publish(
+        table, spec.governed, bench, extra=provenance, lineage=ol.column_lineage(origin)
+    )
+    described = bench.step.outputs[-1].facets
+    shared = ("tracehold_license", "tracehold_terms", "tracehold_pii", "schema", "ownership")
+    facets = {key: described[key] for key in shared if key in described}
+    bench.step.inputs.append(
+        In(
+            namespace,
+            source,
+            facets | provenance | ol.version(sha256) | ol.storage("file", spec.form),
+        )
+    )
+    return made
+
+
+def deidentify(spec: DeidentifySpec, upstream: Version, bench: Bench) -> Made:
+    """Carry out the declared measures, then scan again what came out.
+
+    Raises:
+        InvalidInput: A rule does not fit, or the copy read is missing or changed.
+    """
+    from privacy.deidentify import apply
+    from privacy.facets import deidentification_facet
+
+    place = bench.place
+    before = _read(upstream, place)
+    after, records = apply(
+        before, spec.rules, bench.secret(), dataset=f"dataset:[{place.name}]{spec.governed.name}"
+    )
+    operators = {record.column: record.operator for record in records}
+    origin = {
+        name: [_measured(place.name, upstream.dataset, name, operators.get(name))]
+        for name in after.column_names
+    }
+    bench.step.inputs.append(_governed_input(upstream, place))
+    facet = {"tracehold_deidentification": deidentification_facet(records)}
+    return _publish(after, spec.governed, bench, extra=facet, lineage=ol.column_lineage(origin))
+
+
+def join_training_set(spec: TrainingSpec, upstreams: Mapping[str, Version], bench: Bench) -> Made:
+    """Join governed datasets at exact versions.
+
+    Raises:
+        InvalidInput: The join does not fit, or a copy read is missing or changed.
+    """
+    from orchestration.joining import Origin, join
+    from orchestration.transforms import call
+
+    place = bench.place
+    tables = {name: _read(version, place) for name, version in upstreams.items()}
+    bench.step.inputs.extend(_governed_input(version, place) for version in upstreams.values())
+    if spec.function:
+        made = call(place.root, spec.function, tables)
+        return _publish(made, spec.governed, bench, lineage={})
+    joined = join(spec.upstreams[0], spec.joins, spec.columns, tables)
+
+    def column(origin: Origin, *, influence: bool = False) -> ol.ColumnInput:
+        if influence:
+            return ol.ColumnInput(place.name, origin.dataset, origin.column, "JOIN")
+        return ol.ColumnInput(place.name, origin.dataset, origin.column, masking=False)
+
+    lineage = ol.column_lineage(
+        {name: [column(origin)] for name, origin in joined.origins.items()},
+        [column(origin, influence=True) for origin in joined.influences],
+    )
+    return _publish(joined.table, spec.governed, bench, lineage=lineage)
+
+
+def fit(spec: ModelSpec, upstream: Version, bench: Bench) -> tuple[str, Mapping[str, float]]:
+    """Ask the gate, train at the exact version, write the artifact.
+
+    The gate is asked inside the step: a check that failed stops only the run that it belongs to,
+    and a model can be materialized alone.
+
+    Returns:
+        The artifact's SHA-256 and its metrics.
+
+    Raises:
+        NegativeVerdict: The gate refuses; the reasons and the path say why.
+    """
+    from catalog.facets import model_facet, training_facet
+    from orchestration.modeling import train
+
+    place = bench.place
+    reference = f"dataset:[{place.name}]{upstream.dataset}@{upstream.sha256}"
+    verdict = bench.server.may_train(model=spec.name, version=spec.version, training_set=reference)
+    if not verdict.allowed:
+        raise NegativeVerdict(
+            f"training {spec.name}@{spec.version} is refused: {verdict.explain()}",
+            where=reference,
+            advice="use another training set, or ask an approver for a waiver",
+        )
+    table = _read(upstream, place)
+    trained = train(table, target=spec.target, features=spec.features, seed=spec.seed)
+    place.models.mkdir(mode=0o700, parents=True, exist_ok=True)
+    path, sha256 = store(trained.artifact, place.models, f"{spec.name}-{spec.version}", ".json")
+    facets = {
+        "tracehold_model": model_facet(
+            spec.name,
+            spec.version,
+            content_sha256=sha256,
+            framework=trained.framework,
+            code_sha256=trained.code_sha256,
+            params_sha256=trained.params_sha256,
+            purpose=spec.purpose,
+            intended_use=spec.intended_use,
+            waivers=[verdict.waiver] if verdict.waiver else (),
+            metrics=trained.metrics,
+        ),
+        **ol.version(sha256),
+        **ol.symlinks(str(path)),
+        **ol.ownership(spec.owner),
+        **ol.storage("file", "json"),
+    }
+    read = _governed_input(upstream, place)
+    bench.step.inputs.append(
+        In(
+            read.namespace,
+            read.name,
+            read.facets,
+            {"tracehold_training": training_facet("train", version=upstream.sha256)},
+        )
+    )
+    size = len(trained.artifact)
+    bench.step.outputs.append(
+        Out("model", f"{spec.name}@{spec.version}", facets, ol.statistics(rows=None, size=size))
+    )
+    return sha256, trained.metrics
+
+
+def _refuse_deleted(bench: Bench, dataset: str, sha256: str) -> None:
+    verdict = bench.server.may_ingest(dataset=dataset, sha256=sha256)
+    if not verdict.allowed:
+        raise NegativeVerdict(
+            f"this content must not come back: {verdict.explain()}",
+            where=dataset,
+            advice="remove the source; an incident has been recorded",
+        )
+
+
+def _source_name(location: str, place: Place) -> tuple[str, str, str]:
+    """OpenLineage namespace and name of a source, and its URI."""
+    if is_local(location):
+        path = within(Path(location.removeprefix("file://")), place.sources, place.data)
+        return "file", path.as_posix(), path.as_uri()
+    scheme, _, rest = location.partition("://")
+    authority, _, name = rest.partition("/")
+    return f"{scheme}://{authority}", name or "/", location
+
+
+def _governed_input(version: Version, place: Place) -> In:
+    return In(place.name, version.dataset, ol.version(version.sha256))
+
+
+def _measured(namespace: str, dataset: str, column: str, operator: str | None) -> ol.ColumnInput:
+    if operator is None:
+        return ol.ColumnInput(namespace, dataset, column, "IDENTITY", masking=False)
+    return ol.ColumnInput(namespace, dataset, column, "TRANSFORMATION", True, operator)
+
+
+def _read(version: Version, place: Place) -> pa.Table:
+    path = within(place.data / version.path, place.data)
+    if not path.exists():
+        raise NotFound(
+            "the governed copy of an input is gone",
+            where=f"{version.dataset}@{version.sha256[:12]}",
+            advice="it was deleted or moved; materialize the dataset again if it may come back",
+        )
+    if sha256_of(path) != version.sha256:
+        raise InvalidInput(
+            "the governed copy of an input is not what was recorded",
+            where=str(path),
+            advice="it was changed outside Tracehold; materialize the dataset again",
+        )
+    return read_governed(path)
+
+
+def _publish(
+    table: pa.Table,
+    governed: Governed,
+    bench: Bench,
+    *,
+    lineage: Mapping[str, Any],
+    extra: Mapping[str, Any] | None = None,
+) -> Made:
+    """Scan, check, write, and describe the output for the event."""
+    from privacy.facets import pii_facet
+    from privacy.scan import scan_report
+
+    place = bench.place
+    content = parquet_bytes(table)
+    digest = hashlib.sha256(content).hexdigest()
+    _refuse_deleted(bench, governed.name, digest)
+    scan = scan_report(table, secret=bench.secret())
+    checks = [_pii_check(scan, governed), *governed.check(table)]
+    folder = place.data / governed.name
+    path, sha256 = store(content, place.data, governed.name, ".parquet")
+    # Overwritten is said only where it is true: an older copy beside it still holds its content.
+    alone = all(other == path for other in folder.glob("*.parquet"))
+    facets: dict[str, Any] = {
+        **governed.describe(format_millis(bench.clock())[:10]),
+        **(extra or {}),
+        **lineage,
+        **ol.schema(describe(table)),
+        **ol.version(sha256),
+        **ol.symlinks(path.as_posix()),
+        **ol.storage("file", "parquet"),
+        **ol.ownership(governed.owner),
+        **ol.tags([*_tags(scan), *(ol.Tag(*tag) for tag in governed.tags)]),
+        **(ol.lifecycle("OVERWRITE") if governed.overwrite and alone else {}),
+        **ol.assertions(_assertion(check) for check in checks),
+        "tracehold_pii": pii_facet(scan, version=sha256),
+    }
+    statistics = ol.statistics(rows=table.num_rows, size=len(content))
+    bench.step.outputs.append(Out(place.name, governed.name, facets, statistics))
+    relative = path.relative_to(place.data).as_posix()
+    return Made(Version(governed.name, sha256, relative, table.num_rows), checks)
+
+
+def _tags(scan: Scan) -> list[ol.Tag]:
+    return [
+        ol.Tag("pii", finding.entity, finding.column)
+        for finding in scan.findings
+        if finding.tier == "confirmed"
+    ]
+
+
+def _pii_check(scan: Scan, governed: Governed) -> CheckOutcome:
+    found = sorted(
+        f"{finding.column} ({finding.entity})"
+        for finding in scan.findings
+        if finding.tier == "confirmed"
+    )
+    return CheckOutcome(
+        PII_CHECK,
+        passed=governed.personal or not found,
+        description=f"{len(found)} findings: {', '.join(found)}" if found else "nothing confirmed",
+        expected="declared" if governed.personal else "none",
+        actual=str(len(found)),
+    )
+
+
+def _assertion(check: CheckOutcome) -> dict[str, Any]:
+    return {
+        "assertion": check.name,
+        "success": check.passed,
+        "severity": "error" if check.error else "warn",
+        "column": check.column,
+        "expected": check.expected,
+        "actual": check.actual,
+    }
