@@ -94,11 +94,12 @@ class SqlState:
         return SqlGraph(self.writer())
 
     def close(self) -> None:
-        """Let go of the file. Connections of other threads close when their thread ends."""
-        local: sqlite3.Connection | None = getattr(self._local, "db", None)
-        if local is not None:
-            local.close()
-            self._local.__dict__.clear()
+        """Let go of the file, on all threads; none may be reading any more."""
+        with self._lock:
+            for db in self._open:
+                db.close()
+            self._open.clear()
+        self._local = threading.local()
         if self._writer is not None:
             self._writer.close()
             self._writer = None

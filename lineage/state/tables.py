@@ -106,7 +106,7 @@ def connect(path: Path, *, read_only: bool) -> sqlite3.Connection:
     """
     if read_only:
         uri = f"{path.resolve().as_uri()}?mode=ro"
-        connection = sqlite3.connect(uri, uri=True, isolation_level=None)
+        connection = sqlite3.connect(uri, uri=True, isolation_level=None, check_same_thread=False)
     else:
         connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
         connection.execute("pragma journal_mode = wal")
