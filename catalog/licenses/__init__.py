@@ -1,0 +1,1 @@
+"""What licenses allow: terms, their meet over everything a model was made from, the verdict."""
