@@ -15,7 +15,7 @@ from typing import Any, Final, Literal, TypeVar, cast
 
 import neo4j
 from neo4j import Driver, GraphDatabase, ManagedTransaction, Session, unit_of_work
-from neo4j.exceptions import ConfigurationError, DriverError, Neo4jError
+from neo4j.exceptions import DriverError, Neo4jError
 
 from lineage.errors import Fault, InvalidInput, Unavailable
 from lineage.graph import cypher
@@ -43,6 +43,9 @@ BULK_SECONDS: Final = 600.0
 CANDIDATES: Final = 4
 """Candidate nodes asked for, as a multiple of the node limit, before walking level by level."""
 TIMED_OUT: Final = "Neo.ClientError.Transaction.TransactionTimedOut"
+SCHEMES: Final = tuple(
+    f"{name}{secure}://" for name in ("bolt", "neo4j") for secure in ("", "+s", "+ssc")
+)
 
 
 class Neo4jGraph:
@@ -72,7 +75,16 @@ class Neo4jGraph:
             deadline_seconds: What one call may take; bulk loading and reading back take longer.
             database: Name of the database; None for the user's home database.
             monotonic: Clock for deadlines, in seconds.
+
+        Raises:
+            InvalidInput: The address is of another kind, or carries a password.
         """
+        if not url.startswith(SCHEMES) or "@" in url:
+            raise InvalidInput(
+                "the address of Neo4j cannot be used",
+                where="graph.url",
+                advice="write bolt://HOST:7687 or neo4j://HOST:7687; user and password stand apart",
+            )
         self.url = url
         self._auth = (user, password)
         self._seconds = deadline_seconds
@@ -287,23 +299,16 @@ class Neo4jGraph:
     def _connection(self) -> Driver:
         with self._lock:
             if self._driver is None:
-                try:
-                    self._driver = GraphDatabase.driver(
-                        self.url,
-                        auth=self._auth,
-                        connection_timeout=self._seconds,
-                        connection_acquisition_timeout=self._seconds,
-                        max_transaction_retry_time=0,
-                        notifications_min_severity=neo4j.NotificationMinimumSeverity.OFF,
-                        telemetry_disabled=True,
-                        user_agent="tracehold",
-                    )
-                except (ConfigurationError, ValueError) as error:
-                    raise InvalidInput(
-                        "the address of Neo4j cannot be used",
-                        where=self.url,
-                        advice="write bolt://HOST:7687 or neo4j://HOST:7687 as graph.url",
-                    ) from error
+                self._driver = GraphDatabase.driver(
+                    self.url,
+                    auth=self._auth,
+                    connection_timeout=self._seconds,
+                    connection_acquisition_timeout=self._seconds,
+                    max_transaction_retry_time=0,
+                    notifications_min_severity=neo4j.NotificationMinimumSeverity.OFF,
+                    telemetry_disabled=True,
+                    user_agent="tracehold",
+                )
             return self._driver
 
     def _give_up(self, driver: Driver) -> None:
@@ -314,7 +319,7 @@ class Neo4jGraph:
 
     def _advise(self, error: DriverError | Neo4jError) -> Exception:
         code = error.code if isinstance(error, Neo4jError) else None
-        if code == TIMED_OUT:
+        if code is not None and code.startswith(TIMED_OUT):
             return OutOfTime("Neo4j ended the call at its deadline", where=self.url)
         if isinstance(error, Neo4jError) and code and code.startswith("Neo.ClientError.Statement"):
             return Fault(f"Neo4j refuses a statement of ours: {code}", where=self.url)
