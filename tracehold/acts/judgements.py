@@ -1,0 +1,263 @@
+"""Acts that put a judgement on record: verdicts, conclusions, waivers, scans, reviews."""
+
+from __future__ import annotations
+
+import secrets
+from datetime import date
+from typing import Final
+
+from catalog.events import LicenseConcluded, ModelWaived, VerdictRecorded, WaiverEnded, kind_of
+from catalog.people import Person
+from lineage.clock import format_millis, parse_millis
+from lineage.errors import InvalidInput, NotFound
+from lineage.facts import Json
+from lineage.refs import DatasetRef, ModelRef, parse_ref
+from privacy.events import FindingReviewed, RetentionAssigned, ScanCompleted
+from tracehold.acts.act import Act, Body
+from tracehold.bootstrap import Services
+from tracehold.judging import due_rows, license_judgement
+
+__all__ = ["JUDGEMENTS"]
+
+
+class RecordLicense(Body, frozen=True, kw_only=True):
+    """The model, or the dataset, and the use to judge it for."""
+
+    ref: str
+    use: str = ""
+
+
+class ConcludeLicense(Body, frozen=True, kw_only=True):
+    """What a person concluded from the terms of a dataset."""
+
+    dataset: str
+    expression: str
+    reason: str
+    url: str = ""
+    attribution: str = ""
+
+
+class GrantWaiver(Body, frozen=True, kw_only=True):
+    """The causes accepted against one version of a model, until a date."""
+
+    model: str
+    scope: str
+    reason: str
+    expires: str
+
+
+class EndWaiver(Body, frozen=True, kw_only=True):
+    """A waiver is taken back."""
+
+    model: str
+    waiver: str
+    reason: str
+
+
+class RecordScan(Body, frozen=True, kw_only=True):
+    """Findings of a scan: types, places and counts, never a value."""
+
+    dataset: str
+    engine: str
+    config_digest: str
+    rows: int
+    columns: dict[str, Json]
+    version: str = ""
+
+
+class ReviewFinding(Body, frozen=True, kw_only=True):
+    """Whether a finding is right."""
+
+    dataset: str
+    column: str
+    entity: str
+    accepted: bool
+    reason: str
+
+
+class AssignRetention(Body, frozen=True, kw_only=True):
+    """A retention class for a dataset, by decision."""
+
+    dataset: str
+    retention_class: str
+    reason: str
+    clock_start: str = ""
+
+
+class EvaluateRetention(Body, frozen=True, kw_only=True):
+    """Nothing to say: everything that is kept is looked at."""
+
+
+def _record_license(services: Services, actor: Person, body: RecordLicense) -> Json:
+    judged = license_judgement(services, body.ref, use=body.use)
+    fact = VerdictRecorded(judged.subject, judged.question, judged.as_dict())
+    receipt = services.record(actor.id, kind_of(fact), fact)
+    return {**judged.as_dict(), "fact": receipt.fact_id}
+
+
+def _conclude(services: Services, actor: Person, body: ConcludeLicense) -> Json:
+    from catalog.licenses.expression import parse_expression
+
+    _require(body.reason, "reason")
+    fact = LicenseConcluded(
+        dataset=_dataset(services, body.dataset),
+        expression=str(parse_expression(body.expression)),
+        reason=body.reason,
+        url=body.url,
+        attribution=body.attribution,
+    )
+    receipt = services.record(actor.id, kind_of(fact), fact)
+    return {"dataset": fact.dataset, "concluded": fact.expression, "fact": receipt.fact_id}
+
+
+def _grant(services: Services, actor: Person, body: GrantWaiver) -> Json:
+    _require(body.reason, "reason")
+    model = _model(body.model)
+    expires = _moment(body.expires)
+    if expires <= services.clock():
+        raise InvalidInput(
+            "the waiver would be over before it begins", where="expires", advice="give a later date"
+        )
+    fact = ModelWaived(
+        waiver=f"W-{secrets.token_hex(4)}",
+        model=model.name,
+        version=model.version,
+        scope=_scope(body.scope),
+        reason=body.reason,
+        expires=expires,
+    )
+    receipt = services.record(actor.id, kind_of(fact), fact)
+    return {
+        "waiver": fact.waiver,
+        "model": str(model),
+        "scope": fact.scope,
+        "expires": format_millis(expires),
+        "approver": actor.id,
+        "fact": receipt.fact_id,
+    }
+
+
+def _end(services: Services, actor: Person, body: EndWaiver) -> Json:
+    model = _model(body.model)
+    key = model.key(services.identity)
+    known = services.state.aspects([key], ["waiver"]).get(key, {}).get("waiver", [])
+    if body.waiver not in {value.slot for value in known}:
+        raise NotFound("there is no such waiver on this model", where=body.waiver)
+    fact = WaiverEnded(body.waiver, model.name, model.version, body.reason)
+    receipt = services.record(actor.id, kind_of(fact), fact)
+    return {"waiver": body.waiver, "model": str(model), "ended": True, "fact": receipt.fact_id}
+
+
+def _scan(services: Services, actor: Person, body: RecordScan) -> Json:
+    fact = ScanCompleted(
+        dataset=_dataset(services, body.dataset),
+        engine=body.engine,
+        config_digest=body.config_digest,
+        rows=body.rows,
+        columns=body.columns,
+        version=body.version,
+    )
+    receipt = services.record(actor.id, kind_of(fact), fact)
+    return {"dataset": fact.dataset, "columns": len(body.columns), "fact": receipt.fact_id}
+
+
+def _review(services: Services, actor: Person, body: ReviewFinding) -> Json:
+    _require(body.reason, "reason")
+    fact = FindingReviewed(
+        _dataset(services, body.dataset), body.column, body.entity, body.accepted, body.reason
+    )
+    receipt = services.record(actor.id, kind_of(fact), fact)
+    return {"dataset": fact.dataset, "column": body.column, "fact": receipt.fact_id}
+
+
+def _assign(services: Services, actor: Person, body: AssignRetention) -> Json:
+    _require(body.reason, "reason")
+    classes = services.policy().retention_classes
+    if body.retention_class not in classes:
+        raise NotFound(
+            "there is no such retention class",
+            where=body.retention_class,
+            advice=f"classes: {', '.join(sorted(classes)) or 'none declared'}",
+        )
+    if body.clock_start:
+        try:
+            date.fromisoformat(body.clock_start)
+        except ValueError:
+            raise InvalidInput("the clock starts at an ISO date", where="clock_start") from None
+    fact = RetentionAssigned(
+        _dataset(services, body.dataset), body.retention_class, body.reason, body.clock_start
+    )
+    receipt = services.record(actor.id, kind_of(fact), fact)
+    return {"dataset": fact.dataset, "class": fact.retention_class, "fact": receipt.fact_id}
+
+
+def _evaluate(services: Services, actor: Person, _: EvaluateRetention) -> Json:
+    """Records a decision only where it differs from the one recorded last."""
+    rows = due_rows(services)
+    last = services.state.aspects([row.key for row in rows], ["verdict"])
+    recorded = 0
+    for row in rows:
+        said = last.get(row.key, {}).get("verdict", [])
+        former: Json = next((v.value for v in said if v.slot == "retention"), {})
+        decision = row.decision.as_dict()
+        if {name: former.get(name) for name in decision} == decision:
+            continue
+        fact = VerdictRecorded(row.ref, "retention", row.as_dict())
+        services.record(actor.id, kind_of(fact), fact)
+        recorded += 1
+    due = [row.as_dict() for row in rows if row.decision.outcome == "due"]
+    return {"due": due, "evaluated": len(rows), "recorded": recorded}
+
+
+def _dataset(services: Services, text: str) -> str:
+    ref = services.ref_text(text)
+    if not isinstance(parse_ref(ref), DatasetRef):
+        raise InvalidInput("a dataset was expected", where=text)
+    return ref
+
+
+def _model(text: str) -> ModelRef:
+    """A version of a model, which need not be known: a waiver can come before the training."""
+    ref = parse_ref(text if text.startswith("model:") else f"model:{text}")
+    if not isinstance(ref, ModelRef):
+        raise InvalidInput("a model was expected", where=text, advice="write NAME@VERSION")
+    return ref
+
+
+def _scope(text: str) -> str:
+    question, slash, cause = text.partition("/")
+    if question not in ("license", "pii", "quality") or (slash and not cause):
+        raise InvalidInput(
+            "a waiver covers a question or one cause of it",
+            where="scope",
+            advice="license, pii or quality, or one cause such as license/non-commercial",
+        )
+    return text
+
+
+def _moment(text: str) -> int:
+    try:
+        return parse_millis(text)
+    except (ValueError, OverflowError):
+        raise InvalidInput(
+            "this is no moment", where="expires", advice="write it as 2026-03-01"
+        ) from None
+
+
+def _require(text: str, field: str) -> None:
+    if not text.strip():
+        raise InvalidInput(f"a {field} is needed", where=field, advice="say why, in words")
+
+
+JUDGEMENTS: Final = (
+    Act(
+        "license.record", "Judge the license and keep the verdict.", RecordLicense, _record_license
+    ),
+    Act("license.conclude", "Conclude the license of a dataset.", ConcludeLicense, _conclude),
+    Act("waiver.grant", "Accept causes against a version of a model.", GrantWaiver, _grant),
+    Act("waiver.end", "Take a waiver back.", EndWaiver, _end),
+    Act("pii.record", "Record what a scan found.", RecordScan, _scan),
+    Act("pii.review", "Accept or reject a finding.", ReviewFinding, _review),
+    Act("retention.assign", "Give a dataset a retention class.", AssignRetention, _assign),
+    Act("retention.evaluate", "Decide what is due, and record it.", EvaluateRetention, _evaluate),
+)

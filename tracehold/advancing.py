@@ -1,0 +1,88 @@
+"""The fold at work: one folder, advanced by whoever needs it, one at a time."""
+
+from __future__ import annotations
+
+import logging
+import sqlite3
+import threading
+from typing import Final
+
+from lineage.errors import Fault, TraceholdError
+from lineage.facts import Receipt
+from lineage.state.advance import Folder
+from tracehold.faults import describe, summary
+
+__all__ = ["Advancer"]
+
+_log = logging.getLogger(__name__)
+
+_IDLE_SECONDS: Final = 1.0
+_PAUSE_AFTER_FAULT_SECONDS: Final = 2.0
+
+
+class Advancer:
+    """Brings the state up to the journal.
+
+    Attributes:
+        trouble: Why the last step failed, in one line; empty while all is well.
+    """
+
+    def __init__(self, folder: Folder) -> None:
+        self._folder = folder
+        self._lock = threading.Lock()
+        self._news = threading.Event()
+        self._position = 0
+        self.trouble = ""
+
+    def wake(self) -> None:
+        """There are new facts."""
+        self._news.set()
+
+    def catch_up(self) -> int:
+        """Fold everything that is durable now; returns the position."""
+        with self._lock:
+            self._position = self._folder.catch_up().position
+            self.trouble = ""
+            return self._position
+
+    def until(self, receipt: Receipt) -> None:
+        """Return once the state holds the fact of a receipt.
+
+        Raises:
+            Fault: It cannot be folded; the fact itself is safe.
+        """
+        if receipt.position is not None and receipt.position <= self._position:
+            return
+        try:
+            self.catch_up()
+        except sqlite3.Error as error:
+            raise Fault(
+                f"the fact is kept, but the state cannot take it ({summary(error)})",
+                where=receipt.fact_id,
+                advice="rebuild the state: tracehold journal rebuild",
+            ) from error
+
+    def run(self, stop: threading.Event) -> None:
+        """Fold whenever there is news, until ``stop`` is set; then once more, to the end."""
+        while not stop.is_set():
+            self._news.wait(_IDLE_SECONDS)
+            self._news.clear()
+            if not self._step():
+                stop.wait(_PAUSE_AFTER_FAULT_SECONDS)
+        self._step()
+
+    def _step(self) -> bool:
+        try:
+            self.catch_up()
+        except TraceholdError as error:
+            self._complain(str(error), error)
+            return False
+        except Exception as error:  # noqa: BLE001 - the loop must outlive any fault
+            self._complain(summary(error), error)
+            return False
+        return True
+
+    def _complain(self, trouble: str, error: Exception) -> None:
+        if trouble != self.trouble:
+            _log.error("the state does not advance: %s\n%s", trouble, describe(error))
+        self.trouble = trouble

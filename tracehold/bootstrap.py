@@ -1,0 +1,328 @@
+"""The one composition root: settings in, wired parts out.
+
+Nothing else constructs an adapter. A process either *writes* a workspace (it holds the lock, owns
+journal and fold) or only reads it beside whoever writes.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, Self, cast
+
+import msgspec
+
+import catalog.facets
+import catalog.fold
+import privacy.facets
+import privacy.fold
+import privacy.projections
+from catalog.people import Person, person_by_id
+from lineage.clock import Clock, system_clock
+from lineage.errors import TraceholdError
+from lineage.facts import Draft, Receipt
+from lineage.graph.router import GraphRouter, SourceEngine
+from lineage.graph.sql import SqlGraph
+from lineage.identity import Identity
+from lineage.journal.keys import WorkspaceKeys, load_keys
+from lineage.journal.sqlite import SqliteJournal, open_journal
+from lineage.openlineage.scrub import LexicalScrubber, Scrubber
+from lineage.state.advance import Folder
+from lineage.state.rebuild import rebuild
+from lineage.state.registry import Registry
+from lineage.state.store import SqlState, open_state
+from lineage.state.tables import connect
+from lineage.trace.resolve import resolve
+from privacy.desk import Desk
+from tracehold.advancing import Advancer
+from tracehold.authentication import Authenticator
+from tracehold.lock import WorkspaceLock
+from tracehold.logins import Logins
+from tracehold.settings import Settings
+
+if TYPE_CHECKING:
+    from catalog.manifests import Policy
+    from lineage.graph.mirror import Mirror
+    from lineage.graph.neo4j import Neo4jGraph
+
+__all__ = ["STATE", "Services", "make_registry", "open_services"]
+
+STATE: Final = "state.db"
+
+
+def make_registry() -> Registry:
+    """What all packages declare, joined."""
+    return Registry(
+        facts=(*catalog.fold.FACTS, *privacy.fold.FACTS),
+        facets=(*catalog.facets.FACETS, *privacy.facets.FACETS),
+        projections=privacy.projections.PROJECTIONS,
+    )
+
+
+@dataclass
+class Services:
+    """The parts of one workspace, wired. Safe to share between threads.
+
+    Attributes:
+        settings: As read at the start.
+        clock: Epoch milliseconds; what facts and receipts are stamped with.
+        identity: Keys and tokens of the workspace.
+        keys: Its secret and its signer.
+        registry: What the packages declare.
+        journal: Opened for writing or for reading.
+        state: The SQL state; every thread gets a connection of its own.
+        router: The graph to walk: Neo4j where it is level, SQL otherwise.
+        mirror: Fills Neo4j; None without one or where nothing is written.
+        neo4j: The Neo4j engine itself; None without one.
+        scrubber: Masks events on the way in.
+        logins: One-time codes and sessions.
+        people: Tokens and sessions to people.
+        advancer: Brings the state up to the journal; None where only reading.
+        lock: Held while writing.
+        serving: Whether a server runs on these services.
+        refill: Asks the mirror's thread of a server to fill the graph anew.
+        desk: What acts of privacy need.
+    """
+
+    settings: Settings
+    clock: Clock
+    identity: Identity
+    keys: WorkspaceKeys
+    registry: Registry
+    journal: SqliteJournal
+    state: SqlState
+    router: GraphRouter
+    scrubber: Scrubber
+    logins: Logins
+    people: Authenticator
+    advancer: Advancer | None = None
+    mirror: Mirror | None = None
+    neo4j: Neo4jGraph | None = None
+    lock: WorkspaceLock | None = None
+    serving: bool = False
+    refill: threading.Event = field(default_factory=threading.Event)
+    desk: Desk = field(init=False)
+    _policy: tuple[object, Policy] | None = field(default=None, init=False)
+    _policy_lock: threading.Lock = field(default_factory=threading.Lock, init=False)
+
+    def __post_init__(self) -> None:
+        """Wire the desk, which records through these very services."""
+        self.desk = Desk(
+            state=self.state,
+            reader=self.sql_graph(),
+            identity=self.identity,
+            clock=self.clock,
+            record=self.record,
+            roles_of=self.roles_of,
+        )
+
+    def sql_graph(self) -> SqlGraph:
+        """The SQL graph as one object for all threads: each call uses its thread's connection."""
+        return cast("SqlGraph", _Following(lambda: self.state.graph))
+
+    def judgement_now(self) -> int:
+        """The moment that retention judgements take as *now*, epoch milliseconds."""
+        fixed = self.settings.clock.judgement_now
+        return self.clock() if fixed is None else fixed
+
+    def policy(self) -> Policy:
+        """The manifests, read again when a file has changed."""
+        from catalog.manifests import load
+
+        stamp = _stamp(self.settings.manifests)
+        with self._policy_lock:
+            if self._policy is None or self._policy[0] != stamp:
+                self._policy = (stamp, load(self.settings.folder))
+            return self._policy[1]
+
+    def ref_text(self, text: str) -> str:
+        """The full reference that a text names.
+
+        Raises:
+            NotFound: Nothing known fits.
+            InvalidInput: Several things fit.
+        """
+        return str(resolve(self.state, self.identity, text)[0])
+
+    def roles_of(self, person_id: str) -> frozenset[str]:
+        """The roles a person holds now; empty for a stranger or a disabled account."""
+        person = self.person(person_id)
+        return person.roles if person is not None and not person.disabled else frozenset()
+
+    def person(self, person_id: str) -> Person | None:
+        """The person of an opaque id."""
+        return person_by_id(self.state, self.identity, person_id)
+
+    def record(
+        self, actor: str, kind: str, body: msgspec.Struct, stream: str | None = None
+    ) -> Receipt:
+        """Append a native fact; it is durable and in the state when this returns.
+
+        Raises:
+            Unavailable: The journal cannot be written, or is opened for reading.
+        """
+        encoded = msgspec.json.encode(body, order="deterministic")
+        [receipt] = self.journal.append([Draft(kind, actor, encoded, stream=stream)])
+        if self.advancer is not None:
+            self.advancer.until(receipt)
+        return receipt
+
+    def catch_up(self) -> int:
+        """Bring the state up to the journal where this process may; returns the position."""
+        return self.state.position() if self.advancer is None else self.advancer.catch_up()
+
+    def close(self) -> None:
+        """Commit, sync, let go of the files, then of the lock."""
+        self.journal.close()
+        self.state.close()
+        if self.neo4j is not None:
+            self.neo4j.close()
+        if self.lock is not None:
+            self.lock.release()
+
+    def __enter__(self) -> Self:
+        """The services themselves."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Close."""
+        self.close()
+
+
+class _Following:
+    """Stands for the object that ``current`` gives in the calling thread."""
+
+    def __init__(self, current: Callable[[], object]) -> None:
+        self._current = current
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._current(), name)
+
+
+def open_services(
+    settings: Settings,
+    *,
+    write: bool,
+    clock: Clock = system_clock,
+    progress: Callable[[int], None] | None = None,
+) -> Services:
+    """Open a workspace.
+
+    Args:
+        settings: From ``tracehold.settings.load``.
+        write: True to take the lock and own journal and fold; False to read only.
+        clock: Epoch milliseconds.
+        progress: Told the position while a state of another fold version is made again.
+
+    Raises:
+        Conflict: ``write``, and another process has the workspace.
+        Unavailable: Files or keys are missing or cannot be used.
+    """
+    data = settings.storage.data
+    keys = load_keys(settings.storage.keys)
+    opened: list[Callable[[], None]] = []
+    try:
+        lock = WorkspaceLock.acquire(data, clock) if write else None
+        if lock is not None:
+            opened.append(lock.release)
+        journal = open_journal(
+            data,
+            settings.storage.keys,
+            origin=settings.origin,
+            clock=clock,
+            read_only=not write,
+        )
+        opened.append(journal.close)
+        registry = make_registry()
+        identity = Identity(keys.secret)
+        state = _open_state(
+            data / STATE, journal, registry, identity, write=write, progress=progress
+        )
+        opened.append(state.close)
+        advancer = Advancer(Folder(journal, state, registry, identity)) if write else None
+        if advancer is not None:
+            advancer.catch_up()
+        graph = cast("SourceEngine", _Following(lambda: state.graph))
+        neo4j = _open_neo4j(settings)
+        logins = Logins(clock)
+        return Services(
+            settings=settings,
+            clock=clock,
+            identity=identity,
+            keys=keys,
+            registry=registry,
+            journal=journal,
+            state=state,
+            router=GraphRouter(graph, neo4j),
+            scrubber=LexicalScrubber(),
+            logins=logins,
+            people=Authenticator(state, identity, logins, clock),
+            advancer=advancer,
+            mirror=_make_mirror(state.path, neo4j) if write else None,
+            neo4j=neo4j,
+            lock=lock,
+        )
+    except BaseException:
+        _close_all(opened)
+        raise
+
+
+def _close_all(opened: Sequence[Callable[[], None]]) -> None:
+    for close in reversed(opened):
+        try:
+            close()
+        except TraceholdError:
+            continue  # the first error is the one to hear of
+
+
+def _open_state(
+    path: Path,
+    journal: SqliteJournal,
+    registry: Registry,
+    identity: Identity,
+    *,
+    write: bool,
+    progress: Callable[[int], None] | None,
+) -> SqlState:
+    state = open_state(path, read_only=not write)
+    if write and state.needs_rebuild(registry.version):
+        state.close()
+        rebuild(journal, path, registry, identity, progress=progress)
+        state = open_state(path)
+    return state
+
+
+def _open_neo4j(settings: Settings) -> Neo4jGraph | None:
+    graph = settings.graph
+    if not graph.url:
+        return None
+    # The driver takes long to import and is not needed without a graph.
+    from lineage.graph.neo4j import Neo4jGraph
+
+    return Neo4jGraph(
+        graph.url, graph.user, graph.password, deadline_seconds=graph.deadline_seconds
+    )
+
+
+def _make_mirror(state: Path, neo4j: Neo4jGraph | None) -> Mirror | None:
+    if neo4j is None:
+        return None
+    from lineage.graph.mirror import Mirror
+
+    return Mirror(lambda: SqlGraph(connect(state, read_only=True)), neo4j)
+
+
+def _stamp(root: Path) -> object:
+    """Changes whenever a manifest does: paths, sizes, times of change."""
+    if not root.is_dir():
+        return None
+    found = []
+    for path in sorted(root.rglob("*.y*ml")):
+        try:
+            status = path.stat()
+        except OSError:
+            continue
+        found.append((str(path), status.st_size, status.st_mtime_ns))
+    return tuple(found)

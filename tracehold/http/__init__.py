@@ -1,0 +1,1 @@
+"""HTTP: the lineage endpoint, acts, questions, gates, health, metrics, login."""

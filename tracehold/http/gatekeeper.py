@@ -1,0 +1,193 @@
+"""What every request passes before any route is looked up.
+
+In this order: the ``Host`` and ``Origin`` names are ours (DNS rebinding, CVE-2025-10193), then the
+person is known (a bearer token, or the cookie of a session). Only paths that equal a public one
+letter by letter pass without a person; whatever is written otherwise is not public (CVE-2024-28255
+excluded by *containing*). So a path that does not exist answers 401 to a stranger too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from typing import Final
+from urllib.parse import urlsplit
+
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from lineage.errors import Denied, TraceholdError, Unauthenticated
+from tracehold.access import Caller
+from tracehold.http.metrics import Metrics
+from tracehold.http.problems import answer, fault_answer
+
+__all__ = ["COOKIE", "Gatekeeper", "allowed_names"]
+
+COOKIE: Final = "tracehold_session"
+
+_LOOPBACK: Final = frozenset({"127.0.0.1", "localhost", "[::1]", "::1"})
+_SAFE: Final = frozenset({"GET", "HEAD", "OPTIONS"})
+_HEADERS: Final = (
+    (b"x-content-type-options", b"nosniff"),
+    (b"x-frame-options", b"DENY"),
+    (b"referrer-policy", b"same-origin"),
+    (b"cross-origin-opener-policy", b"same-origin"),
+    (b"cross-origin-resource-policy", b"same-origin"),
+    (
+        b"content-security-policy",
+        (
+            b"default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
+            b"connect-src 'self'; font-src 'self'; form-action 'self'; frame-ancestors 'none'; "
+            b"base-uri 'none'"
+        ),
+    ),
+)
+_STORE: Final = (b"cache-control", b"no-store")
+
+
+def allowed_names(host: str, further: Collection[str]) -> frozenset[str]:
+    """The ``Host`` names that are answered: loopback, the bound one, and those configured."""
+    return _LOOPBACK | {host.lower()} | {name.lower() for name in further}
+
+
+class Gatekeeper:
+    """ASGI middleware around the whole application."""
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        *,
+        by_token: Callable[[str], Caller],
+        by_session: Callable[[str], Caller],
+        names: Collection[str],
+        public: Collection[str],
+        public_folders: Collection[str],
+        metrics: Metrics,
+    ) -> None:
+        """The callables raise ``Unauthenticated``; ``public_folders`` end in a slash."""
+        self._app = app
+        self._by_token = by_token
+        self._by_session = by_session
+        self._names = frozenset(names)
+        self._public = frozenset(public)
+        self._folders = tuple(public_folders)
+        self._metrics = metrics
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """One request; websockets are not spoken here."""
+        if scope["type"] == "lifespan":
+            await self._app(scope, receive, send)
+            return
+        if scope["type"] != "http":
+            await send({"type": "websocket.close", "code": 1008})
+            return
+        started = False
+
+        async def sealed(message: Message) -> None:
+            nonlocal started
+            if message["type"] == "http.response.start":
+                started = True
+                self._metrics.count(
+                    "tracehold_requests_total", status=f"{message['status'] // 100}xx"
+                )
+                _seal(message)
+            await send(message)
+
+        request = Request(scope)
+        try:
+            self._check_names(request)
+            refusal = self._identify(request)
+            await (refusal or self._app)(scope, receive, sealed)
+        except TraceholdError as error:
+            await answer(error)(scope, receive, sealed)
+        except Exception as error:  # noqa: BLE001 - the outermost border of a request
+            refused = fault_answer(error)
+            if not started:
+                await refused(scope, receive, sealed)
+
+    def _check_names(self, request: Request) -> None:
+        if _host_name(request.headers.get("host", "")) not in self._names:
+            raise Denied(
+                "the server does not answer to this host name",
+                where="header Host",
+                advice="use the address it printed, or add the name to server.allowed_hosts",
+            )
+        origin = request.headers.get("origin")
+        if origin is not None and not self._is_ours(origin, request):
+            raise Denied("the request comes from another site", where="header Origin")
+
+    def _is_ours(self, origin: str, request: Request) -> bool:
+        try:
+            parts = urlsplit(origin)
+        except ValueError:
+            return False
+        # The very host and port that was asked, so that another local server is another site.
+        return (
+            parts.scheme in ("http", "https")
+            and parts.netloc.lower() == request.headers.get("host", "").lower()
+        )
+
+    def _identify(self, request: Request) -> Response | None:
+        raw = request.scope.get("raw_path", b"").split(b"?", 1)[0].decode("latin-1")
+        if self._is_public(raw) and raw == request.scope["path"]:
+            return None
+        authorization = request.headers.get("authorization")
+        try:
+            if authorization is not None:
+                scheme, _, token = authorization.partition(" ")
+                if scheme.lower() != "bearer" or not token.strip():
+                    raise _no_token()
+                person = self._by_token(token.strip())
+            else:
+                session = request.cookies.get(COOKIE)
+                if session is None:
+                    raise _no_token()
+                if request.method not in _SAFE and request.headers.get("origin") is None:
+                    raise Denied(
+                        "a change asked with a cookie must name its origin", where="header Origin"
+                    )
+                person = self._by_session(session)
+        except Unauthenticated:
+            if _is_browser(request) and authorization is None:
+                return RedirectResponse("/login", status_code=303)
+            raise
+        request.scope.setdefault("state", {})["person"] = person
+        return None
+
+    def _is_public(self, path: str) -> bool:
+        if path in self._public:
+            return True
+        return (
+            path.startswith(self._folders)
+            and "/.." not in path
+            and "//" not in path
+            and not set(path) & set("%;\\")
+        )
+
+
+def _no_token() -> Unauthenticated:
+    return Unauthenticated(
+        "this needs a token",
+        where="header Authorization",
+        advice="send `Authorization: Bearer TOKEN`; an admin issues one: tracehold user add NAME",
+    )
+
+
+def _is_browser(request: Request) -> bool:
+    return request.method == "GET" and "text/html" in request.headers.get("accept", "")
+
+
+def _host_name(host: str) -> str:
+    """The name in a ``Host`` header, without the port."""
+    host = host.strip().lower()
+    if host.startswith("["):
+        return host.partition("]")[0] + "]"
+    return host.partition(":")[0]
+
+
+def _seal(message: Message) -> None:
+    present = {name.lower() for name, _ in message.get("headers", ())}
+    extra = [pair for pair in _HEADERS if pair[0] not in present]
+    if b"cache-control" not in present:
+        extra.append(_STORE)
+    message["headers"] = [*message.get("headers", ()), *extra]

@@ -1,0 +1,106 @@
+"""``POST /api/v1/lineage``: an event is answered once it is durable, never before.
+
+201 with a small receipt, for a repetition too. 4xx says that sending it again is of no use; when
+the journal cannot take it now the answer is 503 with ``Retry-After``, the one status that every
+OpenLineage client repeats (413 and a bare 429 lose the event).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import Final
+
+import msgspec
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from catalog.people import Person
+from lineage.errors import Denied, TraceholdError
+from lineage.facts import Draft
+from lineage.openlineage.read import receive
+from tracehold.access import authorize
+from tracehold.bootstrap import Services
+from tracehold.http.body import Budget, read_body
+from tracehold.http.metrics import Metrics
+
+__all__ = ["Ingest"]
+
+_SMALL: Final = 128 * 1024
+"""Up to this size reading an event takes less time than handing it to another thread."""
+_IN_FLIGHT: Final = 8
+"""Bodies in flight together may take so many times the largest event."""
+
+
+class _Part(msgspec.Struct):
+    namespace: str = ""
+
+
+class _Event(msgspec.Struct):
+    job: _Part | None = None
+    dataset: _Part | None = None
+
+
+class _Body(msgspec.Struct):
+    event: _Event
+
+
+_NAMESPACE: Final = msgspec.json.Decoder(_Body)
+
+
+class Ingest:
+    """The lineage endpoint of one server."""
+
+    def __init__(self, services: Services, metrics: Metrics) -> None:
+        self._services = services
+        self._metrics = metrics
+        self._limit = services.settings.server.max_event_bytes
+        self._budget = Budget(_IN_FLIGHT * self._limit)
+
+    async def receive(self, request: Request) -> Response:
+        """Receive one OpenLineage event."""
+        try:
+            return await self._receive(request)
+        except TraceholdError as error:
+            self._metrics.count("tracehold_events_total", outcome=error.code)
+            raise
+
+    async def _receive(self, request: Request) -> Response:
+        person: Person = request.state.person
+        authorize(person, "lineage.receive")
+        with self._budget.share() as share:
+            raw = await read_body(request, limit=self._limit, share=share)
+            began = time.perf_counter()
+            if len(raw) <= _SMALL:
+                draft = self._read(raw, person)
+            else:
+                draft = await run_in_threadpool(self._read, raw, person)
+            # Shielded: whoever hangs up does not withdraw what is on its way to the disk.
+            receipt = await asyncio.shield(
+                asyncio.wrap_future(self._services.journal.submit(draft))
+            )
+        if self._services.advancer is not None:
+            self._services.advancer.wake()
+        outcome = "duplicate" if receipt.duplicate else "accepted"
+        self._metrics.count("tracehold_events_total", outcome=outcome)
+        self._metrics.count("tracehold_event_bytes_total", len(raw))
+        self._metrics.count("tracehold_event_seconds_total", time.perf_counter() - began)
+        return JSONResponse(
+            {"receipt": receipt.fact_id, "duplicate": receipt.duplicate}, status_code=201
+        )
+
+    def _read(self, raw: bytes, person: Person) -> Draft:
+        draft = receive(
+            raw, actor=person.id, scrubber=self._services.scrubber, max_bytes=self._limit
+        )
+        if person.namespaces:
+            event = _NAMESPACE.decode(draft.body).event
+            part = event.job or event.dataset or _Part()
+            if not person.may_report(part.namespace):
+                raise Denied(
+                    "the token does not report for this namespace",
+                    where="/job/namespace" if event.job else "/dataset/namespace",
+                    advice="use a token of that namespace, or ask an admin for one",
+                )
+        return draft

@@ -1,0 +1,81 @@
+"""Figures in the Prometheus text format (version 0.0.4). Labels are ours, never names of data."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable, Mapping
+from typing import Final
+
+__all__ = ["CONTENT_TYPE", "Metrics", "render"]
+
+CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
+
+HELP: Final[Mapping[str, tuple[str, str]]] = {
+    "tracehold_events_total": ("counter", "Events answered, by outcome."),
+    "tracehold_event_bytes_total": ("counter", "Bytes of events accepted, unpacked."),
+    "tracehold_event_seconds_total": ("counter", "Seconds from body to durable receipt."),
+    "tracehold_requests_total": ("counter", "Answers by class of status."),
+    "tracehold_acts_total": ("counter", "Acts performed, by act."),
+    "tracehold_journal_facts": ("gauge", "Facts in the journal."),
+    "tracehold_journal_writable": ("gauge", "1 while the journal takes facts."),
+    "tracehold_state_position": ("gauge", "Facts folded into the state."),
+    "tracehold_state_lag": ("gauge", "Facts not yet folded."),
+    "tracehold_mirror_position": ("gauge", "Facts mirrored into the graph."),
+    "tracehold_mirror_lag": ("gauge", "Facts not yet mirrored."),
+    "tracehold_mirror_reachable": ("gauge", "1 while the graph answers; absent without one."),
+}
+"""Every figure: its type and what it says."""
+
+_Key = tuple[str, tuple[tuple[str, str], ...]]
+
+
+class Metrics:
+    """Counters of one server."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._counts: dict[_Key, float] = {}
+
+    def count(self, name: str, amount: float = 1, **labels: str) -> None:
+        """Add to a counter."""
+        key = (name, tuple(sorted(labels.items())))
+        with self._lock:
+            self._counts[key] = self._counts.get(key, 0) + amount
+
+    def read(self) -> list[tuple[_Key, float]]:
+        """All counters now."""
+        with self._lock:
+            return sorted(self._counts.items())
+
+
+def render(metrics: Metrics, gauges: Mapping[str, float]) -> str:
+    """The text that Prometheus reads.
+
+    Args:
+        metrics: The counters.
+        gauges: Name → value now.
+    """
+    samples: list[tuple[_Key, float]] = [((name, ()), value) for name, value in gauges.items()]
+    lines: list[str] = []
+    for name, group in _grouped([*metrics.read(), *samples]).items():
+        kind, text = HELP[name]
+        lines += [f"# HELP {name} {text}", f"# TYPE {name} {kind}"]
+        lines += [f"{name}{_labels(labels)} {_number(value)}" for labels, value in group]
+    return "\n".join(lines) + "\n"
+
+
+def _grouped(
+    samples: Iterable[tuple[_Key, float]],
+) -> dict[str, list[tuple[tuple[tuple[str, str], ...], float]]]:
+    groups: dict[str, list[tuple[tuple[tuple[str, str], ...], float]]] = {}
+    for (name, labels), value in samples:
+        groups.setdefault(name, []).append((labels, value))
+    return groups
+
+
+def _labels(labels: tuple[tuple[str, str], ...]) -> str:
+    return "{" + ",".join(f'{name}="{value}"' for name, value in labels) + "}" if labels else ""
+
+
+def _number(value: float) -> str:
+    return str(int(value)) if value == int(value) else repr(value)

@@ -1,0 +1,164 @@
+"""The JSON interface: one exact route per act and per question, so that the census is the API."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine
+from typing import Any, Final
+
+import msgspec
+from fastapi import APIRouter, FastAPI
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from lineage.facts import Json
+from tracehold.access import authorize
+from tracehold.acts import ACTS, perform
+from tracehold.acts.act import read_fields
+from tracehold.bootstrap import Services
+from tracehold.gates import GATES
+from tracehold.http.body import read_body
+from tracehold.http.ingest import Ingest
+from tracehold.http.metrics import CONTENT_TYPE, Metrics, render
+from tracehold.questions import QUESTIONS, ask
+from tracehold.questions.health import gauges, health
+
+__all__ = ["ACT_BYTES", "add_routes"]
+
+ACT_BYTES: Final = 1024 * 1024
+"""Largest body of an act or a gate."""
+
+_Endpoint = Callable[[Request], Coroutine[Any, Any, Response]]
+
+
+def add_routes(app: FastAPI, services: Services, metrics: Metrics) -> None:
+    """Add every route of the JSON interface."""
+    ingest = Ingest(services, metrics)
+    api = APIRouter(prefix="/api/v1")
+    _add(
+        api, "POST", "/lineage", ingest.receive, tag="lineage",
+        summary="Receive one OpenLineage event; 201 once it is durable.", body={"type": "object"},
+    )  # fmt: skip
+    for name, act in ACTS.items():
+        _add(
+            api, "POST", f"/acts/{name}", _act(services, metrics, name), tag="acts",
+            summary=act.summary,
+            body=_schema(act.body),
+        )  # fmt: skip
+    for name, gate in GATES.items():
+        _add(
+            api, "POST", f"/gates/{name}", _gate(services, name), tag="gates",
+            summary=gate.summary,
+            body=_schema(gate.body),
+        )  # fmt: skip
+    for name, question in QUESTIONS.items():
+        _add(
+            api, "GET", f"/{name}", _question(services, name), tag="questions",
+            summary=question.summary,
+            query=_schema(question.params),
+        )  # fmt: skip
+    app.include_router(api)
+
+    async def measure(request: Request) -> Response:
+        authorize(request.state.person, "metrics")
+        figures = await run_in_threadpool(gauges, services)
+        return Response(render(metrics, figures), media_type=CONTENT_TYPE)
+
+    async def alive(_: Request) -> Response:
+        answer = await run_in_threadpool(health, services)
+        return _json(answer, 200 if answer["status"] == "ok" else 503)
+
+    plain = APIRouter()
+    _add(plain, "GET", "/health", alive, tag="server", summary="Whether it lives and writes.")
+    _add(plain, "GET", "/metrics", measure, tag="server", summary="Figures for Prometheus.")
+    app.include_router(plain)
+
+
+def _act(services: Services, metrics: Metrics, name: str) -> _Endpoint:
+    async def endpoint(request: Request) -> Response:
+        person = request.state.person
+        authorize(person, name)
+        raw = await read_body(request, limit=ACT_BYTES)
+        answer = await run_in_threadpool(perform, services, person, name, raw)
+        metrics.count("tracehold_acts_total", act=name)
+        return _json(answer)
+
+    return endpoint
+
+
+def _gate(services: Services, name: str) -> _Endpoint:
+    gate = GATES[name]
+
+    async def endpoint(request: Request) -> Response:
+        person = request.state.person
+        authorize(person, f"gates.{name}")
+        fields = read_fields(await read_body(request, limit=ACT_BYTES), gate.body)
+        return _json(await run_in_threadpool(gate.decide, services, person, fields))
+
+    return endpoint
+
+
+def _question(services: Services, name: str) -> _Endpoint:
+    async def endpoint(request: Request) -> Response:
+        params = dict(request.query_params)
+        return _json(await run_in_threadpool(ask, services, request.state.person, name, params))
+
+    return endpoint
+
+
+def _json(answer: Json, status: int = 200) -> Response:
+    return JSONResponse(msgspec.to_builtins(answer, str_keys=True), status_code=status)
+
+
+def _schema(form: type[msgspec.Struct]) -> Json:
+    """A JSON Schema in one piece, as OpenAPI 3.1 takes it."""
+    [schema], parts = msgspec.json.schema_components([form], ref_template="#/$defs/{name}")
+    whole = parts.pop(form.__name__, schema)
+    return _inlined(whole, parts)
+
+
+def _inlined(schema: Json, parts: dict[str, Json]) -> Json:
+    if isinstance(schema, list):
+        return [_inlined(one, parts) for one in schema]
+    if not isinstance(schema, dict):
+        return schema
+    target = schema.get("$ref", "")
+    if target:
+        return _inlined(parts[target.rpartition("/")[2]], parts)
+    return {key: _inlined(value, parts) for key, value in schema.items()}
+
+
+def _add(
+    router: APIRouter,
+    method: str,
+    path: str,
+    endpoint: _Endpoint,
+    *,
+    tag: str,
+    summary: str,
+    body: Json = None,
+    query: Json = None,
+) -> None:
+    extra: dict[str, Any] = {}
+    if body is not None:
+        extra["requestBody"] = {
+            "required": True, "content": {"application/json": {"schema": body}},
+        }  # fmt: skip
+    if query is not None:
+        needed = set(query.get("required", ()))
+        extra["parameters"] = [
+            {"name": name, "in": "query", "required": name in needed, "schema": schema}
+            for name, schema in query.get("properties", {}).items()
+        ]
+    router.add_api_route(
+        path,
+        endpoint,
+        methods=[method],
+        tags=[tag],
+        summary=summary,
+        name=f"{method} {path}",
+        operation_id=f"{method.lower()}{path.replace('/', '_').replace('.', '_')}",
+        openapi_extra=extra,
+        response_model=None,
+        status_code=201 if path == "/lineage" else 200,
+    )

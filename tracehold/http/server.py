@@ -1,0 +1,183 @@
+"""The server process: one workspace, its fold and its mirror, HTTP in front."""
+
+from __future__ import annotations
+
+import logging
+import signal
+import socket
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from logging.handlers import RotatingFileHandler
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Final
+
+import uvicorn
+
+from lineage.clock import Clock, system_clock
+from lineage.errors import Unavailable
+from tracehold.bootstrap import Services, open_services
+from tracehold.faults import describe
+from tracehold.http.app import Extend, create_app
+from tracehold.settings import Settings
+
+__all__ = ["LOG", "serve"]
+
+LOG: Final = "server.log"
+_LOG_BYTES: Final = 5 * 1024 * 1024
+_DRAIN_SECONDS: Final = 10
+_MIRROR_PAUSE: Final = 0.25
+
+
+def serve(
+    settings: Settings,
+    *,
+    port: int | None = None,
+    ready: Callable[[str, Services], None],
+    extend: Sequence[Extend] = (),
+    clock: Clock = system_clock,
+) -> None:
+    """Serve a workspace until SIGTERM or SIGINT; then drain and let go.
+
+    Args:
+        settings: Of the workspace.
+        port: Instead of ``server.port``; 0 picks a free one.
+        ready: Told the address, once requests are answered.
+        extend: Adds pages.
+        clock: Epoch milliseconds.
+
+    Raises:
+        Conflict: A server already runs in this workspace.
+        Unavailable: The port is taken, or files or keys cannot be used.
+    """
+    with open_services(settings, write=True, clock=clock) as services:
+        _log_to(settings.storage.data / LOG)
+        listener = _listen(settings.server.host, settings.server.port if port is None else port)
+        with listener, _background(services):
+            url = _url(settings.server.host, listener)
+            services.serving = True
+
+            def answering() -> None:
+                if services.lock is not None:
+                    services.lock.announce(url)
+                ready(url, services)
+
+            server = _Server(_configuration(create_app(services, extend=extend)), answering)
+            # uvicorn raises the signal again once it has drained; what follows must still run.
+            for number in (signal.SIGTERM, signal.SIGINT):
+                signal.signal(number, lambda *_: None)
+            server.run(sockets=[listener])
+
+
+class _Server(uvicorn.Server):
+    """Says when it answers."""
+
+    def __init__(self, config: uvicorn.Config, answering: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._answering = answering
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        if self.started:
+            self._answering()
+
+
+def _configuration(app: Any) -> uvicorn.Config:
+    return uvicorn.Config(
+        app,
+        log_config=None,
+        access_log=False,
+        lifespan="off",
+        server_header=False,
+        ws="none",
+        timeout_keep_alive=30,
+        timeout_graceful_shutdown=_DRAIN_SECONDS,
+        backlog=2048,
+        proxy_headers=False,
+    )
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+    except OSError:
+        listener.close()
+        raise Unavailable(
+            "the port cannot be used",
+            where=f"{host}:{port}",
+            advice="another program has it: choose one with --port, or --port 0 for any",
+        ) from None
+    listener.set_inheritable(False)
+    return listener
+
+
+def _url(host: str, listener: socket.socket) -> str:
+    port = listener.getsockname()[1]
+    name = "127.0.0.1" if host in ("0.0.0.0", "localhost") else host  # noqa: S104
+    return f"http://[{name}]:{port}" if ":" in name else f"http://{name}:{port}"
+
+
+@contextmanager
+def _background(services: Services) -> Iterator[None]:
+    """The threads of fold and mirror, for the length of a block."""
+    stop = threading.Event()
+    threads = []
+    if services.advancer is not None:
+        threads.append(threading.Thread(target=services.advancer.run, args=(stop,), name="fold"))
+    if services.mirror is not None:
+        threads.append(
+            threading.Thread(target=_mirror, args=(services, stop), name="mirror", daemon=True)
+        )
+    for thread in threads:
+        thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        if services.advancer is not None:
+            services.advancer.wake()
+        for thread in threads:
+            thread.join(_DRAIN_SECONDS)
+
+
+def _mirror(services: Services, stop: threading.Event) -> None:
+    log = logging.getLogger(__name__)
+    mirror = services.mirror
+    assert mirror is not None  # noqa: S101 - the caller looked
+    while not stop.is_set():
+        try:
+            if services.refill.is_set():
+                services.refill.clear()
+                mirror.fill()
+            elif mirror.step():
+                continue
+        except Exception as error:  # noqa: BLE001 - the mirror must never end the server
+            log.error("the mirror met a fault of ours\n%s", describe(error))  # noqa: TRY400
+            stop.wait(5)
+        stop.wait(_MIRROR_PAUSE)
+
+
+class _Formatter(logging.Formatter):
+    """Stacks without the text of the errors, which can quote a value."""
+
+    def formatException(  # noqa: N802 - the name of the standard library
+        self,
+        ei: tuple[type[BaseException], BaseException, TracebackType | None]
+        | tuple[None, None, None],
+    ) -> str:
+        return describe(ei[1]) if ei[1] is not None else ""
+
+
+def _log_to(path: Path) -> None:
+    handler = RotatingFileHandler(path, maxBytes=_LOG_BYTES, backupCount=3, encoding="utf-8")
+    path.chmod(0o600)
+    handler.setFormatter(_Formatter("%(asctime)s %(levelname)s %(name)s %(message)s"))
+    root = logging.getLogger()
+    root.handlers = [handler]
+    root.setLevel(logging.INFO)
+    # The driver logs every retry, and the addresses that it tries.
+    logging.getLogger("neo4j").setLevel(logging.ERROR)

@@ -1,0 +1,43 @@
+"""Questions: everything that can be asked, by name. Nothing here changes anything."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from lineage.errors import NotFound
+from lineage.facts import Json
+from tracehold.access import Caller, authorize
+from tracehold.acts.act import read_fields
+from tracehold.bootstrap import Services
+from tracehold.questions.entities import ENTITIES
+from tracehold.questions.governance import GOVERNANCE
+from tracehold.questions.health import HEALTH
+from tracehold.questions.lineage import LINEAGE
+from tracehold.questions.question import Question
+
+__all__ = ["QUESTIONS", "Question", "answer", "ask"]
+
+QUESTIONS: Final[Mapping[str, Question]] = {
+    question.name: question for question in (*ENTITIES, *LINEAGE, *GOVERNANCE, *HEALTH)
+}
+
+
+def ask(services: Services, person: Caller, name: str, params: Mapping[str, Json]) -> Json:
+    """Answer a person's question.
+
+    Raises:
+        Denied: No role of the person may ask.
+        NotFound: There is no such question, or what it is about is not known.
+        InvalidInput: A parameter is wrong.
+    """
+    authorize(person, "question")
+    return answer(services, name, params)
+
+
+def answer(services: Services, name: str, params: Mapping[str, Json]) -> Json:
+    """Answer a question of who reads the workspace's own files."""
+    question = QUESTIONS.get(name)
+    if question is None:
+        raise NotFound("there is no such question", where=name)
+    return question.answer(services, read_fields(params, question.params, loose=True))

@@ -1,0 +1,221 @@
+"""Questions about datasets, models, jobs and runs: lists, and one in full."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from lineage.clock import format_millis
+from lineage.errors import InvalidInput, NotFound
+from lineage.facts import Json
+from lineage.graph.port import Node
+from lineage.identity import Label
+from lineage.refs import JobRef, ModelRef, RunRef
+from lineage.state.port import AspectValue, RunRow
+from lineage.trace.names import reference_text
+from lineage.trace.resolve import resolve
+from tracehold.bootstrap import Services
+from tracehold.questions.question import Body, Question, moment
+
+__all__ = ["ENTITIES", "ref_of_key", "run_json"]
+
+MOST: Final = 1000
+"""Most rows of one page."""
+
+_DATASET_ASPECTS: Final = (
+    "documentation", "ownership", "license", "provenance", "terms", "retention", "tags", "scan",
+    "pii", "deidentification", "assertions", "statistics", "lifecycle", "storage", "symlinks",
+    "purged", "affected", "verdict",
+)  # fmt: skip
+_MODEL_ASPECTS: Final = (
+    "model", "training", "ownership", "license", "terms", "verdict", "waiver", "waiver_ended",
+    "retention", "affected", "purged", "tags", "statistics",
+)  # fmt: skip
+_RUNS_SHOWN: Final = 20
+
+
+class ListEntities(Body, frozen=True, kw_only=True):
+    """Part of a name, and the page: ``after`` is the last key of the page before."""
+
+    text: str = ""
+    after: str = ""
+    limit: int = 100
+
+
+class ShowEntity(Body, frozen=True, kw_only=True):
+    """A reference or an unambiguous short name, and the moment."""
+
+    ref: str
+    as_of: str = ""
+
+
+class ListRuns(Body, frozen=True, kw_only=True):
+    """Runs of one job, or of all."""
+
+    job: str = ""
+    limit: int = 100
+
+
+def _list(services: Services, label: Label, params: ListEntities) -> Json:
+    limit = _limit(params.limit)
+    nodes = services.state.list_nodes(label, text=params.text, after=params.after, limit=limit + 1)
+    shown = nodes[:limit]
+    return {
+        "items": [_row(node) for node in shown],
+        "next": shown[-1].key if len(nodes) > limit else None,
+        "count": services.state.count(label),
+        "known_at": services.state.position(),
+    }
+
+
+def _row(node: Node) -> dict[str, Json]:
+    props = {name: value for name, value in node.props.items() if value not in (None, "")}
+    return {"ref": reference_text(node, node.key), "key": node.key, **props}
+
+
+def _limit(asked: int) -> int:
+    if not 1 <= asked <= MOST:
+        raise InvalidInput(f"a page has 1 to {MOST} rows", where="limit")
+    return asked
+
+
+def _datasets(services: Services, params: ListEntities) -> Json:
+    return _list(services, "Dataset", params)
+
+
+def _models(services: Services, params: ListEntities) -> Json:
+    return _list(services, "Model", params)
+
+
+def _jobs(services: Services, params: ListEntities) -> Json:
+    return _list(services, "Job", params)
+
+
+def _dataset(services: Services, params: ShowEntity) -> Json:
+    node, as_of = _find(services, params, "Dataset")
+    answer = _shown(services, node, _DATASET_ASPECTS, as_of)
+    answer["columns"] = [
+        {name: value for name, value in column.props.items() if name not in ("namespace", "name")}
+        for column in services.state.columns(node.key)
+    ]
+    answer["versions"] = [
+        {
+            "version": version.version,
+            "first": format_millis(version.first),
+            "last": format_millis(version.last),
+            "run": ref_of_key(services, version.run_key) if version.run_key else None,
+        }
+        for version in services.state.versions(node.key, limit=_RUNS_SHOWN)
+    ]
+    return answer
+
+
+def _model(services: Services, params: ShowEntity) -> Json:
+    node, as_of = _find(services, params, "Model")
+    return _shown(services, node, _MODEL_ASPECTS, as_of)
+
+
+def _job(services: Services, params: ShowEntity) -> Json:
+    node, as_of = _find(services, params, "Job")
+    answer = _shown(services, node, ("documentation", "ownership", "tags"), as_of)
+    runs = services.state.runs(job_key=node.key, limit=_RUNS_SHOWN)
+    answer["runs"] = [run_json(services, run) for run in runs]
+    return answer
+
+
+def _runs(services: Services, params: ListRuns) -> Json:
+    key = None
+    if params.job:
+        ref, key = resolve(services.state, services.identity, params.job)
+        if not isinstance(ref, JobRef):
+            raise InvalidInput("a job was expected", where=params.job)
+    runs = services.state.runs(job_key=key, limit=_limit(params.limit))
+    return {
+        "items": [run_json(services, run) for run in runs],
+        "count": services.state.count("Run"),
+        "known_at": services.state.position(),
+    }
+
+
+def _run(services: Services, params: ShowEntity) -> Json:
+    ref, key = resolve(services.state, services.identity, params.ref)
+    run = services.state.run(key)
+    if run is None:
+        raise NotFound("there is no such run", where=params.ref, advice="see tracehold run-list")
+    return {"ref": str(ref), **run_json(services, run), "facets": dict(run.facets)}
+
+
+def run_json(services: Services, run: RunRow) -> dict[str, Json]:
+    """A run as JSON: references for keys, RFC 3339 for times."""
+    return {
+        "ref": ref_of_key(services, run.key),
+        "job": ref_of_key(services, run.job_key),
+        "run_id": run.run_id,
+        "state": run.state,
+        "contradicted": run.contradicted,
+        "started": None if run.started is None else format_millis(run.started),
+        "ended": None if run.ended is None else format_millis(run.ended),
+        "inputs": [ref_of_key(services, key) for key in run.inputs],
+        "outputs": [ref_of_key(services, key) for key in run.outputs],
+    }
+
+
+def ref_of_key(services: Services, key: str) -> str:
+    """The reference of a key; ``dataset:?KEY`` where its name is gone."""
+    node = services.state.node(key)
+    if node is not None and node.label == "Run":
+        props = node.props
+        return str(RunRef(str(props["namespace"]), str(props["job"]), str(props["name"])))
+    return reference_text(node, key)
+
+
+def _find(services: Services, params: ShowEntity, label: Label) -> tuple[Node, int]:
+    text = params.ref
+    if ":" not in text:
+        text = f"{label.lower()}:{text}"
+    ref, key = resolve(services.state, services.identity, text)
+    node = services.state.node(key)
+    if node is None or node.label != label:
+        raise NotFound(
+            f"this is no {label.lower()}",
+            where=str(ref),
+            advice=f"see tracehold {label.lower()} list",
+        )
+    if isinstance(ref, ModelRef) and node.props.get("version") != ref.version:
+        raise NotFound("there is no such version of the model", where=str(ref))
+    return node, moment(services, params.as_of)
+
+
+def _shown(services: Services, node: Node, aspects: tuple[str, ...], as_of: int) -> dict[str, Json]:
+    held = services.state.aspects([node.key], aspects, as_of).get(node.key, {})
+    return {
+        **_row(node),
+        "label": node.label,
+        "aspects": {
+            name: [_value_json(value) for value in values] for name, values in held.items()
+        },
+        "as_of": format_millis(as_of),
+        "known_at": services.state.position(),
+    }
+
+
+def _value_json(value: AspectValue) -> dict[str, Json]:
+    return {
+        "value": value.value,
+        "slot": value.slot,
+        "source": value.source,
+        "since": format_millis(value.time) if value.time else None,
+        "fact": value.fact_id,
+        "losers": [{"source": source, "value": lost} for source, lost in value.losers],
+    }
+
+
+ENTITIES: Final = (
+    Question("datasets", "List datasets.", ListEntities, _datasets),
+    Question("dataset", "One dataset with its terms, columns and versions.", ShowEntity, _dataset),
+    Question("models", "List versions of models.", ListEntities, _models),
+    Question("model", "One version of a model.", ShowEntity, _model),
+    Question("jobs", "List jobs.", ListEntities, _jobs),
+    Question("job", "One job with its newest runs.", ShowEntity, _job),
+    Question("runs", "List runs, newest first.", ListRuns, _runs),
+    Question("run", "One run.", ShowEntity, _run),
+)

@@ -1,0 +1,132 @@
+"""Is the server well, and what in the estate needs attention?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+from lineage.clock import format_millis
+from lineage.errors import TraceholdError
+from lineage.facts import Json
+from lineage.identity import Label
+from lineage.trace.names import reference_text
+from privacy.deletion.case import Case, list_cases
+from privacy.holds import active_holds
+from privacy.queries import incidents
+from tracehold.bootstrap import Services
+from tracehold.judging import due_rows, license_judgement
+from tracehold.questions.question import Body, Question
+
+__all__ = ["HEALTH", "gauges", "health"]
+
+_COUNTED: Final[tuple[Label, ...]] = ("Dataset", "Column", "Job", "Run", "Model", "Certificate")
+_MODELS: Final = 200
+_ENDED: Final = frozenset({"certified", "cancelled"})
+
+
+class AskNothing(Body, frozen=True, kw_only=True):
+    """No parameters."""
+
+
+def health(services: Services) -> dict[str, Json]:
+    """What anybody may know: alive, taking facts, how far behind. No names, no paths."""
+    figures = gauges(services)
+    answer: dict[str, Json] = {
+        "status": "ok" if services.journal.failure is None else "read-only",
+        "journal": int(figures["tracehold_journal_facts"]),
+        "writable": bool(figures["tracehold_journal_writable"]),
+        "lag": int(figures["tracehold_state_lag"]),
+    }
+    if services.advancer is not None and services.advancer.trouble:
+        answer["status"] = "stale"
+    if "tracehold_mirror_reachable" in figures:
+        answer["mirror"] = {
+            "reachable": bool(figures["tracehold_mirror_reachable"]),
+            "lag": figures.get("tracehold_mirror_lag"),
+        }
+    return answer
+
+
+def gauges(services: Services) -> dict[str, float]:
+    """The figures of the server now."""
+    size = services.journal.head().size
+    position = services.state.position()
+    figures: dict[str, float] = {
+        "tracehold_journal_facts": size,
+        "tracehold_journal_writable": services.journal.failure is None,
+        "tracehold_state_position": position,
+        "tracehold_state_lag": max(size - position, 0),
+    }
+    if services.mirror is not None:
+        status = services.mirror.status()
+        figures["tracehold_mirror_reachable"] = status.reachable
+        if status.position is not None:
+            figures["tracehold_mirror_position"] = status.position
+            figures["tracehold_mirror_lag"] = max(size - status.position, 0)
+    return figures
+
+
+def _overview(services: Services, _: AskNothing) -> Json:
+    return {
+        "workspace": services.settings.workspace.name,
+        "counts": {label.lower(): services.state.count(label) for label in _COUNTED},
+        "attention": _attention(services),
+        "as_of": format_millis(services.judgement_now()),
+        "known_at": services.state.position(),
+    }
+
+
+def _attention(services: Services) -> list[dict[str, Json]]:
+    """What somebody should look at, the gravest first."""
+    state = services.state
+    return [
+        *(_item("incident", one.cause, one.ref) for one in incidents(state)),
+        *(_item("manifest", str(problem), "") for problem in services.policy().problems),
+        *_licenses(services),
+        *_retention(services),
+        *(
+            _item("deletion", _progress(case), case.case)
+            for case in list_cases(state)
+            if case.phase() not in _ENDED
+        ),
+        *(
+            _item("hold", f"hold in force for {one.matter}", one.hold)
+            for one in active_holds(state)
+        ),
+        *(
+            _item("stuck", f"{kind} at fact {position}: {cause}", subject)
+            for subject, cause, kind, position in state.stuck()
+        ),
+    ]
+
+
+def _licenses(services: Services) -> Iterator[dict[str, Json]]:
+    for node in services.state.list_nodes("Model", limit=_MODELS):
+        ref = reference_text(node, node.key)
+        try:
+            judged = license_judgement(services, ref)
+        except TraceholdError as error:
+            yield _item("license", error.what, ref)
+            continue
+        if not judged.passes:
+            why = str(judged.open[0]) if judged.open else judged.verdict
+            yield _item("license", f"license {judged.verdict}: {why}", ref)
+
+
+def _retention(services: Services) -> Iterator[dict[str, Json]]:
+    for row in due_rows(services):
+        outcome = row.decision.outcome
+        if outcome in ("due", "conflict", "review"):
+            reasons = row.decision.reasons
+            yield _item(f"retention-{outcome}", reasons[0] if reasons else outcome, row.ref)
+
+
+def _progress(case: Case) -> str:
+    return f"deletion {case.phase()}" + (f": {case.blocked}" if case.blocked else "")
+
+
+def _item(kind: str, text: str, ref: str) -> dict[str, Json]:
+    return {"kind": kind, "text": text, "ref": ref}
+
+
+HEALTH: Final = (Question("overview", "Counts, and what needs attention.", AskNothing, _overview),)
