@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from catalog.errors import BadExpression
 
-__all__ = ["NOT_SAID", "Alternatives", "alternatives", "is_expression"]
+__all__ = ["NOT_SAID", "Alternatives", "alternatives", "is_expression", "parse_expression"]
 
 Alternatives = tuple[frozenset[str], ...]
 
@@ -91,3 +91,13 @@ def _bad(what: str) -> BadExpression:
     return BadExpression(
         what, advice="write an SPDX expression, for example CC-BY-4.0 or MIT AND CC0-1.0"
     )
+
+
+def parse_expression(text: str) -> str:
+    """The expression in the form that SPDX writes it, for example ``CC-BY-4.0`` for ``cc-by-4.0``.
+
+    Raises:
+        BadExpression: Not an SPDX expression.
+    """
+    alternatives(text)
+    return str(_licensing().parse(text, validate=False))

@@ -1,0 +1,67 @@
+"""What a trace shows of the catalog at each node."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from catalog.licenses.declared import held_license
+from catalog.waivers import active_waivers
+from lineage.facts import Json
+from lineage.graph.port import Node
+from lineage.state.port import AspectValue, StateReader
+
+__all__ = ["annotator"]
+
+_ASPECTS = (
+    "license", "terms", "ownership", "provenance", "model", "waiver", "waiver_ended",
+)  # fmt: skip
+
+
+def annotator(
+    state: StateReader, nodes: Sequence[Node], as_of: int
+) -> Mapping[str, Mapping[str, Json]]:
+    """Per key: ``license``, ``purposes``, ``legal_basis``, ``owner``, ``sha256``, ``waivers``.
+
+    Args:
+        state: The state.
+        nodes: The nodes of a trace; only datasets and models are annotated.
+        as_of: Epoch milliseconds.
+
+    Returns:
+        Nothing is shown where nothing is said. A license that was concluded by review is marked
+        so; ``sha256`` holds the first twelve digits of the content.
+    """
+    keys = [node.key for node in nodes if node.label in ("Dataset", "Model")]
+    aspects = state.aspects(keys, _ASPECTS, as_of)
+    notes = {key: _note(aspects.get(key, {}), as_of) for key in keys}
+    return {key: note for key, note in notes.items() if note}
+
+
+def _note(aspects: Mapping[str, Sequence[AspectValue]], as_of: int) -> dict[str, Json]:
+    note: dict[str, Json] = {}
+    held = held_license(aspects.get("license", ()))
+    if held is not None:
+        mark = " (concluded)" if held.basis == "concluded" else ""
+        note["license"] = held.expression + mark
+    terms = _value(aspects, "terms")
+    if terms.get("purposes"):
+        note["purposes"] = terms["purposes"]
+    if terms.get("legal_basis"):
+        note["legal_basis"] = terms["legal_basis"]
+    owners = [one["name"] for one in _value(aspects, "ownership").get("owners", ())]
+    if owners:
+        note["owner"] = ", ".join(owners)
+    digest = _value(aspects, "provenance").get("sha256")
+    digest = digest or _value(aspects, "model").get("content_sha256")
+    if digest:
+        note["sha256"] = str(digest)[:12]
+    waivers = active_waivers(aspects, as_of)
+    if waivers:
+        note["waivers"] = [f"{one} ({v.value['scope']})" for one, v in sorted(waivers.items())]
+    return note
+
+
+def _value(aspects: Mapping[str, Sequence[AspectValue]], name: str) -> dict[str, Json]:
+    values = aspects.get(name, ())
+    value = values[0].value if values else None
+    return value if isinstance(value, dict) else {}

@@ -1,0 +1,176 @@
+"""What something was made from: content lineage upwards, with aliases taken as one thing.
+
+Content lineage decides and not wiring: a contribution counts until a proven overwrite. A file that
+is read by its path is the dataset that it holds (``SAME_AS``), so aliases share ancestry and terms.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from lineage.graph.port import Edge, GraphReader, Limits
+
+__all__ = ["WIDE", "Ancestry", "ancestry"]
+
+WIDE = Limits(depth=1000, nodes=1_000_000, seconds=60.0)
+"""A verdict must see everything or say that it did not."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ancestry:
+    """Everything reached upwards. A *thing* is a class of aliases, named by its least key.
+
+    Attributes:
+        members: Thing → its keys, sorted.
+        start: The things asked about.
+        inputs: Thing → things that feed it directly.
+        toward: Thing → the edge that leads towards the start by the shortest way.
+        truncated: Limits that were reached.
+    """
+
+    members: Mapping[str, tuple[str, ...]]
+    start: frozenset[str]
+    inputs: Mapping[str, frozenset[str]]
+    toward: Mapping[str, Edge]
+    truncated: tuple[str, ...]
+    _thing: Mapping[str, str]
+
+    @property
+    def keys(self) -> list[str]:
+        """Every key reached, sorted."""
+        return sorted(self._thing)
+
+    @property
+    def sources(self) -> list[str]:
+        """Things that nothing feeds, sorted."""
+        return sorted(thing for thing in self.members if not self.inputs.get(thing))
+
+    def path(self, thing: str) -> list[str]:
+        """Keys from a thing to the start, both included."""
+        keys: list[str] = []
+        at = thing
+        while (edge := self.toward.get(at)) is not None:
+            keys.append(edge.src)
+            at = self._thing[edge.dst]
+            if at in self.start:
+                keys.append(edge.dst)
+        return keys or [self.members[thing][0]]
+
+    def topmost(self, things: Iterable[str]) -> list[str]:
+        """Those of the things that have none of the others above them, sorted."""
+        chosen = set(things)
+        below: set[str] = set()
+        feeds: dict[str, set[str]] = {}
+        for thing, above in self.inputs.items():
+            for one in above:
+                feeds.setdefault(one, set()).add(thing)
+        pending = [fed for thing in chosen for fed in feeds.get(thing, ())]
+        while pending:
+            thing = pending.pop()
+            if thing not in below:
+                below.add(thing)
+                pending += feeds.get(thing, ())
+        # In a loop every thing is below every other; one of them speaks for all.
+        return sorted(chosen - below) or sorted(chosen)[:1]
+
+
+def ancestry(
+    reader: GraphReader, starts: Sequence[str], *, as_of: int, limits: Limits = WIDE
+) -> Ancestry:
+    """Everything whose content can be in ``starts``.
+
+    Args:
+        reader: The graph.
+        starts: Keys of what is asked about.
+        as_of: Epoch milliseconds.
+        limits: What the walk may cost; reaching one is said.
+    """
+    edges: dict[tuple[str, str, str, str, str], Edge] = {}
+    truncated: set[str] = set()
+    aliases = _Aliases(reader)
+    reached: set[str] = set()
+    frontier = set(starts)
+    while frontier:
+        frontier |= aliases.of(frontier)
+        closure = reader.closure(
+            sorted(frontier), "up", edge_type="FEEDS", view="content", as_of=as_of, limits=limits
+        )
+        truncated.update(closure.truncated)
+        edges |= {edge.id: edge for edge in closure.edges}
+        fresh = (set(closure.depths) | frontier) - reached
+        reached |= fresh
+        frontier = aliases.of(fresh) - reached
+        if len(reached) > limits.nodes:
+            truncated.add("nodes")
+            break
+    return _assemble(reached, starts, list(edges.values()), aliases, tuple(sorted(truncated)))
+
+
+class _Aliases:
+    """Union of keys that are the same thing."""
+
+    def __init__(self, reader: GraphReader) -> None:
+        self.reader = reader
+        self.asked: set[str] = set()
+        self.parent: dict[str, str] = {}
+
+    def thing(self, key: str) -> str:
+        while (parent := self.parent.get(key, key)) != key:
+            key = parent
+        return key
+
+    def of(self, keys: Iterable[str]) -> set[str]:
+        """The keys and all their aliases."""
+        found = set(keys)
+        pending = sorted(found - self.asked)
+        while pending:
+            key = pending.pop()
+            if key in self.asked:
+                continue
+            self.asked.add(key)
+            for edge in self.reader.neighbors(key, edge_types=("SAME_AS",)):
+                other = edge.dst if edge.src == key else edge.src
+                left, right = sorted((self.thing(key), self.thing(other)))
+                self.parent[right] = left
+                found.add(other)
+                pending.append(other)
+        return found
+
+
+def _assemble(
+    reached: set[str],
+    starts: Sequence[str],
+    edges: list[Edge],
+    aliases: _Aliases,
+    truncated: tuple[str, ...],
+) -> Ancestry:
+    thing = {key: aliases.thing(key) for key in reached}
+    members: dict[str, list[str]] = {}
+    for key in sorted(reached):
+        members.setdefault(thing[key], []).append(key)
+    inputs: dict[str, set[str]] = {}
+    into: dict[str, list[Edge]] = {}
+    for edge in sorted(edges, key=lambda one: one.id):
+        src, dst = thing.get(edge.src), thing.get(edge.dst)
+        if src is not None and dst is not None and src != dst:
+            inputs.setdefault(dst, set()).add(src)
+            into.setdefault(dst, []).append(edge)
+    start = frozenset(thing[key] for key in starts)
+    toward: dict[str, Edge] = {}
+    pending = deque(sorted(start))
+    while pending:
+        for edge in into.get(pending.popleft(), ()):
+            src = thing[edge.src]
+            if src not in start and src not in toward:
+                toward[src] = edge
+                pending.append(src)
+    return Ancestry(
+        members={one: tuple(keys) for one, keys in members.items()},
+        start=start,
+        inputs={one: frozenset(above) for one, above in inputs.items()},
+        toward=toward,
+        truncated=truncated,
+        _thing=thing,
+    )
