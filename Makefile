@@ -33,7 +33,7 @@ test: $(VENV)/.dev ## Run the tests; NEO4J=1 starts a real Neo4j for its suite (
 	elif [ -z "$${TRACEHOLD_TEST_NEO4J_URL:-}" ]; then \
 	  echo "No Neo4j is configured: its suite will be SKIPPED. To run it: make test NEO4J=1"; \
 	fi; \
-	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup $(ARGS)
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile $(ARGS)
 
 check: $(VENV)/.dev ## Format, lint, types, import contracts, then the tests with those of the docs
 	$(BIN)/ruff format --check .
@@ -49,7 +49,7 @@ clients: $(VENV)/.dev ## Official OpenLineage clients against a real server (tod
 	$(BIN)/python -m pytest -m clients $(ARGS)
 
 campaign: $(VENV)/.dev ## Property tests and kill rounds with large numbers (minutes to hours)
-	TRACEHOLD_CAMPAIGN=1 $(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup -m campaign $(ARGS)
+	TRACEHOLD_CAMPAIGN=1 $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile -m campaign $(ARGS)
 
 lock: $(VENV)/.tools ## Resolve requirements/*.txt anew with hashes (UPGRADE=1 takes newer versions)
 	$(LOCK) requirements/tools.in -o requirements/tools.txt

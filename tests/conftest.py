@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import nullcontext
 
 import pytest
 from hypothesis import HealthCheck, settings
-from neo4j_service import neo4j_address, neo4j_auth, neo4j_url  # noqa: F401 - fixtures
+from neo4j_service import neo4j_address, neo4j_auth, neo4j_to_itself, neo4j_url  # noqa: F401
 from rounds import in_campaign
 from services import NOT_TESTED, SERVICES, services_required
 
@@ -30,14 +32,22 @@ def _profile() -> str:
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE") or _profile())
 
 
-@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Give each marked test its condition, and keep tests of one database in one worker."""
+    """Let the campaign find every property test."""
     for item in items:
         if getattr(getattr(item, "obj", None), "is_hypothesis_test", False):
             item.add_marker("campaign")
-        if item.get_closest_marker("neo4j"):
-            item.add_marker(pytest.mark.xdist_group("neo4j"))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
+    """Run tests of the one Neo4j one after the other, whichever worker they are in.
+
+    The groups of pytest-xdist 3.8 would do, but have no effect under pytest 9.
+    """
+    alone = item.get_closest_marker("neo4j") and os.environ.get("TRACEHOLD_TEST_NEO4J_URL")
+    with neo4j_to_itself() if alone else nullcontext():
+        return (yield)
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

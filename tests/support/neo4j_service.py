@@ -1,17 +1,22 @@
 """The Neo4j that tests talk to: named by the environment, emptied by whoever uses it.
 
-Tests that take these fixtures carry ``@pytest.mark.neo4j``; they run one after the other in one
-worker, because they share the one database.
+Tests that take these fixtures carry ``@pytest.mark.neo4j``; they run one after the other, because
+they share the one database. Each starts by emptying it: another test may have run just before.
 """
 
 from __future__ import annotations
 
+import hashlib
 import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 
-__all__ = ["Neo4jAddress", "neo4j_address", "neo4j_auth", "neo4j_url"]
+__all__ = ["Neo4jAddress", "neo4j_address", "neo4j_auth", "neo4j_to_itself", "neo4j_url"]
 
 
 @dataclass(frozen=True)
@@ -43,3 +48,14 @@ def neo4j_url(neo4j_address: Neo4jAddress) -> str:
 def neo4j_auth(neo4j_address: Neo4jAddress) -> tuple[str, str]:
     """User and password of the test Neo4j."""
     return neo4j_address.user, neo4j_address.password
+
+
+@contextmanager
+def neo4j_to_itself() -> Iterator[None]:
+    """Keep every other test process on this machine away from the same Neo4j."""
+    import fcntl
+
+    name = hashlib.sha256(os.environ["TRACEHOLD_TEST_NEO4J_URL"].encode()).hexdigest()[:16]
+    with Path(tempfile.gettempdir(), f"tracehold-neo4j-{name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
