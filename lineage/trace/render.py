@@ -14,7 +14,7 @@ from lineage.trace.tree import short, text
 
 __all__ = ["as_json", "mermaid", "text"]
 
-PLAIN: Final = frozenset(" ._-/:@=,()+*~!?·…")
+PLAIN: Final = frozenset(" ._-/:@=,()[]+*~!?·…")
 SHAPES: Final = {"Model": ('(["', '"])'), "Column": ('("', '")')}
 
 

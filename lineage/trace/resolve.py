@@ -33,7 +33,7 @@ def resolve(state: StateReader, identity: Identity, text: str) -> tuple[Ref, str
         NotFound: Nothing known fits.
         InvalidInput: Several things fit; the advice lists them.
     """
-    text = text.strip()
+    text = text.lstrip()
     kind, colon, rest = text.partition(":")
     known_kind = bool(colon) and kind in KIND_LABELS
     if known_kind and (rest.startswith("[") or (kind == "model" and "@" in rest)):
@@ -44,7 +44,7 @@ def resolve(state: StateReader, identity: Identity, text: str) -> tuple[Ref, str
         if kind != "model":
             raise _unknown(text)
     labels = (KIND_LABELS[kind],) if known_kind else BARE
-    name = rest if known_kind else text
+    name = (rest if known_kind else text).strip()
     if not name:
         raise InvalidInput("an empty name refers to nothing", advice="write KIND:[NAMESPACE]NAME")
     found = _candidates(state, labels, name)

@@ -58,7 +58,7 @@ def summary(trace: Trace) -> str:
     parts = [
         "complete" if trace.complete else "incomplete",
         f"{nodes:,} node{'' if nodes == 1 else 's'}",
-        f"as of {format_millis(trace.as_of)}",
+        f"as of {_moment(trace.as_of)}",
         f"known at fact {trace.known_at}",
         f"answered by {clean(trace.answered_by)}",
     ]
@@ -67,15 +67,25 @@ def summary(trace: Trace) -> str:
 
 def short(value: Json) -> str:
     """The short form of an annotation's value; empty where there is nothing to show."""
+    if value == {}:
+        return "none"
     if isinstance(value, Mapping):
         if "short" in value:
             return short(value["short"])
-        return ", ".join(f"{name} {short(item)}" for name, item in value.items() if short(item))
+        return ", ".join(
+            f"{clean(str(name))} {short(item)}" for name, item in value.items() if short(item)
+        )
     if isinstance(value, list | tuple):
         return ", ".join(filter(None, map(short, value)))
     if isinstance(value, bool):
         return "yes" if value else ""
     return "" if value is None else clean(str(value))
+
+
+def _moment(millis: int) -> str:
+    """A date where it is midnight, else the time as exact as it is; in UTC."""
+    moment = format_millis(millis)
+    return moment.removesuffix("T00:00:00.000Z").replace(".000Z", "Z")
 
 
 def _lines(trace: Trace) -> Iterator[_Line]:
@@ -113,9 +123,10 @@ def _ordered(
 
 def _draw(line: _Line, width: int) -> list[str]:
     own, under = _prefixes(line, width)
+    title = DOT.join([clean(line.node.ref), *_hops(line.edges)])
     if line.again:
-        return _fold(clean(line.node.ref) + SHOWN_ABOVE, width, own, under)
-    drawn = _fold(DOT.join([clean(line.node.ref), *_hops(line.edges)]), width, own, under)
+        return _fold(title + SHOWN_ABOVE, width, own, under)
+    drawn = _fold(title, width, own, under)
     notes = [
         f"{clean(name)} {said}"
         for name, value in line.node.annotations.items()
@@ -128,7 +139,8 @@ def _hops(edges: Iterable[TraceEdge]) -> list[str]:
     """What moves the data: each job once with its kinds, then roles."""
     kinds: dict[str, dict[str, None]] = {}
     for edge in edges:
-        kinds.setdefault(edge.job_name, {})[_kind(edge)] = None
+        if edge.type != "HAS_COLUMN":
+            kinds.setdefault(edge.job_name, {})[_kind(edge)] = None
     hops = [
         f"{clean(job)} ({', '.join(some)})" if job else ", ".join(some)
         for job, some in kinds.items()

@@ -1,0 +1,188 @@
+"""Renderings: golden files for the usual, properties for whatever names people invent."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import unicodedata
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from trace_world import IDENTITY, Estate, annotate_terms, churn_estate
+
+from lineage.graph.port import Limits
+from lineage.refs import DatasetRef
+from lineage.trace.model import Coverage, Trace, TraceNode
+from lineage.trace.names import clean, display_width, wrap
+from lineage.trace.render import as_json, mermaid, text
+from lineage.trace.tree import short
+from lineage.trace.walk import trace
+
+GOLDEN = Path(__file__).parents[2] / "golden" / "trace"
+NOW = 1_388_534_400_000
+BOOKINGS = DatasetRef("demo", "bookings")
+ODD = "日本語の顧客データ/👩‍👩‍👧/e\u0301té\x1b[31mred\x07\u202egnp.exe\n\u200b\"'`<b>#;|%[x]"
+
+
+def ask(estate: Estate, ref: Any, direction: Any = "up", **options: Any) -> Trace:
+    options.setdefault("as_of", NOW)
+    return trace(
+        estate.graph,
+        estate.state,
+        IDENTITY,
+        ref,
+        direction=direction,
+        annotators=(annotate_terms,),
+        **options,
+    )
+
+
+def odd_estate() -> tuple[Estate, DatasetRef]:
+    estate = Estate()
+    refs = [estate.dataset(f"{ODD}/{n}", namespace=ODD) for n in range(3)]
+    estate.feed(refs[0], refs[1], ODD)
+    estate.feed(refs[1], refs[2], ODD, kind="columns")
+    estate.feed(refs[2], refs[0], ODD)
+    estate.state.say(refs[0].key(IDENTITY), "license", {"declared": ODD})
+    return estate, refs[2]
+
+
+def deep_estate() -> tuple[Estate, DatasetRef]:
+    estate = Estate()
+    refs = [estate.dataset(f"warehouse.schema_number_{n}.table_number_{n}") for n in range(40)]
+    for src, dst in pairwise(refs):
+        estate.feed(src, dst, "a_job_with_quite_a_long_name", kind="columns")
+    return estate, refs[-1]
+
+
+def cases() -> dict[str, Trace]:
+    estate, model = churn_estate()
+    odd, odd_ref = odd_estate()
+    deep, deep_ref = deep_estate()
+    return {
+        "model-up": ask(estate, model),
+        "model-up-content": ask(estate, model, view="content"),
+        "model-up-columns": ask(estate, model, columns=True),
+        "model-up-cut": ask(estate, model, limits=Limits(depth=1, nodes=2, seconds=60)),
+        "bookings-down": ask(estate, BOOKINGS, "down", as_of=NOW + 12_345_678),
+        "bookings-down-columns": ask(estate, BOOKINGS, "down", columns=True),
+        "odd-names": ask(odd, odd_ref),
+        "deep": ask(deep, deep_ref),
+    }
+
+
+FORMS = {
+    "txt": text,
+    "mmd": mermaid,
+    "json": lambda found: json.dumps(as_json(found), indent=2, ensure_ascii=False) + "\n",
+}
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("name", cases())
+def test_a_rendering_equals_its_golden_file(name: str, form: str) -> None:
+    """Run with ``UPDATE_GOLDEN=1`` to write the files, then read the difference."""
+    rendered = FORMS[form](cases()[name])
+    golden = GOLDEN / f"{name}.{form}"
+    if os.environ.get("UPDATE_GOLDEN") == "1":
+        golden.parent.mkdir(parents=True, exist_ok=True)
+        golden.write_text(rendered, encoding="utf-8")
+    assert rendered == golden.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("name", cases())
+@pytest.mark.parametrize("width", [40, 80, 120])
+def test_no_line_is_wider_than_the_terminal(name: str, width: int) -> None:
+    for line in text(cases()[name], width=width).splitlines():
+        assert display_width(line) <= width, line
+
+
+def test_every_node_stands_in_the_tree_in_full_once() -> None:
+    estate, model = churn_estate()
+    found = ask(estate, model)
+    drawn = text(found)
+    full = [line for line in drawn.splitlines() if ":" in line and "shown above" not in line]
+    for node in found.nodes:
+        assert (
+            sum(re.search(rf"{re.escape(node.ref)}( |$)", line) is not None for line in full) == 1
+        )
+    assert drawn.count("(shown above)") == 1
+
+
+def test_a_deep_tree_tells_its_level_as_a_number() -> None:
+    estate, ref = deep_estate()
+    drawn = text(ask(estate, ref))
+    assert "39⋯ " in drawn
+    assert "".join(drawn.split()).count("warehouse.schema_number_0.table_number_0") == 1
+
+
+def names() -> st.SearchStrategy[str]:
+    return st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=120)
+
+
+@given(names(), names(), st.integers(20, 100))
+def test_no_name_breaks_out_of_its_line(name: str, note: str, width: int) -> None:
+    node = TraceNode("k", "Dataset", f"dataset:[ns]{name}", name, "ns", None, None, 0, {note: name})
+    coverage = Coverage(0, 0, 0, 0)
+    found = Trace("r", "up", "structural", False, (node,), (), True, (), NOW, 1, "sql", coverage)
+    drawn = text(found, width=width)
+    for line in drawn.split("\n"):
+        assert display_width(line) <= max(width, 40)
+    assert not {unicodedata.category(char) for char in drawn if char != "\n"} & {
+        "Cc", "Cf", "Cs", "Zl", "Zp",
+    }  # fmt: skip
+    chart = mermaid(found)
+    assert chart.count("\n") == 2
+    inside = chart.splitlines()[1].removeprefix('  n0["').removesuffix('"]')
+    assert not set('"`<>|{}\\') & set(inside.replace("<br/>", ""))
+    assert json.loads(json.dumps(as_json(found)))["nodes"][0]["name"] == name
+
+
+@given(st.text(max_size=200), st.integers(2, 60), st.integers(2, 60))
+def test_wrapping_loses_nothing_but_spaces(content: str, first: int, rest: int) -> None:
+    content = clean(content)
+    lines = wrap(content, first, rest)
+    assert "".join(lines).replace(" ", "") == content.replace(" ", "")
+    for number, line in enumerate(lines):
+        assert display_width(line) <= (rest if number else first)
+
+
+def test_width_counts_terminal_cells() -> None:
+    assert display_width("abc") == 3
+    assert display_width("日本") == 4
+    assert display_width("e\u0301") == 1
+
+
+def test_json_has_the_documented_members_and_is_encodable() -> None:
+    estate, model = churn_estate()
+    built = as_json(ask(estate, model))
+    assert {"nodes", "edges", "complete", "reasons", "as_of", "known_at", "answered_by"} <= set(
+        built
+    )
+    assert built["as_of"] == "2014-01-01T00:00:00.000Z"
+    assert msgspec.json.decode(msgspec.json.encode(built)) == json.loads(json.dumps(built))
+
+
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [
+        ("text", "text"),
+        (["a", None, "b"], "a, b"),
+        ({"short": "CC0", "url": "x"}, "CC0"),
+        ({"class": "gold", "due": ""}, "class gold"),
+        ({"EMAIL": ["a", "b"]}, "EMAIL a, b"),
+        ({}, "none"),
+        (True, "yes"),
+        (False, ""),
+        (None, ""),
+        (7, "7"),
+    ],
+)
+def test_annotations_have_a_short_form(value: Any, said: str) -> None:
+    assert short(value) == said
