@@ -6,10 +6,9 @@ hold that is recorded before a step begins is seen by it.
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Collection
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import msgspec
 
@@ -34,13 +33,14 @@ class Desk:
 
     Attributes:
         state: The state; ``record`` brings it up to date.
-        reader: The graph to walk. Deletion and holds always read the SQL graph, never a mirror.
+        reader: The graph to walk. Deletion and holds always read the SQL graph, never a mirror,
+            and a SQL reader belongs to one thread: make a desk per thread, with the one lock.
         identity: Keys and tokens of this workspace.
         clock: Epoch milliseconds.
         record: Appends a fact.
         roles_of: Roles of a person.
         lock: Held while a step is decided and carried out, and while a hold is placed. One per
-            workspace, re-entrant.
+            workspace and re-entrant (``threading.RLock``); never one per request.
     """
 
     state: StateReader
@@ -49,4 +49,4 @@ class Desk:
     clock: Clock
     record: Record
     roles_of: RolesOf
-    lock: AbstractContextManager[object] = field(default_factory=threading.RLock)
+    lock: AbstractContextManager[object]

@@ -6,15 +6,18 @@ Content lineage decides, not wiring: a contribution counts until a proven overwr
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from lineage.graph.port import GraphReader, Limits
+from lineage.graph.port import OPEN, Edge, EdgeType, GraphReader, Limits, Spans
 
-__all__ = ["WIDE", "Reach", "alias_class", "reach_down"]
+__all__ = ["MAX_NODES", "WIDE", "Reach", "alias_class", "reach_down"]
 
 WIDE = Limits(depth=1000, nodes=1_000_000, seconds=60.0)
-"""A deletion must see everything or say that it did not."""
+"""Limits of walks whose answer must be complete or say that it is not."""
+
+MAX_NODES = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,30 +52,74 @@ def alias_class(reader: GraphReader, keys: Iterable[str]) -> set[str]:
 
 
 def reach_down(
-    reader: GraphReader, keys: Sequence[str], *, as_of: int, limits: Limits = WIDE
+    reader: GraphReader, keys: Sequence[str], *, as_of: int, nodes: int = MAX_NODES
 ) -> Reach:
-    """Everything whose content can come from ``keys``, as of a moment (epoch milliseconds)."""
-    origin = alias_class(reader, keys)
-    reached = set(origin)
+    """Everything in which content of ``keys`` can be at a moment.
+
+    Paths respect time: what was in a table when a model was trained is still in the model after
+    the table was overwritten. So every node is reached with the intervals in which it can hold
+    content of the origin, and passes on what it held while an edge stood.
+
+    Args:
+        reader: The graph.
+        keys: Where it starts.
+        as_of: Epoch milliseconds.
+        nodes: More than this many make the answer truncated.
+    """
+    origin = frozenset(alias_class(reader, keys))
+    held: dict[str, Spans] = dict.fromkeys(sorted(origin), ((_BEGINNING, OPEN),))
     parents: dict[str, str] = {}
-    truncated: set[str] = set()
-    frontier = origin
-    while frontier:
-        closure = reader.closure(
-            sorted(frontier),
-            "down",
-            edge_type="FEEDS",
-            view="content",
-            as_of=as_of,
-            limits=limits,
-        )
-        truncated.update(closure.truncated)
-        for edge in sorted(closure.edges, key=lambda e: (closure.depths.get(e.dst, 0), e.id)):
-            parents.setdefault(edge.dst, edge.src)
-        fresh = set(closure.depths) - reached
-        aliases = alias_class(reader, fresh) - fresh - reached
-        reached |= fresh | aliases
-        frontier = aliases
-    derived = frozenset(reached - origin)
+    pending = deque(held)
+    while pending and len(held) <= nodes:
+        key = pending.popleft()
+        for edge in sorted(reader.neighbors(key, edge_types=_FOLLOWED, limit=nodes), key=_by_id):
+            if edge.type == "SAME_AS":
+                target = edge.dst if edge.src == key else edge.src
+                passed = held[key]
+            elif edge.src == key:
+                target = edge.dst
+                passed = _pass_on(held[key], edge.content, as_of)
+            else:
+                continue
+            if target in origin or not passed:
+                continue
+            merged = _merge((*held.get(target, ()), *passed))
+            if merged != held.get(target):
+                held[target] = merged
+                parents.setdefault(target, key)
+                pending.append(target)
+    derived = frozenset(
+        key
+        for key, spans in held.items()
+        if key not in origin and any(start <= as_of < end for start, end in spans)
+    )
     kept = {key: parent for key, parent in parents.items() if key in derived}
-    return Reach(frozenset(origin), derived, kept, tuple(sorted(truncated)))
+    return Reach(origin, derived, kept, ("nodes",) if pending else ())
+
+
+_BEGINNING = -OPEN
+_FOLLOWED: tuple[EdgeType, ...] = ("FEEDS", "SAME_AS")
+
+
+def _by_id(edge: Edge) -> tuple[str, str, str, str, str]:
+    return edge.id
+
+
+def _pass_on(held: Spans, edge: Spans, as_of: int) -> Spans:
+    """What arrives: from when content and edge stood together until the edge's content ends."""
+    return tuple(
+        (max(start, first), last)
+        for start, end in held
+        for first, last in edge
+        if max(start, first) < min(end, last) and max(start, first) <= as_of
+    )
+
+
+def _merge(spans: Spans) -> Spans:
+    merged: list[tuple[int, int]] = []
+    for start, end in sorted(spans):
+        if merged and start <= merged[-1][1]:
+            merged[-1] = (merged[-1][0], max(merged[-1][1], end))
+        else:
+            merged.append((start, end))
+    return tuple(merged)

@@ -14,7 +14,7 @@ from typing import Literal
 
 import msgspec
 
-from lineage.errors import Conflict, TraceholdError
+from lineage.errors import Conflict, InvalidInput, TraceholdError
 from lineage.journal.checkpoint import Signer
 from privacy.deletion.case import Case, load_case
 from privacy.deletion.certificate import (
@@ -110,12 +110,11 @@ class _Run:
                 advice="set the clock right, then resume the case",
             )
         self.last = now
-        if case.plan is None or case.phase() == "cancelled":
-            raise Conflict("the case has no plan to carry out", where=self.case)
         if "verified" in case.slots:
             return
-        require_no_hold(desk.reader, desk.state, erased_keys(desk, case.plan), as_of=now)
-        self._require_approval(case, case.plan, now)
+        plan = _plan_of(case)
+        require_no_hold(desk.reader, desk.state, erased_keys(desk, plan), as_of=now)
+        self._require_approval(case, plan, now)
 
     def _require_approval(self, case: Case, plan: Plan, now: int) -> None:
         # Once files were moved, the approvals carry the case through its quarantine.
@@ -171,10 +170,7 @@ def execute(
     current = run.load()
     if current.phase() == "certified":
         return
-    if current.plan is None:
-        run.guarded(lambda: None)
-        return
-    plan = current.plan
+    plan = _plan_of(current)
     if not current.quarantined and "verified" not in current.slots:
         run.guarded(lambda: _require_unchanged(run, plan, policy))
     yield from _each(run, plan, "quarantine", _quarantine)
@@ -187,6 +183,18 @@ def execute(
         yield Step(action, "before")  # type: ignore[arg-type]
         run.guarded(lambda act=act: act(run, plan, signer))  # type: ignore[misc]
         yield Step(action, "done")  # type: ignore[arg-type]
+
+
+def _plan_of(case: Case) -> Plan:
+    if case.plan is None:
+        raise Conflict("the case has no plan", where=case.case, advice="plan it first")
+    if case.restored or case.phase() == "cancelled":
+        raise Conflict(
+            "the case is cancelled",
+            where=case.case,
+            advice="finish the cancellation; request a new case to delete",
+        )
+    return case.plan
 
 
 def resume(
@@ -234,9 +242,13 @@ def _require_unchanged(run: _Run, plan: Plan, policy: Erasure) -> None:
         if one.decided_by == "requester"
     }
     current = run.load()
-    again = draft_plan(run.desk, current.request, run.eraser, policy, choices)
     left = tuple(item for n, item in enumerate(plan.items) if n not in moved)
-    if again.material() != msgspec.structs.replace(plan, items=left).material():
+    try:
+        again = draft_plan(run.desk, current.request, run.eraser, policy, choices)
+        same = again.material() == msgspec.structs.replace(plan, items=left).material()
+    except InvalidInput:  # a decision for something that is not reached any more
+        same = False
+    if not same:
         raise StalePlan(
             "files or lineage changed since it was made",
             where=run.case,
@@ -258,7 +270,9 @@ def _quarantine(run: _Run, plan: Plan, number: int) -> None:
 
 
 def _purge(run: _Run, plan: Plan, number: int) -> None:
-    run.eraser.purge(run.case, number, plan.items[number])
+    item = plan.items[number]
+    if not run.eraser.purge(run.case, number, item) and run.eraser.inspect(item.path) is not None:
+        raise StalePlan("a quarantined file is back in its place", where=item.path)
     body = ItemPurged(run.case, run.load().plan_hash, number)
     run.desk.record(run.actor, kind_of(body), body, stream_of(run.case))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import threading
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,7 +24,7 @@ from lineage.state.store import open_state
 from privacy.deletion.draft import Choice, Erasure
 from privacy.deletion.files import FileEraser
 from privacy.deletion.protocol import approve, make_plan, request
-from privacy.desk import Desk
+from privacy.desk import Desk, Record
 from privacy.facets import FACETS
 from privacy.fold import FACTS
 from privacy.projections import PROJECTIONS
@@ -82,13 +83,19 @@ class World:
         self.folder = Folder(self.journal, self.state, registry, self.identity)
         self.folder.catch_up()
         self.eraser = FileEraser(self.data)
-        self.desk = Desk(
+        self.lock = threading.RLock()
+        self.desk = self.make_desk()
+
+    def make_desk(self, record: Record | None = None) -> Desk:
+        """A desk for this thread."""
+        return Desk(
             state=self.state,
             reader=self.state.graph,
             identity=self.identity,
             clock=self.clock,
-            record=self.record,
+            record=record or self.record,
             roles_of=self.roles_of,
+            lock=self.lock,
         )
 
     def close(self) -> None:

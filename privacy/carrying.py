@@ -1,0 +1,264 @@
+"""Carrying findings along column lineage, as of one moment.
+
+Breadth first from every finding, so that the path kept is a shortest one.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Literal
+
+from lineage.facts import Json
+from lineage.graph.port import Edge, GraphReader, Limits, Node
+from lineage.identity import Identity
+from lineage.refs import ColumnRef, DatasetRef, ModelRef
+from lineage.state.port import AspectValue, StateReader
+from privacy.exposed import Exposed, ExposedModel, Stopped
+from privacy.findings import Known, known_findings
+
+__all__ = ["Walk"]
+
+_Place = tuple[str, str]
+"""Key of a column or dataset, and an entity type."""
+
+
+class Walk:
+    """Breadth first from every finding, so that the path kept is a shortest one."""
+
+    def __init__(
+        self,
+        reader: GraphReader,
+        state: StateReader,
+        identity: Identity,
+        as_of: int,
+        limits: Limits,
+    ) -> None:
+        self._reader, self._state, self._identity = reader, state, identity
+        self._as_of, self._limits = as_of, limits
+        self.truncated: set[str] = set()
+        self._nodes: dict[str, Node] = {}
+        self._from: dict[_Place, _Place | None] = {}
+        self._origin: dict[_Place, Known] = {}
+        self._ended: dict[_Place, tuple[Json, str]] = {}
+        self._gone: set[_Place] = set()
+        self._column_edges: dict[str, list[str]] = {}
+        self._feeds: dict[str, list[str]] = {}
+        self._by_column: set[tuple[str, str]] = set()
+        self._measures: dict[str, AspectValue] = {}
+        self._scans: set[str] = set()
+
+    def run(self) -> None:
+        """Collect, walk."""
+        found = known_findings(self._state, None, self._as_of)
+        datasets = self._load(found)
+        seeds = self._seed(found, datasets)
+        self._load_edges(sorted({place[0] for place in seeds}), sorted(datasets))
+        queue = deque(seeds)
+        while queue:
+            place = queue.popleft()
+            for target in self._next(place[0]):
+                reached = (target, place[1])
+                if reached in self._from:
+                    continue
+                self._from[reached] = place
+                self._origin[reached] = self._origin[place]
+                measure = self._measures.get(target)
+                if measure is not None:
+                    self._ended[reached] = (measure.value, measure.fact_id)
+                    continue
+                queue.append(reached)
+
+    def _load(self, found: Mapping[str, Sequence[Known]]) -> set[str]:
+        measures = self._state.with_aspect("deidentification", self._as_of)
+        scanned = self._state.with_aspect("pii", self._as_of)
+        self._scans = set(self._state.with_aspect("scan", self._as_of)) | set(scanned)
+        datasets = set(found)
+        self._nodes.update(self._reader.nodes(sorted(datasets | set(measures))))
+        for dataset, values in measures.items():
+            clean = {
+                v.slot: v.time
+                for v in scanned.get(dataset, [])
+                if all(k.column != v.slot or k.method == "hint" for k in found.get(dataset, []))
+            }
+            for value in values:
+                # The scan must be of the result: not older than the declaration.
+                if clean.get(value.slot, -1) >= value.time and dataset in self._nodes:
+                    self._measures[self._column(dataset, value.slot)] = value
+        return datasets
+
+    def _seed(self, found: Mapping[str, Sequence[Known]], datasets: set[str]) -> list[_Place]:
+        purged = self._state.aspects(sorted(datasets), ("purged",), self._as_of)
+        seeds: list[_Place] = []
+        for dataset in sorted(datasets & self._nodes.keys()):
+            for known in found[dataset]:
+                column = self._column(dataset, known.column)
+                if column in self._measures:
+                    continue  # a name alone does not outweigh a declared, checked measure
+                place = (column, known.entity)
+                self._from[place], self._origin[place] = None, known
+                seeds.append(place)
+                # What was purged is not there any more, but what was made from it may be.
+                if purged.get(dataset):
+                    self._gone.add(place)
+        return seeds
+
+    def _column(self, dataset: str, field: str) -> str:
+        props = self._nodes[dataset].props
+        namespace, name = str(props["namespace"]), str(props["name"])
+        key = self._identity.key("Column", namespace, name, field)
+        shown = {"namespace": namespace, "name": name, "field": field}
+        self._nodes.setdefault(key, Node(key, "Column", shown))
+        return key
+
+    def _load_edges(self, columns: list[str], datasets: list[str]) -> None:
+        feeds = self._closure(datasets, "FEEDS")
+        by_columns = self._closure(columns, "FEEDS_COLUMN")
+        # Columns that inherit through dataset lineage do not exist by themselves, so that all
+        # columns that lineage names in the datasets reached have to be walked from too.
+        ends = {edge.src for edge in by_columns} | {edge.dst for edge in by_columns}
+        ends |= {edge.src for edge in feeds} | {edge.dst for edge in feeds}
+        missing = sorted(ends - self._nodes.keys())
+        self._nodes.update(self._reader.nodes(missing))
+        for edge in sorted(by_columns, key=lambda e: e.id):
+            self._by_column.add((self._dataset(edge.src), self._dataset(edge.dst)))
+            if edge.props.get("direct", True):
+                self._column_edges.setdefault(edge.src, []).append(edge.dst)
+        for edge in sorted(feeds, key=lambda e: e.id):
+            self._feeds.setdefault(edge.src, []).append(edge.dst)
+        self._mark_column_lineage(feeds)
+
+    def _mark_column_lineage(self, feeds: Iterable[Edge]) -> None:
+        """A pair with column lineage for some column is explained by it, for other columns too."""
+        for edge in feeds:
+            if edge.kind == "columns":
+                self._by_column.add((edge.src, edge.dst))
+
+    def _closure(
+        self, starts: list[str], edge_type: Literal["FEEDS", "FEEDS_COLUMN"]
+    ) -> Sequence[Edge]:
+        if not starts:
+            return ()
+        closure = self._reader.closure(
+            starts,
+            "down",
+            edge_type=edge_type,
+            view="content",
+            as_of=self._as_of,
+            limits=self._limits,
+        )
+        self.truncated.update(closure.truncated)
+        return closure.edges
+
+    def _dataset(self, key: str) -> str:
+        node = self._nodes.get(key)
+        if node is None or node.label != "Column":
+            return key
+        namespace, name = str(node.props["namespace"]), str(node.props["name"])
+        return self._identity.key("Dataset", namespace, name)
+
+    def _next(self, key: str) -> list[str]:
+        targets = list(self._column_edges.get(key, []))
+        dataset = self._dataset(key)
+        for fed in self._feeds.get(dataset, []):
+            node = self._nodes.get(fed)
+            unexplained = key == dataset or (dataset, fed) not in self._by_column
+            if node is not None and node.label == "Dataset" and unexplained:
+                targets += [] if fed in self._scans else [fed]
+        return targets
+
+    def ref(self, key: str) -> str:
+        """The text reference of a key."""
+        node = self._nodes.get(key) or self._state.node(key)
+        if node is None:
+            return ""
+        props = node.props
+        if node.label == "Model":
+            return str(ModelRef(str(props["name"]), str(props.get("version", ""))))
+        namespace, name = str(props.get("namespace", "")), str(props["name"])
+        if node.label == "Column":
+            return str(ColumnRef(namespace, name, str(props["field"])))
+        return str(DatasetRef(namespace, name))
+
+    def _path(self, place: _Place) -> tuple[str, ...]:
+        path: list[str] = []
+        at: _Place | None = place
+        while at is not None:
+            path.append(self.ref(at[0]))
+            at = self._from[at]
+        return tuple(reversed(path))
+
+    def rows(self) -> list[Exposed]:
+        """Everything exposed."""
+        rows = [
+            Exposed(
+                ref=self.ref(place[0]),
+                dataset=self.ref(self._dataset(place[0])),
+                entity=place[1],
+                tier=self._origin[place].tier,
+                how="found" if before is None else "inherited",
+                path=self._path(place),
+                facts=self._origin[place].facts,
+            )
+            for place, before in self._from.items()
+            if place not in self._ended and place not in self._gone
+        ]
+        return sorted(rows, key=lambda row: (row.ref, row.entity))
+
+    def stopped(self) -> list[Stopped]:
+        """Everything that a measure holds back."""
+        found = [
+            Stopped(
+                ref=self.ref(place[0]),
+                entity=place[1],
+                operator=str(value.get("operator", "")),
+                pseudonymous=bool(value.get("pseudonymous", False)),
+                path=self._path(place),
+                facts=(*self._origin[place].facts, fact),
+            )
+            for place, (value, fact) in self._ended.items()
+        ]
+        return sorted(found, key=lambda one: (one.ref, one.entity))
+
+    def inputs_of(self, model: str) -> set[str]:
+        """References of what a model was made from, in one hop."""
+        closure = self._reader.closure(
+            [model],
+            "up",
+            edge_type="FEEDS",
+            view="content",
+            as_of=self._as_of,
+            limits=Limits(1, self._limits.nodes, self._limits.seconds),
+        )
+        self.truncated.update(set(closure.truncated) - {"depth"})
+        sources = sorted({edge.src for edge in closure.edges if edge.dst == model})
+        self._nodes.update(self._reader.nodes([key for key in sources if key not in self._nodes]))
+        return {self.ref(key) for key in sources}
+
+    def inputs(self, model: str) -> list[Exposed]:
+        """The rows of what a model was made from."""
+        sources = self.inputs_of(model)
+        return [row for row in self.rows() if row.dataset in sources]
+
+    def models(self, rows: Sequence[Exposed]) -> list[ExposedModel]:
+        """The models fed by datasets with exposed rows."""
+        entities: dict[str, set[str]] = {}
+        for row in rows:
+            entities.setdefault(row.dataset, set()).add(row.entity)
+        reached: dict[str, tuple[set[str], set[str]]] = {}
+        feeds = self._closure(
+            sorted(k for k, n in self._nodes.items() if n.label == "Dataset"), "FEEDS"
+        )
+        missing = {e.dst for e in feeds} | {e.src for e in feeds}
+        self._nodes.update(self._reader.nodes(sorted(missing - self._nodes.keys())))
+        for edge in feeds:
+            node, source = self._nodes.get(edge.dst), self.ref(edge.src)
+            if node is None or node.label != "Model" or source not in entities:
+                continue
+            kinds, via = reached.setdefault(self.ref(edge.dst), (set(), set()))
+            kinds |= entities[source]
+            via.add(source)
+        return [
+            ExposedModel(ref, tuple(sorted(kinds)), tuple(sorted(via)))
+            for ref, (kinds, via) in sorted(reached.items())
+        ]
