@@ -116,12 +116,13 @@ def _ingest(
 
 def _positions(client: Client) -> dict[str, int]:
     """How far journal, state and mirror are."""
-    health = client.json("/api/v1/health")
-    mirror = health.get("mirror") or {}
+    health = client.json("/health")
+    journal = int(health["journal"])
+    lag = (health.get("mirror") or {}).get("lag")
     return {
-        "journal": int(health["journal"]["position"]),
-        "state": int(health["state"]["position"]),
-        "mirror": int(mirror.get("position") or 0),
+        "journal": journal,
+        "state": journal - int(health["lag"]),
+        "mirror": -1 if lag is None else journal - int(lag),
     }
 
 
