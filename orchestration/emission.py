@@ -53,6 +53,7 @@ class Client:
 
     def __init__(self, url: str, token: str, *, timeout: float = 30.0) -> None:
         """``timeout`` is in seconds and holds for each attempt."""
+        import requests
         from openlineage.client import OpenLineageClient
         from openlineage.client.transport.http import (
             ApiKeyTokenProvider,
@@ -61,7 +62,9 @@ class Client:
         )
 
         auth = ApiKeyTokenProvider({"api_key": token})
-        config = HttpConfig(url=url, timeout=timeout, auth=auth)
+        session = requests.Session()
+        session.trust_env = False  # a proxy of the environment must not see the token
+        config = HttpConfig(url=url, timeout=timeout, auth=auth, session=session)
         self._url = url
         self._client = OpenLineageClient(transport=HttpTransport(config))
 

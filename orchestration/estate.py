@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from catalog import facets as catalog_facets
-from catalog.manifests import Policy, load
+from catalog.manifests import Policy, check, load
 from lineage.errors import InvalidInput
 from orchestration.joining import JoinOn
 from orchestration.specs import (
@@ -58,9 +58,11 @@ def load_estate(workspace: Path) -> Estate:
         InvalidInput: A manifest is wrong; names the first place and how many there are.
     """
     settings = load_settings(workspace)
-    policy = load(settings.storage.manifests)
-    if policy.problems:
-        first, more = policy.problems[0], len(policy.problems) - 1
+    policy = load(settings.folder)
+    # A source that is missing or out of bounds is for its own step to say; others can still run.
+    problems = [one for one in check(policy) if not one.field.startswith("source.")]
+    if problems:
+        first, more = problems[0], len(problems) - 1
         raise InvalidInput(
             f"{first.field + ': ' if first.field else ''}{first.what}",
             where=f"{first.file}:{first.line}" + (f" and {more} more" if more else ""),
@@ -118,7 +120,8 @@ def _governed(one: Dataset, policy: Policy) -> Governed:
         name=one.name,
         description=one.title or one.description,
         owner=one.owner,
-        personal=one.personal,
+        # What was de-identified must be clean, personal data in law though a pseudonym is.
+        personal=one.personal and one.stage != "deidentified",
         overwrite=one.write_mode == "overwrite",
         describe=_describe(one, policy),
         tags=[

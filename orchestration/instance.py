@@ -18,6 +18,9 @@ telemetry:
 compute_logs:
   module: dagster._core.storage.noop_compute_log_manager
   class: NoOpComputeLogManager
+# Events still reach our own progress lines; Dagster's own console lines are left out.
+python_logs:
+  python_log_level: CRITICAL
 run_monitoring:
   enabled: true
 retention:

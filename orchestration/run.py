@@ -68,13 +68,16 @@ def run(workspace: Path, names: Sequence[str] = (), *, concurrent: int = 2) -> O
 
     Raises:
         InvalidInput: A name is unknown, or a manifest is wrong.
+        Unavailable: The server does not answer.
     """
     import dagster as dg
 
     from orchestration.definitions import asset_job
     from orchestration.estate import load_estate
     from orchestration.instance import opened
+    from orchestration.server_client import connect
 
+    connect(os.environ).require()
     os.environ["TRACEHOLD_WORKSPACE"] = str(workspace)
     estate = load_estate(workspace)
     selection = _selection(names, estate)

@@ -43,14 +43,14 @@ class Verdict:
         allowed: Whether to go on.
         reasons: Why, in words; never empty where it is not allowed.
         path: References from the offending source to the thing asked for.
-        waiver: The id of the waiver that lifted a negative verdict, or empty.
+        waivers: Ids of the waivers that opened it.
         raw: The whole answer.
     """
 
     allowed: bool
     reasons: tuple[str, ...] = ()
     path: tuple[str, ...] = ()
-    waiver: str = ""
+    waivers: tuple[str, ...] = ()
     raw: Mapping[str, Json] = field(default_factory=dict)
 
     def explain(self) -> str:
@@ -69,6 +69,8 @@ class Server:
         self.url = url.rstrip("/")
         self._token = token
         self._timeout = timeout
+        # A proxy of the environment must not see the token.
+        self._opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
     def get(self, path: str, **params: str) -> Json:
         """Ask a question under ``/api/v1/``.
@@ -86,6 +88,22 @@ class Server:
             TraceholdError: As the server answered, or Unavailable where it did not.
         """
         return self._call("POST", path, json.dumps(body).encode())
+
+    def require(self) -> None:
+        """Make sure that the server answers, before a run is started in vain.
+
+        Raises:
+            Unavailable: It does not, or it cannot keep facts.
+        """
+        try:
+            with self._opener.open(f"{self.url}/health", timeout=10):
+                return
+        except OSError:
+            raise Unavailable(
+                "the Tracehold server does not answer, or cannot keep facts",
+                where=self.url,
+                advice="start it with tracehold up, or use tracehold run, which does",
+            ) from None
 
     def may_train(self, *, model: str, version: str, training_set: str) -> Verdict:
         """Whether this version of the model may be trained on that training set."""
@@ -108,7 +126,7 @@ class Server:
             },
         )
         try:
-            with urllib.request.urlopen(request, timeout=self._timeout) as answer:  # noqa: S310
+            with self._opener.open(request, timeout=self._timeout) as answer:
                 return json.loads(answer.read() or b"null")
         except urllib.error.HTTPError as error:
             raise _answered(error, f"{self.url}/api/v1/{path}") from None
@@ -138,12 +156,14 @@ def _answered(error: urllib.error.HTTPError, where: str) -> TraceholdError:
 def _verdict(answer: Json) -> Verdict:
     if not isinstance(answer, dict) or "verdict" not in answer:
         raise Fault("the server's gate answered without a verdict")
-    reasons = answer.get("reasons") or ()
+    causes = [one for one in answer.get("causes") or () if isinstance(one, dict)]
+    open_ = [str(c["what"]) for c in causes if c.get("weight") != "flag" and not c.get("waiver")]
+    reasons = open_ or [str(one) for one in answer.get("reasons") or ()]
     return Verdict(
         allowed=answer["verdict"] == "allowed",
-        reasons=tuple(str(one) for one in reasons) or (str(answer["verdict"]),),
+        reasons=tuple(reasons) or (str(answer["verdict"]),),
         path=tuple(str(one) for one in answer.get("path") or ()),
-        waiver=str(answer.get("waiver") or ""),
+        waivers=tuple(one for one in str(answer.get("waiver") or "").split(", ") if one),
         raw=answer,
     )
 

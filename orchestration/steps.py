@@ -34,6 +34,11 @@ if TYPE_CHECKING:
 __all__ = ["PII_CHECK", "Bench", "Made", "deidentify", "fit", "ingest", "join_training_set"]
 
 PII_CHECK = "no_undeclared_personal_data"
+# What is true of a governed copy of a source and of the source itself, which holds the same rows.
+_SHARED = (
+    "tracehold_license", "tracehold_terms", "tracehold_retention", "tracehold_pii",
+    "schema", "ownership",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,8 +97,7 @@ def ingest(spec: SourceSpec, bench: Bench) -> Made:
         table, spec.governed, bench, extra=provenance, lineage=ol.column_lineage(origin)
     )
     described = bench.step.outputs[-1].facets
-    shared = ("tracehold_license", "tracehold_terms", "tracehold_pii", "schema", "ownership")
-    facets = {key: described[key] for key in shared if key in described}
+    facets = {key: described[key] for key in _SHARED if key in described}
     bench.step.inputs.append(
         In(
             namespace,
@@ -195,7 +199,7 @@ def fit(spec: ModelSpec, upstream: Version, bench: Bench) -> tuple[str, Mapping[
             params_sha256=trained.params_sha256,
             purpose=spec.purpose,
             intended_use=spec.intended_use,
-            waivers=[verdict.waiver] if verdict.waiver else (),
+            waivers=verdict.waivers,
             metrics=trained.metrics,
         ),
         **ol.version(sha256),
