@@ -109,29 +109,29 @@ class Neo4jGraph:
         """Nodes reached from ``starts`` along ``edge_type``, and the edges among them."""
         deadline = Deadline(limits.seconds, self._monotonic)
 
-        def levels(level: Sequence[str]) -> list[tuple[str, Edge]]:
+        def hops(statement: str, params: Mapping[str, Any]) -> list[Any]:
             rows = self._read(
-                cypher.LEVEL[edge_type, direction],
-                {"keys": list(level)},
+                statement,
+                {**params, "known": cypher.KNOWN},
                 seconds=min(self._seconds, deadline.remaining()),
             )
-            edges = _edges_of_rows(rows, edge_type, direction)
+            return list(rows[0]["hops"])
+
+        def level_by_level(level: Sequence[str]) -> list[tuple[str, Edge]]:
+            found = hops(cypher.LEVEL[edge_type, direction], {"keys": list(level)})
+            edges = cypher.edges_of_hops(found, edge_type, direction)
             return expander(edges, direction, view, as_of)(level)
 
-        expand: Callable[[Sequence[str]], list[tuple[str, Edge]]] = levels
+        expand: Callable[[Sequence[str]], list[tuple[str, Edge]]] = level_by_level
         statement = cypher.closure_statement(edge_type, direction, limits.depth)
         cap = limits.nodes * CANDIDATES + 1
         if statement is not None and not deadline.passed():
             try:
-                rows = self._read(
-                    statement,
-                    {"starts": list(starts), "cap": cap},
-                    seconds=min(self._seconds, deadline.remaining()),
-                )
+                found = hops(statement, {"starts": list(starts), "cap": cap})
             except OutOfTime:
                 return Closure(dict.fromkeys(starts, 0), [], ("time",))
-            if len({row["near"] for row in rows}) < cap:
-                edges = _edges_of_rows(rows, edge_type, direction)
+            if len({hop[0] for hop in found}) < cap:
+                edges = cypher.edges_of_hops(found, edge_type, direction)
                 expand = expander(edges, direction, view, as_of)
         walked = walk(starts, expand, limits=limits, deadline=deadline, order=sorted)
         return Closure(walked.depths, walked.payloads, tuple(walked.truncated))
@@ -340,18 +340,6 @@ def _writing(work: Callable[[ManagedTransaction], T], seconds: float) -> Callabl
 
 def _edge(row: Mapping[str, Any] | neo4j.Record) -> Edge:
     return cypher.edge_of(row["type"], row["src"], row["dst"], row["props"])
-
-
-def _edges_of_rows(
-    rows: Iterable[Mapping[str, Any]], edge_type: str, direction: Direction
-) -> list[Edge]:
-    edges = []
-    for row in rows:
-        if row["far"] is not None:
-            near, far = row["near"], row["far"]
-            src, dst = (far, near) if direction == "up" else (near, far)
-            edges.append(cypher.edge_of(edge_type, src, dst, row["props"]))
-    return edges
 
 
 def _hash_node(node: Node) -> int:
