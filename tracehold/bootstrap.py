@@ -16,6 +16,7 @@ import msgspec
 
 import catalog.facets
 import catalog.fold
+import catalog.projections
 import privacy.facets
 import privacy.fold
 import privacy.projections
@@ -57,7 +58,7 @@ def make_registry() -> Registry:
     return Registry(
         facts=(*catalog.fold.FACTS, *privacy.fold.FACTS),
         facets=(*catalog.facets.FACETS, *privacy.facets.FACETS),
-        projections=privacy.projections.PROJECTIONS,
+        projections=(*catalog.projections.PROJECTIONS, *privacy.projections.PROJECTIONS),
     )
 
 
@@ -116,6 +117,7 @@ class Services:
             clock=self.clock,
             record=self.record,
             roles_of=self.roles_of,
+            lock=threading.RLock(),
         )
 
     def sql_graph(self) -> SqlGraph:

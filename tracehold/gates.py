@@ -6,13 +6,16 @@ waivers in force. What cannot be judged does not open a gate.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 from catalog.events import VerdictRecorded, kind_of
 from catalog.judgement import Judgement, Reason, Verdict, Weight
+from catalog.licenses.uses import USES
+from catalog.licenses.verdict import license_verdict
 from catalog.people import Person
+from catalog.waivers import active_waivers, apply_waivers
 from lineage.errors import InvalidInput
 from lineage.facts import Json
 from lineage.refs import DatasetRef, ModelRef
@@ -22,9 +25,9 @@ from privacy.deletion.tombstones import refuse_return
 from privacy.exposure import Exposure
 from tracehold.acts.act import Body
 from tracehold.bootstrap import Services
-from tracehold.judging import license_judgement, pii_exposure
+from tracehold.judging import pii_exposure
 
-__all__ = ["GATES", "Gate", "GateAnswer", "decide_train"]
+__all__ = ["GATES", "Gate", "GateAnswer", "decide_train", "judge_personal", "judge_quality"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,55 +46,34 @@ class GateAnswer:
 
     @property
     def path(self) -> tuple[str, ...]:
-        """References from the first open cause to the training set."""
-        blocking = [r for r in self.reasons if r.weight != "flag"]
-        ordered = sorted(blocking, key=lambda r: bool(r.waiver))
-        return next((reason.path for reason in ordered if reason.path), ())
+        """References from the first open cause to the model or the training set."""
+        blocking = (reason for reason in self.reasons if reason.weight != "flag")
+        return next((reason.path for reason in blocking if reason.path), ())
 
 
-def decide_train(
-    license_: Judgement,
-    exposure: Exposure,
-    quality: Sequence[AspectValue],
-    waivers: Sequence[AspectValue],
-    *,
-    training_set: str,
-    now: int,
-) -> GateAnswer:
-    """Whether to train.
+def decide_train(judgements: Sequence[Judgement]) -> GateAnswer:
+    """Join judgements, with their waivers noted, to one answer.
 
-    Args:
-        license_: The judgement of the training set for the use of the model.
-        exposure: Personal data, of everything.
-        quality: The newest result of each quality rule of the training set.
-        waivers: Those granted for this version of the model and not taken back.
-        training_set: Reference of the training set.
-        now: Epoch milliseconds; decides which waivers still hold.
+    A judgement that does not pass closes the gate, whatever the others say.
     """
-    found = [
-        *(("license", reason) for reason in license_.reasons),
-        *(("pii", reason) for reason in _personal(exposure, training_set)),
-        *(("quality", reason) for reason in _quality(quality, training_set)),
-    ]
-    if not license_.passes and not license_.blocking:
-        weight: Weight = "unknown" if license_.verdict == "unknown" else "deny"
-        cause = Reason("license", "no license could be judged", training_set, weight=weight)
-        found.append(("license", cause))
-    covered = tuple(_covered(question, reason, waivers, now) for question, reason in found)
-    reasons = tuple(sorted(covered, key=lambda r: _WEIGHTS[r.weight]))
-    blocking = [reason for reason in reasons if reason.weight != "flag"]
-    still = [reason for reason in blocking if not reason.waiver]
+    reasons = sorted(
+        (reason for judged in judgements for reason in judged.reasons),
+        key=lambda reason: (_WEIGHTS[reason.weight], bool(reason.waiver)),
+    )
+    closed = [judged for judged in judgements if not judged.passes]
     verdict: Verdict = "allowed"
-    if still:
-        verdict = "denied" if any(reason.weight == "deny" for reason in still) else "unknown"
-    used = tuple(sorted({reason.waiver for reason in blocking if reason.waiver}))
-    return GateAnswer(verdict, reasons, used)
+    if closed:
+        denied = any(reason.weight == "deny" for judged in closed for reason in judged.open)
+        verdict = "denied" if denied else "unknown"
+    used = {waiver for judged in judgements for waiver in judged.waivers}
+    return GateAnswer(verdict, tuple(reasons), tuple(sorted(used)))
 
 
 _WEIGHTS: Final = {"deny": 0, "unknown": 1, "flag": 2}
 
 
-def _personal(exposure: Exposure, training_set: str) -> list[Reason]:
+def judge_personal(exposure: Exposure, training_set: str) -> Judgement:
+    """Whether a training set is free of confirmed personal data; candidates are flagged."""
     reasons = [
         Reason(
             code="personal-data",
@@ -106,10 +88,12 @@ def _personal(exposure: Exposure, training_set: str) -> list[Reason]:
     if not exposure.complete:
         text = f"personal data could not be traced to its end ({', '.join(exposure.reasons)})"
         reasons.append(Reason("incomplete", text, training_set, weight="unknown"))
-    return reasons
+    facts = {fact for row in exposure.rows if row.dataset == training_set for fact in row.facts}
+    return _judgement("pii", training_set, reasons, facts)
 
 
-def _quality(results: Sequence[AspectValue], training_set: str) -> list[Reason]:
+def judge_quality(results: Sequence[AspectValue], training_set: str) -> Judgement:
+    """Whether the newest result of every quality rule is good; warnings are flagged."""
     reasons = []
     for result in results:
         said: Mapping[str, Json] = result.value if isinstance(result.value, dict) else {}
@@ -119,20 +103,19 @@ def _quality(results: Sequence[AspectValue], training_set: str) -> list[Reason]:
         what = f"quality rule failed: {said.get('assertion') or result.slot}"
         if said.get("column"):
             what += f" on {said['column']}"
-        reasons.append(Reason("quality", what, training_set, weight="flag" if warning else "deny"))
-    return reasons
+        weight: Weight = "flag" if warning else "deny"
+        reasons.append(Reason("quality", what, training_set, weight=weight))
+    return _judgement("quality", training_set, reasons, {result.fact_id for result in results})
 
 
-def _covered(question: str, reason: Reason, waivers: Sequence[AspectValue], now: int) -> Reason:
-    if reason.weight == "flag" or reason.waiver:
-        return reason
-    for waiver in waivers:
-        in_force = now < waiver.value["expires"]
-        if in_force and waiver.value["scope"] in (question, f"{question}/{reason.code}"):
-            return Reason(
-                reason.code, reason.what, reason.ref, reason.path, reason.weight, waiver.slot
-            )
-    return reason
+def _judgement(
+    question: str, subject: str, reasons: Sequence[Reason], facts: Collection[str]
+) -> Judgement:
+    weights = {reason.weight for reason in reasons}
+    verdict: Verdict = (
+        "denied" if "deny" in weights else "unknown" if "unknown" in weights else "allowed"
+    )
+    return Judgement(question, subject, verdict, reasons=tuple(reasons), facts=tuple(sorted(facts)))
 
 
 class AskTrain(Body, frozen=True, kw_only=True):
@@ -174,23 +157,29 @@ def _train(services: Services, person: Person, asked: AskTrain) -> Json:
     if not isinstance(ref, DatasetRef):
         raise InvalidInput("a training set is a dataset", where=asked.training_set)
     training_set, model = str(ref), ModelRef(asked.model, asked.version)
-    now = services.clock()
-    policy = services.policy()
-    manifest = policy.model(asked.model, asked.version)
-    judged = license_judgement(
-        services, training_set, use="" if manifest is None else manifest.use, as_of=now
-    )
+    state, now, policy = services.state, services.clock(), services.policy()
     model_key = model.key(services.identity)
-    said = services.state.aspects([model_key], ["waiver", "waiver_ended"]).get(model_key, {})
-    ended = {value.slot for value in said.get("waiver_ended", ())}
-    quality = services.state.aspects([key], ["assertions"]).get(key, {}).get("assertions", [])
+    judged = license_verdict(
+        services.router,
+        state,
+        services.identity,
+        model_key,
+        as_of=now,
+        policy=policy,
+        known_at=state.position(),
+        inputs=[key],
+        subject=str(model),
+    )
+    said = state.aspects([model_key], ["waiver", "waiver_ended"], now).get(model_key, {})
+    waivers, use = active_waivers(said, now), USES[judged.use]
+    quality = state.aspects([key], ["assertions"], now).get(key, {}).get("assertions", [])
+    personal = judge_personal(pii_exposure(services, as_of=now), training_set)
     answer = decide_train(
-        judged,
-        pii_exposure(services, as_of=now),
-        quality,
-        [value for value in said.get("waiver", ()) if value.slot not in ended],
-        training_set=training_set,
-        now=now,
+        [
+            judged,
+            apply_waivers(personal, waivers, use),
+            apply_waivers(judge_quality(quality, training_set), waivers, use),
+        ]
     )
     shown: dict[str, Json] = {
         "question": "train",

@@ -14,6 +14,7 @@ from lineage.journal.keys import ensure_keys
 from tracehold.acts.people import AddPerson, add_person
 from tracehold.bootstrap import open_services
 from tracehold.lock import write_private
+from tracehold.samples import read as samples_read
 from tracehold.settings import FILE, Settings, load
 
 __all__ = ["PIPELINE", "Made", "init", "read_token", "store_token"]
@@ -89,7 +90,7 @@ def init(
         folder: Made where it is missing; other files in it are left alone.
         name: Name of the workspace; empty for that of the folder.
         person: Name of the first person, who administers people and reports lineage.
-        samples: Manifests by path below ``manifests/``; None for the samples.
+        samples: Files to put in, by path; None for the samples of every kind of manifest.
         clock: Epoch milliseconds.
 
     Raises:
@@ -116,8 +117,8 @@ def init(
             made.append(f"{path.relative_to(folder)}/")
         if not (folder / ".gitignore").exists():
             made.append(_write(folder / ".gitignore", _IGNORED, folder))
-        for relative, sample in (_samples() if samples is None else samples).items():
-            target = settings.manifests / relative
+        for relative, sample in (samples_read() if samples is None else samples).items():
+            target = folder / relative
             if not target.exists():
                 target.parent.mkdir(parents=True, exist_ok=True)
                 made.append(_write(target, sample, folder))
@@ -193,7 +194,8 @@ def _write(path: Path, text: str, folder: Path) -> str:
     return str(path.relative_to(folder))
 
 
-def _samples() -> dict[str, str]:
-    from catalog.manifests.samples import SAMPLES
-
-    return dict(SAMPLES)
+def keep_graph_password(settings: Settings, password: str) -> Path:
+    """Keep the password of a local Neo4j in the keys folder (0600); returns the file."""
+    path = settings.storage.keys / "neo4j.password"
+    write_private(path, f"{password}\n".encode())
+    return path

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Final, Literal
 
 import msgspec
-from catalog.annotate import annotator as catalog_annotator
 
+from catalog.annotate import annotator as catalog_annotator
 from lineage.errors import InvalidInput
 from lineage.facts import Json
 from lineage.trace.model import Trace

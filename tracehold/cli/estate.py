@@ -1,0 +1,146 @@
+"""``dataset``, ``model``, ``job``, ``run`` and ``trace``: what there is, where it is from."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from lineage.errors import InvalidInput
+from lineage.facts import Json
+from tracehold.cli.here import ask, reading, settings_of
+from tracehold.cli.options import AsOf, JsonOut, Ref, Where
+from tracehold.cli.output import emit, fields, note, say, table
+
+__all__ = ["list_runs", "register", "show_run"]
+
+_SHOWN = {
+    "dataset": ("namespace", "name"),
+    "model": ("name", "version"),
+    "job": ("namespace", "name"),
+}
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    for noun, columns in _SHOWN.items():
+        group = typer.Typer(help=f"What is known of {noun}s.", no_args_is_help=True)
+        group.command("list", help=f"List {noun}s.")(_lister(noun, columns))
+        group.command("show", help=f"One {noun} in full.")(_shower(noun))
+        app.add_typer(group, name=noun)
+    app.command("trace")(trace)
+
+
+def _lister(noun: str, columns: Sequence[str]) -> Callable[..., None]:
+    def listing(
+        text: Annotated[str, typer.Argument(help="Part of the name.")] = "",
+        limit: Annotated[int, typer.Option(help="Rows of a page, at most 1000.")] = 100,
+        after: Annotated[str, typer.Option(help="Key of the last row of the page before.")] = "",
+        workspace: Where = None,
+        json: JsonOut = False,
+    ) -> None:
+        answer = ask(workspace, f"{noun}s", text=text, limit=limit, after=after)
+
+        def show() -> None:
+            rows = [
+                [row["ref"], *(row.get(name, "") for name in columns)] for row in answer["items"]
+            ]
+            table(["ref", *columns], rows, empty=f"no {noun} is known")
+            if answer["next"]:
+                note(f"more: --after {answer['next']}")
+
+        emit(answer, as_json=json, text=show)
+
+    return listing
+
+
+def _shower(noun: str) -> Callable[..., None]:
+    def show(ref: Ref, as_of: AsOf = "", workspace: Where = None, json: JsonOut = False) -> None:
+        answer = ask(workspace, noun, ref=ref, as_of=as_of)
+        emit(answer, as_json=json, text=lambda: _draw(answer))
+
+    return show
+
+
+def _draw(answer: Mapping[str, Json]) -> None:
+    hidden = {"aspects", "columns", "versions", "runs", "key", "facets"}
+    fields({name: value for name, value in answer.items() if name not in hidden})
+    for name, values in answer.get("aspects", {}).items():
+        for value in values:
+            slot = f" [{value['slot']}]" if value["slot"] else ""
+            fields({f"{name}{slot}": value["value"]})
+    if answer.get("columns"):
+        say()
+        rows = [[c.get("field"), c.get("type"), c.get("description")] for c in answer["columns"]]
+        table(["column", "type", "description"], rows)
+    if answer.get("versions"):
+        say()
+        rows = [[v["version"], v["first"], v["run"]] for v in answer["versions"]]
+        table(["version", "since", "run"], rows)
+    if answer.get("runs"):
+        say()
+        _draw_runs(answer["runs"])
+
+
+def _draw_runs(runs: Sequence[Mapping[str, Json]]) -> None:
+    rows = [[run["ref"], run["state"], run["started"], run["ended"]] for run in runs]
+    table(["run", "state", "started", "ended"], rows, empty="no run is known")
+
+
+def list_runs(words: Sequence[str], *, limit: int, workspace: Path | None, json: bool) -> None:
+    """``run list [JOB]``."""
+    answer = ask(workspace, "runs", job=words[0] if words else "", limit=limit)
+    emit(answer, as_json=json, text=lambda: _draw_runs(answer["items"]))
+
+
+def show_run(words: Sequence[str], *, workspace: Path | None, json: bool) -> None:
+    """``run show RUN``."""
+    if len(words) != 1:
+        raise InvalidInput("one run was expected", advice="tracehold run show run:[NS]JOB/RUNID")
+    answer = ask(workspace, "run", ref=words[0])
+    emit(answer, as_json=json, text=lambda: _draw(answer))
+
+
+def trace(
+    *,
+    ref: Ref,
+    up: Annotated[bool, typer.Option("--up", help="To the sources (the default).")] = False,
+    down: Annotated[bool, typer.Option("--down", help="To what is made from it.")] = False,
+    columns: Annotated[bool, typer.Option("--columns", help="Along columns.")] = False,
+    view: Annotated[
+        Literal["structural", "content"],
+        typer.Option(help="How it is wired, or whose data can be inside."),
+    ] = "structural",
+    as_of: AsOf = "",
+    depth: Annotated[int | None, typer.Option(help="At most so many steps.")] = None,
+    format_: Annotated[
+        Literal["text", "json", "mermaid"], typer.Option("--format", help="How to print it.")
+    ] = "text",
+    workspace: Where = None,
+    json: JsonOut = False,
+) -> None:
+    """Where data comes from (--up), or what is made from it (--down)."""
+    if up and down:
+        raise InvalidInput("a trace goes up or down", advice="give one of --up and --down")
+    from lineage.trace.render import as_json, mermaid
+    from lineage.trace.render import text as tree
+    from tracehold.questions.lineage import AskTrace, walk
+
+    asked = AskTrace(
+        ref=ref,
+        direction="down" if down else "up",
+        columns=columns,
+        view=view,
+        as_of=as_of,
+        depth=depth,
+    )
+    with reading(settings_of(workspace)) as services:
+        found = walk(services, asked)
+    if json or format_ == "json":
+        emit(as_json(found), as_json=True, text=say)
+    else:
+        drawn = mermaid(found) if format_ == "mermaid" else tree(found)
+        # The renderers have cleaned every name; line ends are theirs.
+        typer.echo(drawn, nl=False)

@@ -1,0 +1,111 @@
+"""``up``, ``run``, ``demo``: what starts processes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from tracehold.cli.here import settings_of
+from tracehold.cli.options import JsonOut, Where
+from tracehold.cli.output import emit, note, say
+
+if TYPE_CHECKING:
+    from tracehold.bootstrap import Services
+
+__all__ = ["register"]
+
+_PASSED_ON = {"allow_extra_args": True, "ignore_unknown_options": True}
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    app.command("up")(up)
+    app.command("run")(run)
+    app.command("demo", context_settings=_PASSED_ON)(demo)
+
+
+def up(
+    *,
+    port: Annotated[int | None, typer.Option(help="Port; 0 picks a free one.")] = None,
+    dagster: Annotated[bool, typer.Option("--dagster", help="Start Dagster too.")] = False,
+    workspace: Where = None,
+    json: JsonOut = False,
+) -> None:
+    """Serve this workspace: API, pages, sequencer, fold, mirror. Ends with Ctrl-C."""
+    from tracehold.http.server import serve
+    from tracehold.processes import Dagster
+    from tracehold.ui.pages import add_pages
+    from tracehold.workspace import read_token
+
+    settings = settings_of(workspace)
+    person = settings.workspace.person
+    started = Dagster(settings)
+
+    def ready(url: str, services: Services) -> None:
+        graph = settings.graph.url or "embedded"
+        page = started.start(url) if dagster else ""
+        answer = {"url": url, "token": read_token(settings, person), "graph": graph}
+        if page:
+            answer["dagster"] = page
+
+        def text() -> None:
+            say(f"Tracehold serves {services.settings.workspace.name} at {url}")
+            say(f"graph: {graph}")
+            if page:
+                say(f"Dagster: {page}")
+            say(f"token: in {settings.tokens / person}")
+            say(f"to look at the pages: tracehold user login {person}")
+
+        emit(answer, as_json=json, text=text)
+
+    try:
+        serve(settings, port=port, ready=ready, extend=(add_pages,))
+    finally:
+        started.stop()
+
+
+def run(
+    *,
+    names: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[DATASET...]", help="What to make; nothing for everything."),
+    ] = None,
+    limit: Annotated[int, typer.Option(help="With list: rows.")] = 20,
+    concurrent: Annotated[int, typer.Option(help="Steps at once.")] = 2,
+    workspace: Where = None,
+    json: JsonOut = False,
+) -> None:
+    """Materialize governed assets. Or: run list [JOB], run show RUN."""
+    words = names or []
+    if words[:1] == ["list"]:
+        from tracehold.cli.estate import list_runs
+
+        list_runs(words[1:], limit=limit, workspace=workspace, json=json)
+    elif words[:1] == ["show"]:
+        from tracehold.cli.estate import show_run
+
+        show_run(words[1:], workspace=workspace, json=json)
+    else:
+        from tracehold.processes import materialize
+
+        code = materialize(settings_of(workspace), words, concurrent=concurrent, as_json=json)
+        if code:
+            raise typer.Exit(code)
+
+
+def demo(
+    context: typer.Context,
+    serve: Annotated[bool, typer.Option("--serve/--no-serve", help="Serve it afterwards.")] = True,
+    workspace: Where = None,
+    json: JsonOut = False,
+) -> None:
+    """The whole story on real data, in a workspace of its own, then serve it."""
+    from tracehold.demo.story import run as tell
+
+    if context.args:
+        note(f"not understood: {' '.join(context.args)}")
+        raise typer.Exit(2)
+    code = tell(folder=workspace, serve=serve, as_json=json)
+    if code:
+        raise typer.Exit(code)

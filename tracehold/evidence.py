@@ -1,0 +1,159 @@
+"""Evidence on a model, a dataset or a deletion: which facts, which documents, then sealed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from lineage.errors import InvalidInput, NegativeVerdict
+from lineage.evidence import verify_bundle
+from lineage.evidence.seal import seal
+from lineage.facts import Json
+from lineage.refs import ModelRef
+from lineage.trace.render import as_json, mermaid
+from lineage.trace.render import text as tree
+from lineage.trace.resolve import resolve
+from privacy.deletion.case import Case, find_case
+from privacy.holds import STREAM as HOLDS
+from privacy.queries import certificate
+from tracehold.bootstrap import Services
+from tracehold.judging import license_judgement, pii_exposure
+from tracehold.questions.lineage import AskTrace, walk
+
+__all__ = ["Bundle", "build_bundle", "check_bundle"]
+
+_ASPECTS: Final = (
+    "license", "provenance", "terms", "ownership", "retention", "pii", "scan", "deidentification",
+    "assertions", "model", "training", "waiver", "waiver_ended", "verdict", "purged", "affected",
+    "hold",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Bundle:
+    """What was sealed: where, how many facts, and the key to verify them with."""
+
+    path: Path
+    facts: int
+    verifier_key: str
+
+
+class _Collected:
+    def __init__(self) -> None:
+        self.facts: set[str] = set()
+        self.documents: dict[str, bytes] = {}
+
+    def document(self, name: str, content: Json) -> None:
+        raw = content.encode() if isinstance(content, str) else None
+        if raw is None:
+            raw = msgspec.json.format(msgspec.json.encode(content, order="deterministic")) + b"\n"
+        self.documents[name] = raw
+
+
+def build_bundle(services: Services, subjects: Sequence[str], target: Path) -> Bundle:
+    """Seal what is known of models, datasets and deletion cases.
+
+    Args:
+        services: The workspace.
+        subjects: References, short names, ids of cases or certificates.
+        target: A folder that does not exist yet, or a file that ends in ``.zip``.
+
+    Raises:
+        NotFound: Nothing of that name is known.
+        Conflict: The target exists.
+        Unavailable: It cannot be written.
+    """
+    collected = _Collected()
+    for number, subject in enumerate(subjects, 1):
+        prefix = f"{number:02d}"
+        case = find_case(services.state, services.identity, subject)
+        if case is not None:
+            _add_case(services, collected, case, prefix)
+        else:
+            _add_entity(services, collected, subject, prefix)
+    # All holds there ever were: the stream is dense, so leaving one out would show.
+    collected.facts |= _stream(services, HOLDS)
+    seal(
+        services.journal,
+        sorted(collected.facts),
+        target,
+        documents=collected.documents,
+        created=services.clock(),
+    )
+    return Bundle(target, len(collected.facts), services.journal.verifier_key)
+
+
+def _add_entity(services: Services, collected: _Collected, subject: str, prefix: str) -> None:
+    ref, key = resolve(services.state, services.identity, subject)
+    asked = AskTrace(ref=str(ref), direction="up", view="content")
+    found = walk(services, asked)
+    collected.document(f"{prefix}/trace.json", as_json(found))
+    collected.document(f"{prefix}/trace.txt", tree(found))
+    collected.document(f"{prefix}/trace.mmd", mermaid(found))
+    _add_facts(services, collected, [node.key for node in found.nodes])
+    judged = license_judgement(services, str(ref))
+    collected.facts |= set(judged.facts)
+    collected.document(f"{prefix}/license.json", judged.as_dict())
+    if isinstance(ref, ModelRef):
+        exposed = pii_exposure(services, str(ref))
+        collected.facts |= {fact for row in exposed.rows for fact in row.facts}
+        collected.facts |= {fact for stop in exposed.stopped for fact in stop.facts}
+        collected.document(f"{prefix}/exposure.json", exposed.as_dict())
+    said = services.state.aspects([key], _ASPECTS).get(key, {})
+    shown = {
+        name: [{"value": v.value, "source": v.source, "fact": v.fact_id} for v in values]
+        for name, values in said.items()
+    }
+    collected.document(f"{prefix}/subject.json", {"ref": str(ref), "aspects": shown})
+
+
+def _add_case(services: Services, collected: _Collected, case: Case, prefix: str) -> None:
+    collected.document(f"{prefix}/case.json", case.as_dict())
+    collected.facts |= _stream(services, f"deletion/{case.case}")
+    if "certified" in case.slots:
+        issued = certificate(services.state, services.identity, case.case)
+        collected.document(f"certificates/{issued.certificate}.txt", issued.note)
+
+
+def _add_facts(services: Services, collected: _Collected, keys: Sequence[str]) -> None:
+    for aspects in services.state.aspects(keys, _ASPECTS).values():
+        for values in aspects.values():
+            collected.facts |= {value.fact_id for value in values}
+
+
+def _stream(services: Services, stream: str) -> set[str]:
+    positions: Iterable[int] = services.journal.members(stream)
+    return {
+        msgspec.json.decode(services.journal.at(position).envelope)["id"] for position in positions
+    }
+
+
+def check_bundle(bundle: Path, *, key: str = "", witness: Path | None = None) -> list[str]:
+    """Verify a bundle with the very verifier that auditors read.
+
+    Args:
+        bundle: Folder or ``.zip``.
+        key: The verifier key that was kept; empty to take the bundle's own.
+        witness: A checkpoint that was kept.
+
+    Raises:
+        NegativeVerdict: Something was changed or does not hold.
+        InvalidInput: There is no bundle, or the checkpoint cannot be read.
+    """
+    try:
+        kept = None if witness is None else witness.read_text("utf-8")
+        return verify_bundle.verify(bundle, key or None, kept)
+    except verify_bundle.ChangedError as error:
+        raise NegativeVerdict(
+            f"the bundle does not hold: {error}",
+            where=str(bundle),
+            advice="ask for a new one from whoever sealed it",
+        ) from None
+    except (verify_bundle.UnreadableError, OSError, UnicodeDecodeError) as error:
+        raise InvalidInput(
+            f"the bundle cannot be read ({type(error).__name__})", where=str(bundle)
+        ) from None
