@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from catalog import facets as catalog_facets
 from catalog.manifests import Policy, check, load
 from lineage.errors import InvalidInput
+from lineage.facts import Json
 from orchestration.joining import JoinOn
 from orchestration.specs import (
     CheckOutcome,
@@ -69,7 +70,7 @@ def load_estate(workspace: Path) -> Estate:
             advice=f"{first.fix}; tracehold check lists every problem",
         )
     specs: list[Spec] = [_dataset(one, policy) for one in policy.datasets.values()]
-    models = [_model(one) for one in policy.models.values()]
+    models = [_model(one, policy) for one in policy.models.values()]
     names = {one: one for one in policy.datasets}
     names |= {f"{one.name}@{one.version}": one.asset for one in models}
     return Estate(_place(settings), settings.storage.data, [*specs, *models], names)
@@ -93,7 +94,7 @@ def _dataset(one: Dataset, policy: Policy) -> Spec:
         from privacy.deidentify import Rule
 
         rules = [
-            Rule(column, measure.operator, measure.parameters)
+            Rule(column, measure.operator, {k: _whole(v) for k, v in measure.parameters.items()})
             for column, measure in one.deidentify.columns.items()
         ]
         return DeidentifySpec(governed, one.deidentify.dataset, rules)
@@ -112,6 +113,11 @@ def _dataset(one: Dataset, policy: Policy) -> Spec:
     return SourceSpec(
         governed, one.source.location, one.source.format, one.columns, _provenance(one)
     )
+
+
+def _whole(value: Json) -> Json:
+    """A width of 10.0 is one of 10."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 def _governed(one: Dataset, policy: Policy) -> Governed:
@@ -239,7 +245,11 @@ def _provenance(one: Dataset) -> Callable[[str, str, int, int, str], Mapping[str
     return facet
 
 
-def _model(one: Model) -> ModelSpec:
+def _model(one: Model, policy: Policy) -> ModelSpec:
+    def facets(today: str) -> Mapping[str, Any]:
+        # A model has no class of its own: it is kept as long as what it was trained on.
+        return {"tracehold_retention": _retention(policy.datasets[one.training_set], policy, today)}
+
     return ModelSpec(
         name=one.name,
         version=one.version,
@@ -250,4 +260,5 @@ def _model(one: Model) -> ModelSpec:
         purpose=one.use,
         intended_use=one.intended_use,
         owner=one.owner,
+        describe=facets,
     )

@@ -161,6 +161,7 @@ class ModelSpec:
         purpose: What it is for.
         intended_use: In a sentence.
         owner: Who answers for it.
+        describe: Our facets that describe the model, given the ISO date of today.
     """
 
     name: str
@@ -172,6 +173,7 @@ class ModelSpec:
     purpose: str = ""
     intended_use: str = ""
     owner: str = ""
+    describe: Callable[[str], Mapping[str, Any]] = lambda _today: {}
 
     @property
     def asset(self) -> str:

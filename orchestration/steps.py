@@ -190,6 +190,7 @@ def fit(spec: ModelSpec, upstream: Version, bench: Bench) -> tuple[str, Mapping[
     place.models.mkdir(mode=0o700, parents=True, exist_ok=True)
     path, sha256 = store(trained.artifact, place.models, f"{spec.name}-{spec.version}", ".json")
     facets = {
+        **spec.describe(format_millis(bench.clock())[:10]),
         "tracehold_model": model_facet(
             spec.name,
             spec.version,
