@@ -51,12 +51,12 @@ class RuleResult:
         return self.passed
 
 
-@dataclass(frozen=True, slots=True)
-class _Unfit(Exception):
+class _UnfitError(Exception):
     """The rule cannot be asked of this table."""
 
-    actual: str
-    detail: str
+    def __init__(self, actual: str, detail: str) -> None:
+        super().__init__(detail)
+        self.actual, self.detail = actual, detail
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,8 +70,8 @@ class _Count:
 def evaluate(rules: Sequence[Rule], table: pa.Table) -> list[RuleResult]:
     """Hold a table to rules, one result per rule in the same order.
 
-    A rule that cannot be asked, because the column is missing or of another type, fails and says so.
-    Null cells break ``not_null`` only.
+    A rule that cannot be asked, because the column is missing or of another type, fails and says
+    so. Null cells break ``not_null`` only.
     """
     return [_evaluate(rule, table) for rule in rules]
 
@@ -97,28 +97,31 @@ def assertions_facet(
 
 
 def _evaluate(rule: Rule, table: pa.Table) -> RuleResult:
-    columns = rule.columns or ((rule.column,) if rule.column else ())
-    expected = _EXPECTED[rule.rule](rule)
+    columns = _columns(rule)
     try:
-        missing = [name for name in columns if name not in table.column_names]
-        if missing:
-            raise _Unfit("no such column", f"there is no column {', '.join(missing)}")
         passed, actual, detail = _ask(rule, table)
-    except _Unfit as unfit:
+    except _UnfitError as unfit:
         passed, actual, detail = False, unfit.actual, unfit.detail
     return RuleResult(
         rule=rule.rule,
         name=rule.name,
         column=",".join(columns) or None,
         passed=passed,
-        expected=expected,
+        expected=_EXPECTED[rule.rule](rule),
         actual=actual,
         detail=detail,
         severity=rule.severity,
     )
 
 
+def _columns(rule: Rule) -> tuple[str, ...]:
+    return rule.columns or ((rule.column,) if rule.column else ())
+
+
 def _ask(rule: Rule, table: pa.Table) -> tuple[bool, str, str]:
+    missing = [name for name in _columns(rule) if name not in table.column_names]
+    if missing:
+        raise _UnfitError("no such column", f"there is no column {', '.join(missing)}")
     if rule.rule == "row_count":
         low, high = rule.min or 0, math.inf if rule.max is None else rule.max
         passed = low <= table.num_rows <= high
@@ -140,11 +143,11 @@ def _not_null(rule: Rule, table: pa.Table) -> _Count:
 
 
 def _unique(rule: Rule, table: pa.Table) -> _Count:
-    columns = list(rule.columns or (rule.column,))
+    columns = list(_columns(rule))
     try:
         groups = table.select(columns).group_by(columns).aggregate([]).num_rows
     except (NotImplementedError, TypeError, ValueError):
-        raise _Unfit("not comparable", f"{', '.join(columns)} cannot be compared") from None
+        raise _UnfitError("not comparable", f"{', '.join(columns)} cannot be compared") from None
     return _Count(table.num_rows - groups, "repeat another")
 
 
@@ -156,7 +159,7 @@ def _range(rule: Rule, table: pa.Table) -> _Count:
     kind = column.type
     if not (pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind)):
         have = _type_name(kind)
-        raise _Unfit(have, f"{rule.column} is {have}; a range needs numbers")
+        raise _UnfitError(have, f"{rule.column} is {have}; a range needs numbers")
     numbers = column.cast(pa.float64(), safe=False)
     broken = pc.is_nan(numbers)
     if rule.min is not None:
@@ -176,7 +179,7 @@ def _allowed(rule: Rule, table: pa.Table) -> _Count:
     except (pa.ArrowException, TypeError, ValueError, OverflowError):
         have = _type_name(column.type)
         detail = f"{rule.column} is {have}; the allowed values are of another type"
-        raise _Unfit(have, detail) from None
+        raise _UnfitError(have, detail) from None
     inside = pc.is_in(column, value_set=values)
     broken = pc.and_(pc.invert(inside), pc.is_valid(column))
     return _Count(_true(broken), "are not allowed")
@@ -192,12 +195,12 @@ def _regex(rule: Rule, table: pa.Table) -> _Count:
         column, kind = column.cast(kind.value_type), kind.value_type
     if not (pa.types.is_string(kind) or pa.types.is_large_string(kind)):
         have = _type_name(kind)
-        raise _Unfit(have, f"{rule.column} is {have}; a pattern needs text")
+        raise _UnfitError(have, f"{rule.column} is {have}; a pattern needs text")
     try:
         # RE2: linear in the length of the text, whatever the pattern.
         found = pc.match_substring_regex(column, pattern=rf"\A(?:{rule.pattern})\z")
     except pa.ArrowException:
-        raise _Unfit("no result", "the pattern is not one that RE2 understands") from None
+        raise _UnfitError("no result", "the pattern is not one that RE2 understands") from None
     return _Count(_true(pc.invert(found)), "do not match")
 
 

@@ -92,16 +92,28 @@ def _together(
     rows: list[LicenseTerms], use: Use, severity: Severity, result: Result
 ) -> Iterable[Clause]:
     binding = [row for row in rows if _binds(row, result)]
-    if not binding or _targets(binding, rows):
+    if binding and not _targets(binding, rows):
+        names = _clashing(binding, rows)
+        what = f"no license satisfies {', '.join(names)} together, and each asks for its own"
+        weight: Weight = severity.share_alike if use.shared else "flag"
+        yield Clause("share-alike", what, weight, names)
         return
-    # Name only those that clash: a binding one with others that its own targets do not serve.
+    used = result == "work" and use.shared
+    if used and any(row.share_alike_on == "used-database" for row in rows):
+        # The work is free of it, but the data behind it would have to be offered.
+        binding = [row for row in rows if row.share_alike_on == "used-database" or row in binding]
+        if not _targets(binding, rows):
+            names = _clashing(binding, rows)
+            what = f"the database behind it cannot be offered under {', '.join(names)} together"
+            yield Clause("share-alike-database", what, "flag", names)
+
+
+def _clashing(binding: list[LicenseTerms], rows: list[LicenseTerms]) -> tuple[str, ...]:
+    """Ids of those that clash: a binding one, and others that its own targets do not serve."""
     clash = [
         row for row in rows if any(not _targets([one], [one, row]) for one in binding if one != row)
     ] or binding
-    names = tuple(sorted({row.id for row in (*clash, *_opposed(clash, binding))}))
-    what = f"no license satisfies {', '.join(names)} together, and each asks for its own"
-    weight: Weight = severity.share_alike if use.shared else "flag"
-    yield Clause("share-alike", what, weight, names)
+    return tuple(sorted({row.id for row in (*clash, *_opposed(clash, binding))}))
 
 
 def _opposed(clash: list[LicenseTerms], binding: list[LicenseTerms]) -> list[LicenseTerms]:
@@ -146,6 +158,8 @@ def obligations(terms: Terms, use: Use, result: Result) -> tuple[str, ...]:
 
 def _share_alike_line(row: LicenseTerms, result: Result) -> str:
     targets = " or ".join(row.share_alike)
-    if row.share_alike_on == "database" and result != "database":
+    if row.share_alike_on == "used-database" and result == "work":
+        return f"{row.id}: the database behind a public work must be offered under {targets}"
+    if row.share_alike_on == "database" and result == "work":
         return f"{row.id}: a database derived from it, if shared, must be under {targets}"
     return f"{row.id}: what adapts it, if shared, must be under {targets}"

@@ -1,6 +1,6 @@
 """The terms of one license: one row of the table, or a manifest for a contract of one's own.
 
-The table is ``table.toml`` beside this module; every row names the text it was read from. It says
+The table is ``table.toml`` beside this module; every row names the text that it sums up. It says
 what matters for data and models and is no legal advice.
 """
 
@@ -36,7 +36,8 @@ class LicenseTerms(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
         derivatives: Whether adaptations may be made, and shared.
         share_alike: Licenses under which an adaptation may be shared; empty for any.
         share_alike_on: ``work`` for every adaptation; ``database`` for derived databases only, not
-            for what is produced from them.
+            for what is produced from them; ``used-database`` for derived databases, also where only
+            what is produced from them becomes public (ODbL 1.0 §4.4(c)).
         attribution: Whether credit must be given.
         notice: Whether notices must be kept and changes be stated.
         training: What it says about training models.
@@ -50,7 +51,7 @@ class LicenseTerms(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     use: UseAxis = "any"
     derivatives: Derivatives = "yes"
     share_alike: tuple[str, ...] = ()
-    share_alike_on: Literal["work", "database"] = "work"
+    share_alike_on: Literal["work", "database", "used-database"] = "work"
     attribution: bool = False
     notice: bool = False
     training: Training = "silent"
