@@ -83,6 +83,7 @@ DROP_EDGES: Final = {
     UNWIND $rows AS row
     MATCH (a:Tracehold {{key: row.src}})-[r:{type_} {{owner: row.owner, kind: row.kind}}]->
           (b:Tracehold {{key: row.dst}})
+    USING INDEX a:Tracehold(key)
     DELETE r
     """
     for type_ in EDGE_TYPES

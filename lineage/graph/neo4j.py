@@ -40,6 +40,8 @@ T = TypeVar("T")
 
 BULK_SECONDS: Final = 600.0
 """Deadline of one batch of a load, and of reading everything back."""
+GRACE: Final = 3.0
+"""The server looks every 2 s for calls past their deadline; silence for longer is a dead server."""
 CANDIDATES: Final = 4
 """Candidate nodes asked for, as a multiple of the node limit, before walking level by level."""
 TIMED_OUT: Final = "Neo.ClientError.Transaction.TransactionTimedOut"
@@ -286,12 +288,11 @@ class Neo4jGraph:
 
         threading.Thread(target=run, name="neo4j-call", daemon=True).start()
         try:
-            # The server ends the transaction at its timeout; silence for longer is a dead server.
-            return future.result(timeout=seconds + 1.0)
+            return future.result(timeout=seconds + GRACE)
         except TimeoutError as error:
             self._give_up(driver)
             raise Unavailable(
-                f"Neo4j gave no answer within {seconds + 1.0:.0f} s",
+                f"Neo4j gave no answer within {seconds + GRACE:.0f} s",
                 where=self.url,
                 advice="look at the server; answers come from SQL meanwhile",
             ) from error
