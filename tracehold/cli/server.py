@@ -2,27 +2,26 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from tracehold.cli.here import settings_of
 from tracehold.cli.options import JsonOut, Where
-from tracehold.cli.output import emit, note, say
+from tracehold.cli.output import emit, say
 
 if TYPE_CHECKING:
     from tracehold.bootstrap import Services
 
 __all__ = ["register"]
 
-_PASSED_ON = {"allow_extra_args": True, "ignore_unknown_options": True}
-
 
 def register(app: typer.Typer) -> None:
     """Add the commands."""
     app.command("up")(up)
     app.command("run")(run)
-    app.command("demo", context_settings=_PASSED_ON)(demo)
+    app.command("demo")(demo)
 
 
 def up(
@@ -95,17 +94,18 @@ def run(
 
 
 def demo(
-    context: typer.Context,
+    *,
+    folder: Annotated[
+        Path | None, typer.Argument(metavar="[DIR]", help="Where; without it, ./demo.")
+    ] = None,
     serve: Annotated[bool, typer.Option("--serve/--no-serve", help="Serve it afterwards.")] = True,
+    fresh: Annotated[bool, typer.Option("--fresh", help="Delete a demo that is there.")] = False,
     workspace: Where = None,
     json: JsonOut = False,
 ) -> None:
     """The whole story on real data, in a workspace of its own, then serve it."""
     from tracehold.demo.story import run as tell
 
-    if context.args:
-        note(f"not understood: {' '.join(context.args)}")
-        raise typer.Exit(2)
-    code = tell(folder=workspace, serve=serve, as_json=json)
+    code = tell(workspace or folder, serve=serve, as_json=json, fresh=fresh)
     if code:
         raise typer.Exit(code)
