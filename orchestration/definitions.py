@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Any
 
 import dagster as dg
 
@@ -16,7 +17,7 @@ from orchestration.estate import load_estate
 from orchestration.progress import PROGRESS
 from orchestration.retention import retention_schedule
 
-__all__ = ["JOB", "asset_job", "build", "defs"]
+__all__ = ["JOB", "asset_job", "build", "defs", "processes"]
 
 JOB = "tracehold"
 """Name of the job that materializes every governed asset."""
@@ -32,13 +33,22 @@ def build(workspace: Path) -> dg.Definitions:
     estate = load_estate(workspace)
     return dg.Definitions(
         assets=[asset_for(spec, estate.place) for spec in estate.specs],
-        jobs=[dg.define_asset_job(JOB, dg.AssetSelection.all())],
+        jobs=[dg.define_asset_job(JOB, dg.AssetSelection.all(), config=processes())],
         schedules=[retention_schedule()],
         loggers={"progress": PROGRESS},
-        executor=dg.multiprocess_executor.configured(
-            {"start_method": {"forkserver": {"preload_modules": ["orchestration.warm"]}}}
-        ),
+        executor=dg.multi_or_in_process_executor,
     )
+
+
+def processes(concurrent: int = 2) -> dict[str, Any]:
+    """Run configuration: each step in a process of its own, forked from one that is warm.
+
+    Args:
+        concurrent: How many steps at once.
+    """
+    warm = {"forkserver": {"preload_modules": ["orchestration.warm"]}}
+    chosen = {"multiprocess": {"max_concurrent": concurrent, "start_method": warm}}
+    return {"execution": {"config": chosen}, "loggers": {"progress": {}}}
 
 
 @dg.definitions

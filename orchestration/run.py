@@ -72,7 +72,7 @@ def run(workspace: Path, names: Sequence[str] = (), *, concurrent: int = 2) -> O
     """
     import dagster as dg
 
-    from orchestration.definitions import asset_job
+    from orchestration.definitions import asset_job, processes
     from orchestration.estate import load_estate
     from orchestration.instance import opened
     from orchestration.server_client import connect
@@ -81,10 +81,10 @@ def run(workspace: Path, names: Sequence[str] = (), *, concurrent: int = 2) -> O
     os.environ["TRACEHOLD_WORKSPACE"] = str(workspace)
     estate = load_estate(workspace)
     selection = _selection(names, estate)
-    configuration = {
-        "execution": {"config": {"max_concurrent": concurrent}},
-        "loggers": {"progress": {}},
-    }
+    configuration = processes(concurrent)
+    if selection is not None and len(selection) == 1:
+        # This process is the step's own; a second one would only load everything again.
+        configuration["execution"] = {"config": {"in_process": {}}}
     with (
         opened(estate.data_folder) as instance,
         dg.execute_job(

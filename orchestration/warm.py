@@ -20,11 +20,11 @@ MODULES = (
     "dagster._core.storage.sqlite_storage",
     "openlineage.client",
     "openlineage.client.transport.http",
-    "pandas",
     "pyarrow.csv",
     "pyarrow.parquet",
-    "sklearn.ensemble",
-    "presidio_analyzer",
+    "sklearn.linear_model",
+    "sklearn.model_selection",
+    "privacy.scan.presidio",
     "orchestration.definitions",
 )
 

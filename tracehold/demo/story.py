@@ -73,7 +73,7 @@ def run(
         _Story(settings, server, narrator, clock).tell()
         narrator.figures["workspace"] = str(settings.folder)
         narrator.figures["url"] = server.url
-        narrator.summary(_next(settings))
+        narrator.summary([(f"cd {target}", "the workspace"), *_NEXT])
         if serve and not as_json:
             _stay(settings, server, narrator)
     return 0
@@ -153,6 +153,9 @@ class _Story:
         told.result = "refused; nothing was trained"
 
     def waived(self, told: Chapter) -> None:
+        self.narrator.command(
+            ["waiver grant no_show@1 --scope license/non-commercial --as approver-1 …"]
+        )
         granted = self._act(
             "approver-1",
             "waiver.grant",
@@ -184,12 +187,16 @@ class _Story:
         done = self._command("pii", "exposure")
         rows = done.answer["rows"]
         held = sorted({(row["dataset"], row["entity"]) for row in rows})
-        for dataset, entity in held:
-            self.narrator.say(f"{entity:<14} {dataset}")
+        for dataset in sorted({dataset for dataset, _ in held}):
+            entities = ", ".join(entity for one, entity in held if one == dataset)
+            self.narrator.say(f"{dataset}: {entities}")
+        for one in done.answer["stopped"]:
+            self.narrator.good(f"{one['entity']} stopped at {one['ref']} ({one['operator']})")
         self._need(bool(held), "no personal data was found", done)
         derived = [dataset for dataset, _ in held if "_training" in dataset]
         self._need(not derived, "personal data reached a training set", done)
-        told.result = f"{len(rows)} columns hold some; none reached a training set"
+        columns = {row["ref"] for row in rows if not row["dataset"].startswith("dataset:[file]")}
+        told.result = f"in {len(columns)} columns; none reached a training set"
 
     def due(self, told: Chapter) -> None:
         done = self._command("retention", "due")
@@ -201,6 +208,7 @@ class _Story:
         told.result = "1 class is overdue: booking_records"
 
     def deletion(self, told: Chapter) -> None:
+        self.narrator.command(["retention request bookings --quarantine-days 0 --as officer …"])
         asked = self._act(
             "officer",
             "deletion.request",
@@ -210,10 +218,12 @@ class _Story:
             quarantine_days=0,
         )
         case = asked["case"]
+        self.narrator.command([f"retention plan {case} --as officer …"])
         plan = self._plan(case)
         for name in ("approver-1", "approver-2"):
+            self.narrator.command([f"retention approve {case} --as {name} …"])
             self._act(name, "deletion.approve", case=case, plan_hash=plan["plan_hash"])
-            self.narrator.good(f"approved by {name}")
+        self.narrator.command([f"retention apply {case} --as executor"])
         done = self._act("executor", "deletion.apply", case=case)
         certificate = done["certificate"]
         if not certificate:
@@ -255,6 +265,7 @@ class _Story:
         return planned
 
     def hold(self, told: Chapter) -> None:
+        self.narrator.command(["hold place customers --as officer …"])
         held = self._act(
             "officer",
             "hold.place",
@@ -280,7 +291,9 @@ class _Story:
     def evidence(self, told: Chapter) -> None:
         bundle = self.settings.folder / "evidence"
         case = str(self.narrator.figures["case"])
-        built = self._command("evidence", "build", V1, case, "--out", str(bundle))
+        built = self._command(
+            "evidence", "build", V1, case, "--out", str(bundle), shown="evidence build no_show@1 …"
+        )
         self._need(built.code == 0, "no bundle was built", built)
         path = Path(built.answer["bundle"])
         checked = self._command("evidence", "verify", str(path))
@@ -323,8 +336,8 @@ class _Story:
         self._need(done.answer is not None, "the run gave no answer", done)
         return done
 
-    def _command(self, *words: str) -> Finished:
-        self.narrator.command(words)
+    def _command(self, *words: str, shown: str = "") -> Finished:
+        self.narrator.command([shown] if shown else words)
         done = command_line(self.settings.folder, *words)
         self._need(done.answer is not None, f"{' '.join(words[:2])} gave no answer", done)
         return done
@@ -353,16 +366,14 @@ def _path(answer: Mapping[str, Any]) -> list[str]:
     return next((list(one["path"]) for one in reasons if one.get("path")), [])
 
 
-def _next(settings: Settings) -> list[tuple[str, str]]:
-    at = f"--workspace {settings.folder}"
-    return [
-        (f"tracehold trace {V1} --up {at}", "every source of model 1, with its terms"),
-        (f"tracehold trace {_BOOKINGS} --down --view content {at}", "where bookings went"),
-        (f"tracehold retention due {at}", "what is due, and why"),
-        (f"tracehold certificate list {at}", "the proof of the deletion"),
-        (f"tracehold check {settings.folder}", "the manifests, offline, as in your CI"),
-        (f"tracehold up {at}", "the pages, the API; log in with tracehold user login"),
-    ]
+_NEXT: Final = (
+    ("tracehold trace model:no_show@1", "every source of model 1, with its terms at each step"),
+    ("tracehold trace bookings --down --view content", "where the bookings went"),
+    ("tracehold pii exposure model:no_show@2", "whether a model has seen personal data"),
+    ("tracehold certificate list", "the proof of the deletion"),
+    ("tracehold check", "manifests and policies, offline, as in your CI"),
+    ("tracehold up", "pages and API; tracehold user login opens them"),
+)
 
 
 def _stay(settings: Settings, server: Server, narrator: Narrator) -> None:
