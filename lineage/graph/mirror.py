@@ -69,7 +69,7 @@ class MirrorStatus:
 
 
 class Mirror:
-    """Brings a target up to the source, step by step. ``step`` and ``fill`` serve one thread."""
+    """Brings a target up to the source, step by step; one thread at a time, others wait."""
 
     def __init__(
         self,
@@ -94,6 +94,7 @@ class Mirror:
         self._status = MirrorStatus()
         self._wait = FIRST_WAIT
         self._retry_at = float("-inf")
+        self._turn = threading.Lock()
 
     def status(self) -> MirrorStatus:
         """What is known; from any thread."""
@@ -140,6 +141,11 @@ class Mirror:
                 stop.wait(pause)
 
     def _guarded(self, act: Callable[[SqlGraph], bool]) -> bool:
+        # An act of a person can ask for a fill while the server's own thread follows.
+        with self._turn:
+            return self._act(act)
+
+    def _act(self, act: Callable[[SqlGraph], bool]) -> bool:
         source = self._source()
         try:
             more = act(source)

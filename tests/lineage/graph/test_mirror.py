@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import sqlite3
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
@@ -204,6 +206,29 @@ def test_any_course_of_changes_and_steps_ends_equal(
     catch_up(mirror)
     assert target.digest() == source.digest()
     assert mirror.status().fills <= 1
+
+
+def test_a_fill_asked_for_meanwhile_waits_for_its_turn(state: Path) -> None:
+    opened(state)().apply(chain(5), 1)
+    inside, asked = [], []
+
+    class Watched(RememberingSql):
+        def load(self, nodes: Any, edges: Any, position: int) -> None:
+            inside.append(threading.current_thread())
+            if len(inside) == 1:
+                asked.append(threading.Thread(target=mirror.fill))
+                asked[0].start()
+                asked[0].join(timeout=0.2)
+                assert len(inside) == 1
+            super().load(nodes, edges, position)
+
+    connection = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
+    create_tables(connection)
+    mirror = Mirror(opened(state), Watched(connection))
+    catch_up(mirror)
+    asked[0].join()
+    assert len(set(inside)) == 2
+    assert mirror.status().fills == 2
 
 
 class KeptOpen(SqlGraph):
