@@ -78,7 +78,13 @@ class ContractTerms(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
         review_by: Day on which somebody must read it again.
     """
 
-    id: Annotated[str, msgspec.Meta(pattern="^LicenseRef-[A-Za-z0-9.-]+$")]
+    id: Annotated[
+        str,
+        msgspec.Meta(
+            pattern="^LicenseRef-[A-Za-z0-9.-]+$",
+            description="LicenseRef- followed by letters, digits, dots and hyphens",
+        ),
+    ]
     name: str
     supplier: str
     use: Literal["any", "non-commercial", "research-only"]

@@ -66,6 +66,9 @@ class _Binder:
             case shapes.AnyType():
                 return _plain(tree)
             case shapes.Metadata(type=inner):
+                hint = (shape.extra_json_schema or {}).get("description", "")
+                if isinstance(inner, shapes.StrType):
+                    return self.scalar(tree, inner, path, hint)
                 return self.value(tree, inner, path)
         return self.scalar(tree, shape, path)
 
@@ -117,7 +120,7 @@ class _Binder:
         }
         return _WRONG if any(item is _WRONG for item in bound.values()) else bound
 
-    def scalar(self, tree: Tree, shape: Any, path: str) -> Any:
+    def scalar(self, tree: Tree, shape: Any, path: str, hint: str = "") -> Any:
         if not isinstance(tree, Scalar):
             return self.wrong(tree.line, path, "one value is expected here", "write NAME: VALUE")
         if _is_null(tree):
@@ -126,7 +129,7 @@ class _Binder:
             case shapes.LiteralType():
                 return self.choice(tree, shape, path)
             case shapes.StrType():
-                return self.text(tree, shape, path)
+                return self.text(tree, shape, path, hint)
             case shapes.BoolType():
                 return self.truth(tree, path)
             case shapes.IntType():
@@ -144,16 +147,18 @@ class _Binder:
         what = f"{tree.text!r} is not allowed here"
         return self.wrong(tree.line, path, what, one_of(tree.text, values, "values"))
 
-    def text(self, tree: Scalar, shape: shapes.StrType, path: str) -> Any:
+    def text(self, tree: Scalar, shape: shapes.StrType, path: str, hint: str) -> Any:
         if shape.pattern and not re.search(shape.pattern, tree.text):
-            fix = f"write it in the form {shape.pattern}"
+            fix = f"write {hint}" if hint else f"write it in the form {shape.pattern}"
             return self.wrong(tree.line, path, f"{tree.text!r} has the wrong form", fix)
         return tree.text
 
     def truth(self, tree: Scalar, path: str) -> Any:
         if tree.text in {"true", "false"} and tree.plain:
             return tree.text == "true"
-        return self.wrong(tree.line, path, f"{tree.text!r} is not a truth", "use true or false")
+        return self.wrong(
+            tree.line, path, f"{tree.text!r} is neither true nor false", "use true or false"
+        )
 
     def day(self, tree: Scalar, path: str) -> Any:
         try:

@@ -28,14 +28,14 @@ Name = Annotated[
     str,
     msgspec.Meta(
         pattern="^[A-Za-z_][A-Za-z0-9_]{0,127}$",
-        description="Letters, digits and underscores.",
+        description="letters, digits and underscores",
     ),
 ]
 Region = Annotated[
     str,
     msgspec.Meta(
         pattern="^([A-Z]{2}(-[A-Z0-9]{1,3})?|EEA)$",
-        description="ISO 3166 code of a country or of a part of it, EU or EEA.",
+        description="an ISO 3166 code such as DE or US-NY, EU, or EEA",
     ),
 ]
 
@@ -154,7 +154,13 @@ class Transform(_Manifest, frozen=True, kw_only=True):
         inputs: Datasets that it reads.
     """
 
-    function: Annotated[str, msgspec.Meta(pattern="^[a-z_][a-z0-9_]*:[A-Za-z_][A-Za-z0-9_]*$")]
+    function: Annotated[
+        str,
+        msgspec.Meta(
+            pattern="^[a-z_][a-z0-9_]*:[A-Za-z_][A-Za-z0-9_]*$",
+            description="MODULE:FUNCTION, for example transforms:training_v1",
+        ),
+    ]
     inputs: Annotated[tuple[Name, ...], msgspec.Meta(min_length=1)]
 
 

@@ -42,8 +42,20 @@ class Model(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
         on_erasure: What is done with it when data it was trained on must go (REQ-65).
     """
 
-    name: Annotated[str, msgspec.Meta(pattern="^[A-Za-z_][A-Za-z0-9_.-]{0,127}$")]
-    version: Annotated[str, msgspec.Meta(pattern="^[A-Za-z0-9][A-Za-z0-9_.+-]{0,63}$")]
+    name: Annotated[
+        str,
+        msgspec.Meta(
+            pattern="^[A-Za-z_][A-Za-z0-9_.-]{0,127}$",
+            description="letters, digits, underscores, dots and hyphens",
+        ),
+    ]
+    version: Annotated[
+        str,
+        msgspec.Meta(
+            pattern="^[A-Za-z0-9][A-Za-z0-9_.+-]{0,63}$",
+            description="letters, digits, dots and hyphens, for example 1 or 2.0.1",
+        ),
+    ]
     title: str = ""
     owner: str
     intended_use: str

@@ -17,7 +17,7 @@ Period = Annotated[
     str,
     msgspec.Meta(
         pattern="^P(?=[0-9])([0-9]{1,3}Y)?([0-9]{1,4}M)?([0-9]{1,4}W)?([0-9]{1,5}D)?$",
-        description="ISO 8601 period of whole days or longer, for example P3Y, P6M or P30D.",
+        description="an ISO 8601 period of days or longer, for example P3Y, P6M or P30D",
     ),
 ]
 
@@ -38,7 +38,13 @@ class RetentionClass(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
         review_by: Day on which somebody must read the source again.
     """
 
-    name: Annotated[str, msgspec.Meta(pattern="^[A-Za-z_][A-Za-z0-9_-]{0,127}$")]
+    name: Annotated[
+        str,
+        msgspec.Meta(
+            pattern="^[A-Za-z_][A-Za-z0-9_-]{0,127}$",
+            description="letters, digits, underscores and hyphens",
+        ),
+    ]
     description: str = ""
     clock_start: Literal["collection_end", "ingested", "last_use"]
     period: Period

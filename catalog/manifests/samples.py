@@ -74,7 +74,7 @@ _DATASETS: Final = """\
 # name: Our own data
 # supplier: we ourselves
 # use: any
-# derivatives: yes
+# derivatives: "yes"
 # training: allowed
 # source: where the agreement is filed
 # review_by: 2028-01-31
@@ -85,7 +85,7 @@ _MODELS: Final = """\
 #
 # kind: model
 # name: returns
-# version: 1
+# version: "1"
 # owner: team:shop
 # intended_use: Estimate how many orders come back; not for decisions on a person
 # training_set: returns_training
