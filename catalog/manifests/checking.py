@@ -37,7 +37,7 @@ def check(policy: Policy, *, folders: Sequence[str] = SOURCE_FOLDERS) -> list[Pr
 
     Args:
         policy: As loaded.
-        folders: Names of the folders below the workspace in which local sources may lie.
+        folders: Folders in which local sources may lie: names below the workspace, or paths.
     """
     problems = list(policy.problems)
     view = _View(policy, folders, Columns(policy, folders))

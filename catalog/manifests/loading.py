@@ -38,14 +38,12 @@ def load(root: Path) -> Policy:
     Problems are collected; what can be read is in the policy all the same.
 
     Args:
-        root: The workspace, or its folder ``manifests``.
+        root: The workspace.
 
     Raises:
         NotFound: There is no such folder.
     """
     folder = root / "manifests"
-    if not folder.is_dir() and root.name == "manifests":
-        folder, root = root, root.parent
     if not folder.is_dir():
         raise NotFound(
             "the workspace has no manifests",

@@ -65,10 +65,6 @@ def test_a_folder_without_manifests_is_not_found(tmp_path: Path) -> None:
         load(tmp_path)
 
 
-def test_the_manifests_folder_itself_serves_as_well() -> None:
-    assert load(GOLDEN / "sound" / "manifests") == load(GOLDEN / "sound")
-
-
 def test_the_digest_is_over_content_and_not_over_layout(workspace: Path) -> None:
     before = load(workspace).digest
     path = workspace / "manifests" / "shop.yaml"
