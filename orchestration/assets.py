@@ -96,7 +96,7 @@ def _model(spec: ModelSpec, place: Place) -> dg.AssetsDefinition:
         retry_policy=_RETRIES,
     )
     def made(context: dg.AssetExecutionContext) -> Result:
-        with _bench(context, place, f"{spec.name}.train") as bench:
+        with _bench(context, place, f"{spec.name}-{spec.version}.train") as bench:
             sha256, metrics = steps.fit(spec, _latest(context, spec.training_set), bench)
         return dg.MaterializeResult(
             data_version=dg.DataVersion(sha256),

@@ -19,10 +19,9 @@ from typing import Any, Final
 from lineage.clock import Clock, format_millis, system_clock
 from lineage.errors import Conflict, Fault, InvalidInput, TraceholdError
 from lineage.facts import Json
-from tracehold.demo.data import write_sources
 from tracehold.demo.narration import Chapter, Narrator
 from tracehold.demo.processes import Finished, Server, command_line, pipeline_run, serving
-from tracehold.demo.workspace import NAME, PEOPLE, Hands, hire, make_workspace
+from tracehold.demo.workspace import NAME, PEOPLE, Hands, deliver_sources, hire, make_workspace
 from tracehold.settings import FILE, Settings
 from tracehold.workspace import PIPELINE, read_token
 
@@ -64,7 +63,7 @@ def run(
         _clear(target)
     with narrator.chapter("Make a workspace: real flights, customers that nobody is") as told:
         settings = make_workspace(target, clock)
-        paths = write_sources(settings.storage.sources)
+        paths = deliver_sources(settings)
         size = sum(path.stat().st_size for path in paths) / 1e6
         narrator.command(["init", target.name])
         narrator.say(f"{len(paths)} source files, {size:.0f} MB; 336,776 flights of 2013 (CC0)")
@@ -231,8 +230,11 @@ class _Story:
         self.narrator.good(f"certificate {certificate}: {done['purged']} files purged")
         checked = self._command("certificate", "verify", certificate)
         self._need(checked.code == 0, "the certificate does not verify", checked)
-        left = list((self.settings.storage.root / "bookings").glob("*.parquet"))
-        self._need(not left, "a purged copy is still there", checked)
+        again = self._command("retention", "verify", case)
+        self._need(again.code == 0 and again.answer["clean"], "something is left", again)
+        still = self._command("retention", "due")
+        due = [row["ref"] for row in still.answer["items"] if row["outcome"] == "due"]
+        self._need(not due, f"still due: {due}", still)
         self.narrator.figures |= {"case": case, "certificate": certificate}
         told.result = f"{done['purged']} files gone, certificate verified, both models affected"
 

@@ -14,10 +14,11 @@ from lineage.clock import Clock, format_millis
 from lineage.errors import Conflict
 from lineage.facts import Json
 from tracehold.client import call
+from tracehold.demo.data import write_sources
 from tracehold.settings import FILE, Settings, load
 from tracehold.workspace import init, read_token, store_token
 
-__all__ = ["NAME", "PEOPLE", "Hands", "hire", "make_workspace", "manifests"]
+__all__ = ["NAME", "PEOPLE", "Hands", "deliver_sources", "hire", "make_workspace", "manifests"]
 
 NAME: Final = "demo"
 """Name of the workspace, and so the namespace of its datasets and jobs."""
@@ -77,6 +78,18 @@ def _first_of_month_after_next(clock: Clock) -> str:
     today = dt.date.fromisoformat(format_millis(clock())[:10])
     months = today.year * 12 + today.month - 1 + 2
     return f"{dt.date(months // 12, months % 12 + 1, 1).isoformat()}T00:00:00Z"
+
+
+def deliver_sources(settings: Settings) -> list[Path]:
+    """Write the sources where the manifests look for them.
+
+    Raises:
+        Unavailable: The flight data is not installed.
+    """
+    paths = write_sources(settings.storage.sources)
+    landing = settings.storage.root / "landing"
+    landing.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return [path.rename(landing / path.name) if path.stem == "bookings" else path for path in paths]
 
 
 @dataclass(frozen=True, slots=True)
