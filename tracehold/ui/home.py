@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 from lineage.trace.names import reference_text
-from privacy.deletion.case import Case, list_cases
+from privacy.deletion.case import list_cases
+from privacy.holds import active_holds
 from tracehold.bootstrap import Services
-from tracehold.judging import due_rows
-from tracehold.ui.marks import PAGES
+from tracehold.judging import due_rows, license_judgement
 
 __all__ = ["home"]
 
-_OPEN_DECISIONS = {"due": "bad", "conflict": "bad", "review": "warn", "held": "warn"}
+_OPEN_DECISIONS = {"due": "bad", "conflict": "bad", "review": "warn"}
 _SHOWN = 20
 
 
@@ -20,39 +21,41 @@ def _item(tone: str, href: str, text: str, why: str = "") -> dict[str, str]:
     return {"tone": tone, "href": href, "text": text, "why": why}
 
 
-def _verdicts(services: Services) -> list[dict[str, str]]:
-    found = services.state.with_aspect("verdict")
-    items = []
-    for key, values in sorted(found.items()):
-        node = services.state.node(key)
-        for value in values:
-            if node is None or value.value["verdict"] == "allowed":
-                continue
-            folder = PAGES.get(node.label, "/datasets")
-            text = f"{reference_text(node, node.key)}: {value.slot} {value.value['verdict']}"
-            why = next((reason["what"] for reason in value.value["reasons"]), "")
-            items.append(_item("bad", f"{folder}/{key}", text, why))
-    return items
+def _verdicts(services: Services) -> Iterator[dict[str, str]]:
+    for node in services.state.list_nodes("Model", limit=_SHOWN):
+        ref = reference_text(node, node.key)
+        judged = license_judgement(services, ref)
+        if judged.verdict != "allowed":
+            why = next((reason.what for reason in judged.blocking), "")
+            if judged.passes:
+                why += f" (waived by {', '.join(judged.waivers)})"
+            tone = "warn" if judged.passes else "bad"
+            yield _item(tone, f"/models/{node.key}", f"{ref}: license {judged.verdict}", why)
 
 
-def _case(case: Case) -> dict[str, str]:
-    tone = "bad" if case.blocked else "warn"
-    text = f"deletion case {case.case} is {case.phase()}"
-    return _item(tone, "/certificates", text, case.blocked)
-
-
-def _attention(services: Services) -> list[dict[str, str]]:
-    items = _verdicts(services)
+def _retention(services: Services) -> Iterator[dict[str, str]]:
     for row in due_rows(services):
         tone = _OPEN_DECISIONS.get(row.decision.outcome)
         if tone is not None:
             why = next(iter(row.decision.reasons), "")
-            items.append(_item(tone, "/retention", f"{row.ref}: {row.decision.outcome}", why))
+            yield _item(tone, "/retention", f"{row.ref}: {row.decision.outcome}", why)
+    for hold in active_holds(services.state):
+        yield _item("warn", "/retention", f"hold {hold.hold} in force", hold.matter)
+
+
+def _deletions(services: Services) -> Iterator[dict[str, str]]:
     for case in list_cases(services.state):
         if case.phase() not in ("certified", "cancelled"):
-            items.append(_case(case))
+            tone = "bad" if case.blocked else "warn"
+            text = f"deletion case {case.case} is {case.phase()}"
+            yield _item(tone, "/certificates", text, case.blocked)
     for values in services.state.with_aspect("incident").values():
-        items.extend(_item("bad", "/certificates", f"incident {value.slot}") for value in values)
+        for value in values:
+            yield _item("bad", "/certificates", f"incident {value.slot}")
+
+
+def _attention(services: Services) -> list[dict[str, str]]:
+    items = [*_verdicts(services), *_retention(services), *_deletions(services)]
     return sorted(items, key=lambda item: item["tone"])[:_SHOWN]
 
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 __all__ = ["place"]
 
 LAYER_WIDTH = 210
-ROW_HEIGHT = 90
+ROW_HEIGHT = 72
 SWEEPS = 4
 
 

@@ -59,15 +59,16 @@ def _name(node: TraceNode) -> str:
     return node.name
 
 
-def _hop(node: TraceNode) -> dict[str, Any]:
+def _hop(node: TraceNode, *, derived: bool) -> dict[str, Any]:
     notes = node.annotations
+    inherited = "from its sources" if derived else ""
     return {
         "key": node.key,
         "name": _name(node),
         "href": _href(node),
         "kind": node.namespace or node.label.lower(),
-        "license": short(notes.get("license")),
-        "purposes": short(notes.get("purposes")),
+        "license": short(notes.get("license")) or inherited,
+        "purposes": short(notes.get("purposes")) or inherited,
         "pii": pii_marks(notes.get("pii")),
         "retention": _retention(node),
     }
@@ -120,12 +121,13 @@ def trace_view(trace: Trace, conflicts: frozenset[str] = frozenset()) -> dict[st
         f"answered by {trace.answered_by}",
     ]
     up = trace.direction == "up"
+    derived = {edge.dst for edge in trace.edges}
     return {
         "heading": "Where it comes from" if up else "What it reaches",
         "direction": trace.direction,
         "view": trace.view,
         "mark": mark("complete", "good") if trace.complete else mark("incomplete", "bad"),
         "summary": " · ".join([*facts, *([reasons] if reasons else [])]),
-        "hops": [_hop(node) for node in trace.nodes],
+        "hops": [_hop(node, derived=node.key in derived) for node in trace.nodes],
         "data": {"elements": _elements(trace, conflicts)},
     }

@@ -5,7 +5,7 @@
   const box = document.getElementById("trace");
   if (!box) return;
   const data = JSON.parse(document.getElementById("trace-data").textContent);
-  const css = getComputedStyle(document.documentElement);
+  const css = getComputedStyle(document.body);
   const probe = document.createElement("span");
   document.body.append(probe);
   const color = (name) => {
@@ -16,12 +16,11 @@
     container: box,
     elements: data.elements,
     layout: { name: "preset" },
-    wheelSensitivity: 0.3,
     minZoom: 0.15,
     maxZoom: 2.5,
     style: [
       { selector: "node", style: {
-        label: "data(label)", "font-size": 12, "font-family": css.fontFamily, color: color("--ink"),
+        label: "data(label)", "font-size": 13, "font-family": css.fontFamily, color: color("--ink"),
         "text-valign": "bottom", "text-margin-y": 6, "text-wrap": "wrap", "text-max-width": 150,
         width: 26, height: 26, "background-color": color("--accent"), shape: "round-rectangle" } },
       { selector: "node[kind = 'Model']", style: { shape: "diamond", width: 34, height: 34 } },
