@@ -273,3 +273,49 @@ def test_a_damaged_parquet_header_is_left_to_the_run(workspace: Path) -> None:
         "{path: sources/l.parquet, format: parquet}",
     )
     assert spoil(workspace, old, new) == []
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("source: {path: sources/loyalty.csv, format: csv}", "source: sources/loyalty.csv",
+         "source: fields are expected here"),
+        ("purposes: [dpv:Marketing]", "purposes: dpv:Marketing", "a list is expected here"),
+        ("features: [id, tier]", "features: []", "the list is empty"),
+        ("region: US", "region:", "add region"),
+        ("owner: team:data", "owner: [team, data]", "one value is expected here"),
+        ("owner: team:data", "owner:", "the value is empty"),
+        ("columns: {id: string, price: int64}", "columns: [id, price]", "fields are expected here"),
+        ("column: price, min: 0", "column: price, min: zero", "'zero' is not a number"),
+        ("operator: redact}", "operator: redact, keep: 1}", "redact does not take keep"),
+        ("operator: pseudonymize}", "operator: pseudonymize, length: 4}", "8 to 43 characters"),
+        ("operator: pseudonymize}", "operator: mask, keep: -1}", "below zero"),
+        ("operator: pseudonymize}", "operator: generalize, width: 0}", "above zero"),
+        ("stage: training_set", "stage: source", "a source is not made from other datasets"),
+        ("stage: deidentified", "stage: training_set", "is not made so"),
+        ("from: bookings\n", "from: bookings_deid\n", "made from itself"),
+        ("training_set: training_v1", "training_set: training_v2", "did you mean training_v1?"),
+        ("legal_basis: not-personal", "legal_basis: eu-gdpr:A6-1-g", "not a known legal basis"),
+        ("license: CC0-1.0", "license: NOASSERTION", "says no license"),
+        ("license: CC0-1.0", "license: MIT AND", "is not a license expression"),
+        ("license: CC0-1.0", "license: LicenseRef-partner", None),
+    ],
+)  # fmt: skip
+def test_a_mistake_is_named_with_its_fix(
+    workspace: Path, old: str, new: str, said: str | None
+) -> None:
+    problems = spoil(workspace, old, new)
+    assert any(said in one for one in problems) if said else problems == []
+
+
+def test_a_training_set_may_come_from_a_function_of_the_workspace(workspace: Path) -> None:
+    path = workspace / "manifests" / "shop.yaml"
+    text = path.read_text()
+    start, end = text.index("join:\n"), text.index("---\nkind: model")
+    made = "python: {function: transforms:training, inputs: [bookings_deid, loyalty]}\n"
+    path.write_text(text[:start] + made + text[end:])
+    policy = load(workspace)
+    assert check(policy) == []
+    assert policy.dataset("training_v1").inputs == ("bookings_deid", "loyalty")
+    path.write_text(path.read_text().replace("transforms:training", "../x.py:f"))
+    assert "MODULE:FUNCTION" in str(check(load(workspace))[0])
