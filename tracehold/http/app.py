@@ -26,7 +26,7 @@ from tracehold.http.api_page import add_api_page
 from tracehold.http.gatekeeper import Gatekeeper, allowed_names
 from tracehold.http.login import LOGIN, add_login
 from tracehold.http.metrics import Metrics
-from tracehold.http.problems import answer, framework_answer
+from tracehold.http.problems import answer, fault_answer, framework_answer
 from tracehold.http.routes import add_routes
 
 __all__ = ["PUBLIC", "PUBLIC_FOLDERS", "Extend", "create_app", "create_routes"]
@@ -53,6 +53,8 @@ def create_routes(
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
+        # Its own telemetry would export the messages of errors, which can quote a value.
+        telemetry={"tracing": False, "metrics": False, "logs": False, "auto_configure": False},
     )
 
     async def known(_: Request, error: Exception) -> Response:
@@ -64,7 +66,12 @@ def create_routes(
         return framework_answer(request, status)
 
     app.add_exception_handler(TraceholdError, known)
+
+    async def unexpected(_: Request, error: Exception) -> Response:
+        return fault_answer(error)
+
     app.add_exception_handler(HTTPException, framework)
+    app.add_exception_handler(Exception, unexpected)
     add_routes(app, services, metrics)
     add_login(app, services)
     add_api_page(app)

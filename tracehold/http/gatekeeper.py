@@ -19,7 +19,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from lineage.errors import Denied, TraceholdError, Unauthenticated
 from tracehold.access import Caller
 from tracehold.http.metrics import Metrics
-from tracehold.http.problems import answer, fault_answer
+from tracehold.http.problems import answer, fault_answer, log_fault
 
 __all__ = ["COOKIE", "Gatekeeper", "allowed_names"]
 
@@ -101,9 +101,9 @@ class Gatekeeper:
         except TraceholdError as error:
             await answer(error)(scope, receive, sealed)
         except Exception as error:  # noqa: BLE001 - the outermost border of a request
-            refused = fault_answer(error)
+            log_fault(error)
             if not started:
-                await refused(scope, receive, sealed)
+                await fault_answer(error)(scope, receive, sealed)
 
     def _check_names(self, request: Request) -> None:
         if _host_name(request.headers.get("host", "")) not in self._names:
@@ -142,11 +142,11 @@ class Gatekeeper:
                 session = request.cookies.get(COOKIE)
                 if session is None:
                     raise _no_token()
+                person = self._by_session(session)
                 if request.method not in _SAFE and request.headers.get("origin") is None:
                     raise Denied(
                         "a change asked with a cookie must name its origin", where="header Origin"
                     )
-                person = self._by_session(session)
         except Unauthenticated:
             if _is_browser(request) and authorization is None:
                 return RedirectResponse("/login", status_code=303)

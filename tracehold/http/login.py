@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import parse_qs
 
-from fastapi import APIRouter, FastAPI
+from fastapi import FastAPI
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
@@ -26,7 +26,6 @@ _FORM_BYTES: Final = 4096
 
 def add_login(app: FastAPI, services: Services) -> None:
     """Add the login form, the login itself and the logout."""
-    router = APIRouter()
 
     async def form(_: Request) -> Response:
         return HTMLResponse(await run_in_threadpool(_page, ""))
@@ -62,14 +61,11 @@ def add_login(app: FastAPI, services: Services) -> None:
         return answer
 
     described: dict[str, Any] = {"tags": ["server"], "response_model": None}
-    router.add_api_route(LOGIN, form, methods=["GET"], summary="The login form.", **described)
-    router.add_api_route(
+    app.add_api_route(LOGIN, form, methods=["GET"], summary="The login form.", **described)
+    app.add_api_route(
         LOGIN, log_in, methods=["POST"], summary="Exchange a one-time code.", **described
     )
-    router.add_api_route(
-        "/logout", log_out, methods=["POST"], summary="End the session.", **described
-    )
-    app.include_router(router)
+    app.add_api_route("/logout", log_out, methods=["POST"], summary="End the session.", **described)
 
 
 def _code(raw: bytes, *, wants_json: bool) -> str:

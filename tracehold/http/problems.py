@@ -11,7 +11,7 @@ from starlette.responses import JSONResponse
 from lineage.errors import InvalidInput, TraceholdError
 from tracehold.faults import describe
 
-__all__ = ["NotHere", "WrongMethod", "answer", "fault_answer", "framework_answer"]
+__all__ = ["NotHere", "WrongMethod", "answer", "fault_answer", "framework_answer", "log_fault"]
 
 _log = logging.getLogger(__name__)
 
@@ -45,8 +45,7 @@ def answer(error: TraceholdError) -> JSONResponse:
 
 
 def fault_answer(error: Exception) -> JSONResponse:
-    """The answer for an exception that nobody expected; what it says stays here."""
-    _log.error("a request met a fault of ours\n%s", describe(error))
+    """The answer for an exception that nobody expected: its class, and not what it says."""
     return JSONResponse(
         {
             "code": "fault",
@@ -56,6 +55,11 @@ def fault_answer(error: Exception) -> JSONResponse:
         },
         status_code=500,
     )
+
+
+def log_fault(error: Exception) -> None:
+    """Log where an exception came from, without its text."""
+    _log.error("a request met a fault of ours\n%s", describe(error))
 
 
 def framework_answer(request: Request, status: int) -> JSONResponse:

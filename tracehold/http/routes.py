@@ -6,7 +6,7 @@ from collections.abc import Callable, Coroutine
 from typing import Any, Final
 
 import msgspec
-from fastapi import APIRouter, FastAPI
+from fastapi import FastAPI
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -28,36 +28,36 @@ __all__ = ["ACT_BYTES", "add_routes"]
 ACT_BYTES: Final = 1024 * 1024
 """Largest body of an act or a gate."""
 
+_PREFIX: Final = "/api/v1"
+_PLAIN: Final = str.maketrans("/.", "__")
 _Endpoint = Callable[[Request], Coroutine[Any, Any, Response]]
 
 
 def add_routes(app: FastAPI, services: Services, metrics: Metrics) -> None:
     """Add every route of the JSON interface."""
     ingest = Ingest(services, metrics)
-    api = APIRouter(prefix="/api/v1")
     _add(
-        api, "POST", "/lineage", ingest.receive, tag="lineage",
+        app, "POST", f"{_PREFIX}/lineage", ingest.receive, tag="lineage",
         summary="Receive one OpenLineage event; 201 once it is durable.", body={"type": "object"},
     )  # fmt: skip
     for name, act in ACTS.items():
         _add(
-            api, "POST", f"/acts/{name}", _act(services, metrics, name), tag="acts",
+            app, "POST", f"{_PREFIX}/acts/{name}", _act(services, metrics, name), tag="acts",
             summary=act.summary,
             body=_schema(act.body),
         )  # fmt: skip
     for name, gate in GATES.items():
         _add(
-            api, "POST", f"/gates/{name}", _gate(services, name), tag="gates",
+            app, "POST", f"{_PREFIX}/gates/{name}", _gate(services, name), tag="gates",
             summary=gate.summary,
             body=_schema(gate.body),
         )  # fmt: skip
     for name, question in QUESTIONS.items():
         _add(
-            api, "GET", f"/{name}", _question(services, name), tag="questions",
+            app, "GET", f"{_PREFIX}/{name}", _question(services, name), tag="questions",
             summary=question.summary,
             query=_schema(question.params),
         )  # fmt: skip
-    app.include_router(api)
 
     async def measure(request: Request) -> Response:
         authorize(request.state.person, "metrics")
@@ -68,10 +68,8 @@ def add_routes(app: FastAPI, services: Services, metrics: Metrics) -> None:
         answer = await run_in_threadpool(health, services)
         return _json(answer, 200 if answer["status"] == "ok" else 503)
 
-    plain = APIRouter()
-    _add(plain, "GET", "/health", alive, tag="server", summary="Whether it lives and writes.")
-    _add(plain, "GET", "/metrics", measure, tag="server", summary="Figures for Prometheus.")
-    app.include_router(plain)
+    _add(app, "GET", "/health", alive, tag="server", summary="Whether it lives and writes.")
+    _add(app, "GET", "/metrics", measure, tag="server", summary="Figures for Prometheus.")
 
 
 def _act(services: Services, metrics: Metrics, name: str) -> _Endpoint:
@@ -129,7 +127,7 @@ def _inlined(schema: Json, parts: dict[str, Json]) -> Json:
 
 
 def _add(
-    router: APIRouter,
+    app: FastAPI,
     method: str,
     path: str,
     endpoint: _Endpoint,
@@ -150,15 +148,15 @@ def _add(
             {"name": name, "in": "query", "required": name in needed, "schema": schema}
             for name, schema in query.get("properties", {}).items()
         ]
-    router.add_api_route(
+    app.add_api_route(
         path,
         endpoint,
         methods=[method],
         tags=[tag],
         summary=summary,
         name=f"{method} {path}",
-        operation_id=f"{method.lower()}{path.replace('/', '_').replace('.', '_')}",
+        operation_id=method.lower() + path.removeprefix(_PREFIX).translate(_PLAIN),
         openapi_extra=extra,
         response_model=None,
-        status_code=201 if path == "/lineage" else 200,
+        status_code=201 if tag == "lineage" else 200,
     )
