@@ -34,7 +34,7 @@ class Outcome:
         made: Assets materialized.
         blocked: Blocking checks that failed, as ``asset:check``.
         failed: Steps that failed for another reason, with the reason.
-        skipped: Steps that were not run because of one before them.
+        skipped: Assets that were not tried because of one before them.
         exit_code: Of the command line.
     """
 
@@ -94,7 +94,9 @@ def run(workspace: Path, names: Sequence[str] = (), *, concurrent: int = 2) -> O
             asset_selection=selection,
         ) as result,
     ):
-        return _outcome(result.run_id, result.all_events)
+        wanted = selection or [dg.AssetKey(asset) for asset in estate.assets.values()]
+        planned = [key.to_user_string() for key in wanted]
+        return _outcome(result.run_id, planned, result.all_events)
 
 
 def _selection(names: Sequence[str], estate: Estate) -> list[dg.AssetKey] | None:
@@ -112,10 +114,10 @@ def _selection(names: Sequence[str], estate: Estate) -> list[dg.AssetKey] | None
     return [dg.AssetKey(estate.assets[name]) for name in names]
 
 
-def _outcome(run_id: str, events: Sequence[dg.DagsterEvent]) -> Outcome:
+def _outcome(run_id: str, planned: Sequence[str], events: Sequence[dg.DagsterEvent]) -> Outcome:
     import dagster as dg
 
-    made, blocked, skipped = [], [], []
+    made, blocked = [], []
     failed: list[tuple[str, str]] = []
     codes: list[int] = []
     for event in events:
@@ -127,8 +129,6 @@ def _outcome(run_id: str, events: Sequence[dg.DagsterEvent]) -> Outcome:
             if check.blocking and not check.passed and check.severity.value == "ERROR":
                 blocked.append(f"{check.asset_key.to_user_string()}:{check.check_name}")
                 codes.append(1)
-        elif kind is dg.DagsterEventType.STEP_SKIPPED:
-            skipped.append(str(event.step_key))
         elif kind is dg.DagsterEventType.STEP_FAILURE:
             data: Any = event.event_specific_data
             user = data.user_failure_data
@@ -143,7 +143,9 @@ def _outcome(run_id: str, events: Sequence[dg.DagsterEvent]) -> Outcome:
             codes.append(70)
     # The worst comes first: a fault, then what cannot be reached, then wrong input, then a no.
     worst = next((code for code in (70, 4, 3, 2, 1) if code in codes), 0)
-    return Outcome(run_id, tuple(made), tuple(blocked), tuple(failed), tuple(skipped), worst)
+    tried = {*made, *(step for step, _ in failed)}
+    skipped = tuple(name for name in planned if name not in tried)
+    return Outcome(run_id, tuple(made), tuple(blocked), tuple(failed), skipped, worst)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -67,9 +67,12 @@ CLEAN = DeidentifySpec(
     Governed("bookings_clean", owner="team:sales"), "bookings", [Rule("contact", "pseudonymize")]
 )
 TRAINING = TrainingSpec(
-    Governed("training"), ["bookings_clean", "bookings"], [JoinOn("bookings", ("id",), ())], ["id", "bags"],
+    Governed("training"),
+    ["bookings_clean", "bookings"],
+    [JoinOn("bookings", ("id",), ())],
+    ["id", "bags"],
     models=[("no_show", "1")],
-)  # fmt: skip
+)
 
 
 @pytest.fixture(autouse=True)
