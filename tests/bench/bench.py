@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import os
 import platform
+import shlex
 import statistics
 import sys
 import tempfile
@@ -208,13 +209,17 @@ def _machine() -> str:
     return f"{platform.system()} {platform.machine()}, {cores} cores, Python {python}"
 
 
-def _page(results: Mapping[str, str], spec: LoadSpec, options: argparse.Namespace) -> str:
-    command = "make bench" + (f" ARGS='{' '.join(sys.argv[1:])}'" if sys.argv[1:] else "")
+def _page(
+    results: Mapping[str, str], spec: LoadSpec, options: argparse.Namespace, busy: float
+) -> str:
+    command = "make bench" + (
+        f" ARGS={shlex.quote(' '.join(sys.argv[1:]))}" if sys.argv[1:] else ""
+    )
     load = (
         f"Load: {spec.runs} runs of {spec.jobs} jobs on {spec.levels} levels, fan-in"
         f" {spec.fan_in}, {spec.columns} columns with column lineage, START and COMPLETE;"
         f" {options.senders} senders beside the server on the same cores; {options.rounds} rounds,"
-        " each with a fresh workspace."
+        f" each with a fresh workspace. Load average of the machine before the start: {busy:.1f}."
     )
     parts = [
         "# Benchmarks",
@@ -245,6 +250,7 @@ def main() -> None:
             "TRACEHOLD_GRAPH_USER": os.environ.get("TRACEHOLD_TEST_NEO4J_USER", "neo4j"),
             "TRACEHOLD_GRAPH_PASSWORD": os.environ["TRACEHOLD_TEST_NEO4J_PASSWORD"],
         }
+    busy = os.getloadavg()[0]
     results = {}
     for title, graph in graphs.items():
         print(f"{title}: {_machine()}", flush=True)
@@ -255,7 +261,7 @@ def main() -> None:
         results[title] = table(rounds)
         print(results[title], flush=True)
     if options.write:
-        PAGE.write_text(_page(results, spec, options), "utf-8")
+        PAGE.write_text(_page(results, spec, options, busy), "utf-8")
         print(f"written: {PAGE.name}")
 
 
