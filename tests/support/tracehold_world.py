@@ -138,7 +138,7 @@ def complete(job: str = "load", *, namespace: str = "shop", number: int = 1) -> 
     """A small COMPLETE event."""
     return {
         "eventType": "COMPLETE",
-        "eventTime": "2026-03-01T12:00:00Z",
+        "eventTime": "2026-02-01T12:00:00Z",
         "producer": "https://example.org/test",
         "schemaURL": "https://openlineage.io/spec/2-0-2/OpenLineage.json#/$defs/RunEvent",
         "run": {"runId": f"00000000-0000-4000-8000-{number:012d}"},

@@ -48,4 +48,7 @@ def perform(
     act = ACTS.get(name)
     if act is None:
         raise NotFound("there is no such act", where=name, advice=f"acts: {', '.join(ACTS)}")
-    return act.perform(services, person, read_fields(given, act.body))
+    fields = read_fields(given, act.body)
+    # An act speaks of what was reported just before: what is durable must be in the state.
+    services.catch_up()
+    return act.perform(services, person, fields)

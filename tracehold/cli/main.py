@@ -67,6 +67,9 @@ def _invoke(words: list[str]) -> int:
         return 130
     except typer.Exit as end:
         return end.exit_code
+    except SystemExit:
+        # Only for a pipe that was closed; 1 would say that a verdict is negative.
+        raise BrokenPipeError from None
     except Exception as error:
         # Typer brings a Click of its own or uses the installed one; both say it like this.
         if not hasattr(error, "format_message"):
