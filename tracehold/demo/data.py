@@ -109,9 +109,17 @@ def write_sources(
     _write_customers(folder / "customers.parquet", people)
     _write_loyalty(folder / "loyalty.csv", people)
     _write_bookings(folder, people, seed, bookings)
+    _give_back_memory()
     names = ("flights.csv", "weather.csv", "planes.csv")
     ours = ("customers.parquet", "bookings.csv", "loyalty.csv")
     return [folder / name for name in (*names, *ours)]
+
+
+def _give_back_memory() -> None:
+    # The demo goes on for a while beside processes that need it.
+    import pyarrow as pa
+
+    pa.default_memory_pool().release_unused()
 
 
 def _write_customers(path: Path, people: list[Customer]) -> None:

@@ -11,6 +11,7 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -31,6 +32,7 @@ V1, V2 = "model:no_show@1", "model:no_show@2"
 _BOOKINGS: Final = f"dataset:[{NAME}]bookings"
 _CUSTOMERS: Final = f"dataset:[{NAME}]customers"
 _DAY: Final = 86_400_000
+_MIRROR_SECONDS: Final = 30.0
 
 
 def run(
@@ -323,13 +325,19 @@ class _Story:
         told.result = f"{checked.answer['size']} facts verified; the rebuilt state is equal"
 
     def graph(self, told: Chapter) -> None:
-        done = self._command("graph", "status", "--verify")
-        mirror = done.answer["mirror"]
         if not self.settings.graph.url:
+            self.narrator.say("embedded in SQLite; nothing to start")
             told.result = "embedded; set graph.url for Neo4j"
             return
-        self._need(bool(done.answer.get("equal")), "Neo4j differs from the SQL state", done)
-        told.result = f"Neo4j at {mirror['position']}, digest equal"
+        until = time.monotonic() + _MIRROR_SECONDS
+        while True:
+            done = self._command("graph", "status", "--verify")
+            if done.code == 0 and done.answer.get("equal"):
+                break
+            self._need(time.monotonic() < until, "Neo4j differs from the SQL state", done)
+            time.sleep(1)
+        self.narrator.figures["mirror"] = done.answer["mirror"]
+        told.result = f"Neo4j at fact {done.answer['mirror']['position']}, digest equal"
 
     def _run(self, *names: str) -> Finished:
         token = read_token(self.settings, PIPELINE)
