@@ -104,6 +104,10 @@ def _add_entity(services: Services, collected: _Collected, subject: str, prefix:
         collected.facts |= {fact for stop in exposed.stopped for fact in stop.facts}
         collected.document(f"{prefix}/exposure.json", exposed.as_dict())
     said = services.state.aspects([key], _ASPECTS).get(key, {})
+    for affected in said.get("affected", ()):
+        case = find_case(services.state, services.identity, affected.slot)
+        if case is not None:
+            _add_case(services, collected, case, f"{prefix}/{case.case}")
     shown = {
         name: [{"value": v.value, "source": v.source, "fact": v.fact_id} for v in values]
         for name, values in said.items()

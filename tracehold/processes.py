@@ -34,8 +34,7 @@ class Dagster:
 
     def start(self, url: str) -> str:
         """Start it, reporting to the server at ``url``; returns the address of its pages."""
-        home = self._settings.storage.data / "dagster"
-        home.mkdir(mode=0o700, parents=True, exist_ok=True)
+        home = _dagster_home(self._settings)
         port = _free_port()
         log = self._settings.storage.data / "dagster.log"
         words = ["dev", "-m", "orchestration.definitions", "-h", "127.0.0.1", "-p", str(port)]
@@ -43,7 +42,7 @@ class Dagster:
             self._process = subprocess.Popen(  # noqa: S603 - our own command
                 [sys.executable, "-m", "dagster", *words],
                 cwd=self._settings.folder,
-                env={**_environment(self._settings, url), "DAGSTER_HOME": str(home)},
+                env={**_environment(self._settings, url), "DAGSTER_HOME": home},
                 stdin=subprocess.DEVNULL,
                 stdout=said,
                 stderr=said,
@@ -57,6 +56,30 @@ class Dagster:
             return
         _end(self._process)
         self._process = None
+
+
+def _dagster_home(settings: Settings) -> str:
+    """Dagster's home, configured: without telemetry, and without copies of what steps print.
+
+    Only ``orchestration`` knows how, and it is never imported here; so a process asks it.
+    """
+    script = (
+        "import pathlib, sys; from orchestration.instance import dagster_home; "
+        "print(dagster_home(pathlib.Path(sys.argv[1])))"
+    )
+    done = subprocess.run(  # noqa: S603 - our own code
+        [sys.executable, "-c", script, str(settings.storage.data)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode:
+        raise Unavailable(
+            "Dagster cannot be configured",
+            where=str(settings.storage.data / "dagster"),
+            advice="check that Dagster is installed: tracehold doctor",
+        )
+    return done.stdout.strip()
 
 
 def materialize(settings: Settings, names: Sequence[str], *, concurrent: int, as_json: bool) -> int:

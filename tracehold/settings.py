@@ -7,19 +7,18 @@ never stand in the file: the graph's password comes from ``graph.password_file``
 
 from __future__ import annotations
 
-import difflib
 import os
 import re
 import stat
 import tomllib
 from collections.abc import Mapping
-from dataclasses import MISSING, Field, dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, Final
 
-from lineage.clock import parse_millis
 from lineage.errors import InvalidInput, NotFound, Unavailable
 from lineage.graph.port import Limits
+from tracehold.settings_file import Reader, environment_name
 
 __all__ = [
     "FILE",
@@ -34,6 +33,7 @@ __all__ = [
     "environment_name",
     "find_workspace",
     "load",
+    "local_graph_home",
 ]
 
 FILE: Final = "tracehold.toml"
@@ -91,7 +91,11 @@ class ServerSettings:
 class GraphSettings:
     """``[graph]``: the Neo4j that mirrors the state; without ``url`` SQL answers alone."""
 
-    url: str = _setting("", "`bolt://` or `neo4j://` address; empty: the embedded graph.")
+    url: str = _setting(
+        "",
+        "`bolt://` or `neo4j://` address; empty: that of `tracehold graph neo4j` while it runs, "
+        "else the embedded graph.",
+    )
     user: str = _setting("neo4j", "User of the graph.")
     password_file: Path | None = field(
         default=None, metadata={"doc": "File (mode 0600) with the user's password."}
@@ -169,11 +173,6 @@ SECTIONS: Final[Mapping[str, type[Any]]] = {
 }
 
 
-def environment_name(section: str, key: str) -> str:
-    """The environment variable that overrides a setting."""
-    return f"TRACEHOLD_{section}_{key}".upper()
-
-
 def find_workspace(start: Path) -> Path:
     """The nearest folder, from ``start`` upwards, that holds ``tracehold.toml``.
 
@@ -218,7 +217,7 @@ def load(start: Path, environ: Mapping[str, str] | None = None) -> Settings:
             f"the settings cannot be read ({type(error).__name__})", where=str(path)
         ) from None
     values = os.environ if environ is None else environ
-    read = _Reader(path, text.splitlines(), values)
+    read = Reader(path, text.splitlines(), values)
     for name in tree:
         if name not in SECTIONS:
             read.refuse_unknown("section", name, name, SECTIONS)
@@ -226,119 +225,7 @@ def load(start: Path, environ: Mapping[str, str] | None = None) -> Settings:
     return _checked(Settings(folder=folder, **made), read)
 
 
-class _Reader:
-    """Reads sections, and knows on which line a key stands."""
-
-    def __init__(self, path: Path, lines: list[str], environ: Mapping[str, str]) -> None:
-        self.path = path
-        self.lines = lines
-        self.environ = environ
-
-    def where(self, section: str, key: str = "") -> str:
-        variable = environment_name(section, key)
-        if key and variable in self.environ:
-            return f"environment variable {variable}"
-        inside = False
-        for number, line in enumerate(self.lines, 1):
-            head = line.split("#", 1)[0].strip()
-            if head.startswith("["):
-                inside = head.strip("[] ") == section
-                if inside and not key:
-                    return f"{self.path}:{number}"
-            elif key and inside and head.partition("=")[0].strip().strip("\"'") == key:
-                return f"{self.path}:{number}"
-        return str(self.path)
-
-    def refuse_unknown(
-        self, what: str, shown: str, word: str, known: Mapping[str, object], where: str = ""
-    ) -> None:
-        close = difflib.get_close_matches(word, known, n=1)
-        raise InvalidInput(
-            f"unknown {what} {shown!r}",
-            where=where or self.where(word),
-            advice=f"did you mean {close[0]!r}?" if close else f"known: {', '.join(known)}",
-        )
-
-    def section(self, name: str, kind: type[Any], tree: object) -> Any:
-        if not isinstance(tree, dict):
-            raise InvalidInput(
-                f"{name} is not a section", where=str(self.path), advice=f"write [{name}]"
-            )
-        known = {f.name: f for f in fields(kind) if not f.metadata.get("secret")}
-        for key in tree:
-            if key not in known:
-                self.refuse_unknown("setting", f"{name}.{key}", key, known, self.where(name, key))
-        prefix = environment_name(name, "")
-        secret = {f.name.upper() for f in fields(kind) if f.metadata.get("secret")}
-        for variable in self.environ:
-            rest = variable.removeprefix(prefix)
-            if rest != variable and rest not in secret and rest.lower() not in known:
-                self.refuse_unknown("setting", variable, rest.lower(), known, "environment")
-        values: dict[str, Any] = {}
-        for key, spec in known.items():
-            override = self.environ.get(environment_name(name, key))
-            given = override if override is not None else tree.get(key, MISSING)
-            if given is not MISSING:
-                values[key] = self.value(name, spec, given, from_text=override is not None)
-        for spec in fields(kind):
-            if spec.metadata.get("secret"):
-                values[spec.name] = self.environ.get(environment_name(name, spec.name), "")
-        return kind(**values)
-
-    def value(self, section: str, spec: Field[Any], given: Any, *, from_text: bool) -> Any:
-        wanted = str(spec.type)
-        try:
-            if spec.metadata.get("moment"):
-                text = str(given.isoformat() if hasattr(given, "isoformat") else given)
-                return parse_millis(text) if text else None
-            return _convert(wanted, given, from_text=from_text)
-        except (ValueError, OverflowError):
-            kind = "an ISO 8601 moment" if spec.metadata.get("moment") else _FORMS[wanted]
-            raise InvalidInput(
-                f"{section}.{spec.name} is not {kind}", where=self.where(section, spec.name),
-                advice=str(spec.metadata.get("doc", "")),
-            ) from None  # fmt: skip
-
-
-_FORMS: Final[Mapping[str, str]] = {
-    "str": "a text",
-    "int": "a whole number",
-    "float": "a number",
-    "bool": "true or false",
-    "Path": "a path",
-    "Path | None": "a path",
-    "tuple[str, ...]": "a list of texts",
-}
-
-
-def _convert(wanted: str, given: Any, *, from_text: bool) -> Any:
-    """A value as the type ``wanted``. Raises ``ValueError``."""
-    match wanted:
-        case "bool" if from_text and given.lower() in ("true", "false", "1", "0"):
-            return given.lower() in ("true", "1")
-        case "bool" if isinstance(given, bool):
-            return given
-        case "int" if from_text or (isinstance(given, int) and not isinstance(given, bool)):
-            return int(given)
-        case "float" if from_text or (
-            isinstance(given, (int, float)) and not isinstance(given, bool)
-        ):
-            return float(given)
-        case "str" if isinstance(given, str):
-            return given
-        case "Path" | "Path | None" if isinstance(given, str) and given and "\0" not in given:
-            return Path(given)
-        case "tuple[str, ...]" if from_text:
-            return tuple(part.strip() for part in given.split(",") if part.strip())
-        case "tuple[str, ...]" if isinstance(given, list) and all(
-            isinstance(part, str) for part in given
-        ):
-            return tuple(given)
-        case _:
-            raise ValueError(wanted)
-
-
-def _checked(settings: Settings, read: _Reader) -> Settings:
+def _checked(settings: Settings, read: Reader) -> Settings:
     """The settings with absolute folders and the password read."""
     if not _NAME.fullmatch(settings.workspace.name):
         raise InvalidInput(
@@ -374,21 +261,34 @@ def _checked(settings: Settings, read: _Reader) -> Settings:
     if graph.password_file is not None:
         secret_file = settings.folder / graph.password_file.expanduser()
         password = password or _secret(secret_file)
+    graph = replace(graph, password_file=secret_file, password=password)
     return Settings(
         folder=settings.folder,
         workspace=settings.workspace,
         storage=StorageSettings(**folders),
         server=server,
-        graph=GraphSettings(
-            url=graph.url,
-            user=graph.user,
-            password_file=secret_file,
-            deadline_seconds=graph.deadline_seconds,
-            password=password,
-        ),
+        graph=graph if graph.url else _local_graph(graph, folders["data"]),
         clock=settings.clock,
         limits=settings.limits,
     )
+
+
+def _local_graph(graph: GraphSettings, data: Path) -> GraphSettings:
+    """The Neo4j that ``tracehold graph neo4j`` runs in this workspace, if it runs."""
+    home = local_graph_home(data)
+    if not home.is_dir():
+        return graph
+    from tracehold.neo4j.launcher import status
+
+    running = status(home)
+    if running is None:
+        return graph
+    return replace(graph, url=running.url, user=running.user, password=running.password)
+
+
+def local_graph_home(data: Path) -> Path:
+    """Where a workspace keeps its Neo4j for trying out."""
+    return data / "neo4j"
 
 
 def _secret(path: Path) -> str:

@@ -192,10 +192,3 @@ def _write(path: Path, text: str, folder: Path) -> str:
     with path.open("x", encoding="utf-8", newline="\n") as file:
         file.write(text)
     return str(path.relative_to(folder))
-
-
-def keep_graph_password(settings: Settings, password: str) -> Path:
-    """Keep the password of a local Neo4j in the keys folder (0600); returns the file."""
-    path = settings.storage.keys / "neo4j.password"
-    write_private(path, f"{password}\n".encode())
-    return path

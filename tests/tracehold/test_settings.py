@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
 
 from lineage.errors import InvalidInput, NotFound, Unavailable
-from tracehold.settings import load
+from tracehold.settings import load, local_graph_home
 
 
 def write(folder: Path, text: str) -> Path:
@@ -108,3 +109,15 @@ def test_the_password_never_stands_in_the_file(tmp_path: Path) -> None:
     write(tmp_path, '[workspace]\nname = "x"\n[graph]\npassword = "p"\n')
     with pytest.raises(InvalidInput, match=r"graph\.password"):
         load(tmp_path, environ={})
+
+
+def test_a_local_neo4j_counts_only_while_it_runs_and_never_over_a_url(tmp_path: Path) -> None:
+    write(tmp_path, '[workspace]\nname = "x"\n')
+    home = local_graph_home(tmp_path / ".tracehold")
+    home.mkdir(parents=True)
+    record = {"url": "bolt://127.0.0.1:1", "user": "neo4j", "password": "long-enough", "pid": 1}
+    (home / "server.json").write_text(json.dumps(record))
+
+    assert load(tmp_path, environ={}).graph.url == ""
+    by_environment = load(tmp_path, environ={"TRACEHOLD_GRAPH_URL": "bolt://h:1"})
+    assert by_environment.graph.url == "bolt://h:1"

@@ -53,10 +53,12 @@ def neo4j(
     json: JsonOut = False,
 ) -> None:
     """Start a local Neo4j for trying out, inside the data folder."""
+    from tracehold.lock import find_server
     from tracehold.neo4j import launcher
+    from tracehold.settings import local_graph_home
 
     settings = settings_of(workspace)
-    home = settings.storage.data / "neo4j"
+    home = local_graph_home(settings.storage.data)
     if stop:
         stopped = launcher.stop(home)
         answer: dict[str, object] = {"stopped": stopped}
@@ -65,22 +67,22 @@ def neo4j(
     note("starting Neo4j; the first time it is downloaded, later it takes seconds")
     with progress("starting Neo4j"):
         running = launcher.start(home, port=port)
-    from tracehold.workspace import keep_graph_password
-
-    password_file = keep_graph_password(settings, running.password)
     answer = {
         "url": running.url,
         "user": running.user,
         "pid": running.pid,
-        "password_file": str(password_file),
+        "password_file": str(running.password_file),
     }
 
     def text() -> None:
         fields(answer)
         say()
-        say("To use it, put this into tracehold.toml and start the server again:")
-        say("[graph]")
-        say(f'url = "{running.url}"')
-        say(f'password_file = "{password_file}"')
+        if settings.graph.url and settings.graph.url != running.url:
+            say(f"the workspace goes on mirroring into {settings.graph.url}, as graph.url says")
+        elif find_server(settings.storage.data) is not None:
+            say("start the server again, and it fills this graph")
+        else:
+            say("tracehold up fills this graph and keeps it level; until then:")
+            say("tracehold graph mirror")
 
     emit(answer, as_json=json, text=text)
