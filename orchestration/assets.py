@@ -3,17 +3,16 @@
 # Annotations stay objects here: Dagster compares the one of `context` with its own classes.
 
 import os
-import traceback
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
 from lineage.clock import system_clock
-from lineage.errors import TraceholdError, Unavailable
+from lineage.errors import NotFound
 from orchestration import emission, server_client, steps
+from orchestration.guarding import guarded
 from orchestration.specs import (
     CheckOutcome,
     DeidentifySpec,
@@ -26,15 +25,13 @@ from orchestration.specs import (
     Version,
 )
 
-__all__ = ["EXIT_CODE", "LICENSE_CHECK", "asset_for"]
+__all__ = ["LICENSE_CHECK", "asset_for"]
 
 LICENSE_CHECK = "license_gate"
 if TYPE_CHECKING:
     Result = dg.MaterializeResult[Any]
 else:
     Result = dg.MaterializeResult  # Dagster knows the bare class only
-EXIT_CODE = "exit_code"
-"""Metadata of a failure: what the command line would have answered (design, command line)."""
 # A server that restarts is back within seconds; its clients must not lose a run over it.
 _RETRIES = dg.RetryPolicy(max_retries=2, delay=3, backoff=dg.Backoff.EXPONENTIAL)
 
@@ -77,10 +74,10 @@ def _training_set(spec: TrainingSpec, place: Place) -> dg.AssetsDefinition:
 
     @_dataset_asset(spec.governed, kind="training_set", deps=spec.upstreams, checks=checks)
     def made(context: dg.AssetExecutionContext) -> Result:
-        upstreams = {name: _latest(context, name) for name in spec.upstreams}
         with _bench(context, place, f"{spec.governed.name}.join") as bench:
+            upstreams = {name: _latest(context, name) for name in spec.upstreams}
             done = steps.join_training_set(spec, upstreams, bench)
-        with _errors():
+        with guarded():
             gates = [_license_gate(spec, done.version, place)] if spec.models else []
         return _result(done, gates)
 
@@ -127,7 +124,7 @@ def _taggable(value: str) -> bool:
 
 @contextmanager
 def _bench(context: dg.AssetExecutionContext, place: Place, job: str) -> Iterator[steps.Bench]:
-    with _errors():
+    with guarded():
         step_key = context.asset_key.to_user_string()
         step = emission.Step(
             client=emission.connect(os.environ),
@@ -146,27 +143,6 @@ def _secret(place: Place) -> bytes:
     from lineage.journal.keys import load_keys
 
     return load_keys(place.keys).secret
-
-
-@contextmanager
-def _errors() -> Iterator[None]:
-    """Turn every error into a failure that repeats no text that could hold a value of a row."""
-    try:
-        yield
-    except TraceholdError as error:
-        lines = [error.what, error.where and f"at {error.where}", error.advice]
-        text = "; ".join(line for line in lines if line)
-        again = isinstance(error, Unavailable) and error.http_status == 503
-        metadata = {EXIT_CODE: error.exit_code}
-        raise dg.Failure(text, metadata=metadata, allow_retries=again) from None
-    except Exception as error:  # noqa: BLE001 - the texts of libraries quote cells
-        frames = traceback.extract_tb(error.__traceback__)
-        place = " < ".join(f"{Path(one.filename).name}:{one.lineno}" for one in frames[:-6:-1])
-        raise dg.Failure(
-            f"{type(error).__name__} at {place}; this is a fault of Tracehold or of the data",
-            metadata={EXIT_CODE: 70},
-            allow_retries=False,
-        ) from None
 
 
 def _license_gate(spec: TrainingSpec, version: Version, place: Place) -> CheckOutcome:
@@ -192,10 +168,10 @@ def _license_gate(spec: TrainingSpec, version: Version, place: Place) -> CheckOu
 def _latest(context: dg.AssetExecutionContext, dataset: str) -> Version:
     event = context.instance.get_latest_materialization_event(dg.AssetKey(dataset))
     if event is None or event.asset_materialization is None:
-        raise dg.Failure(
-            f"{dataset} was never materialized; run it first, or name no dataset to run all",
-            metadata={EXIT_CODE: 2},
-            allow_retries=False,
+        raise NotFound(
+            "an input was never materialized",
+            where=dataset,
+            advice="run it first, or name nothing to run everything",
         )
     metadata = event.asset_materialization.metadata
     return Version(

@@ -136,6 +136,7 @@ class Step:
         parent: The Dagster run.
         inputs: Filled by the step before it completes.
         outputs: Filled by the step before it completes.
+        run_facets: Facets of our own about the run, filled before it completes.
     """
 
     client: Client
@@ -146,6 +147,7 @@ class Step:
     parent: str
     inputs: list[In] = field(default_factory=list)
     outputs: list[Out] = field(default_factory=list)
+    run_facets: dict[str, Any] = field(default_factory=dict)
 
     @contextmanager
     def reported(self) -> Iterator[Step]:
@@ -206,11 +208,12 @@ def _run_facets(step: Step, error: Exception | None) -> dict[str, Any]:
 
     parent = facets.parent_run
     made: dict[str, Any] = {
+        **step.run_facets,
         "parent": parent.ParentRunFacet(
             run=parent.Run(step.parent),
             job=parent.Job(step.namespace, _ENGINE_JOB),
             producer=PRODUCER,
-        )
+        ),
     }
     if error is not None:
         code = error.code if isinstance(error, TraceholdError) else type(error).__name__

@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+import dagster as dg
 import pytest
 from demo_workspace import act, make_small_workspace, materialize
 from running_server import RunningServer, serving
+
+from lineage.clock import system_clock
+from lineage.journal.sqlite import open_journal
+from orchestration.retention import retention_job
+from tracehold.settings import load
+from tracehold.workspace import PIPELINE, read_token
 
 pytestmark = pytest.mark.slow
 
@@ -64,6 +72,31 @@ def test_the_trace_of_a_model_reaches_every_source_at_exact_versions(
     names = {node["ref"] for node in trace["nodes"]}
     source = f"dataset:[file]{server.workspace}/sources/trips.csv"
     assert names == {"model:late@2", "dataset:[small]plain", "dataset:[small]trips", source}
+
+
+def test_the_daily_retention_run_is_on_record(
+    server: RunningServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    materialize(server, "trips")
+    monkeypatch.setenv("TRACEHOLD_WORKSPACE", str(server.workspace))
+    monkeypatch.setenv("TRACEHOLD_URL", server.url)
+    monkeypatch.setenv("TRACEHOLD_TOKEN", read_token(load(server.workspace), PIPELINE))
+    monkeypatch.setenv("TRACEHOLD_CLOCK_JUDGEMENT_NOW", "2050-01-01")
+    with dg.DagsterInstance.ephemeral() as instance:
+        assert retention_job.execute_in_process(instance=instance).success
+    runs = _ask(server, "runs", job="job:[small]retention.due")
+    assert len(runs["items"]) == 1
+    settings = load(server.workspace)
+    journal = open_journal(
+        settings.storage.data, settings.storage.keys, origin=settings.origin, clock=system_clock,
+        read_only=True,
+    )  # fmt: skip
+    with closing(journal):
+        bodies = [fact.body or b"" for fact in journal.read(0, 10_000)]
+    (body,) = [one for one in bodies if b"tracehold_retention_due" in one]
+    facet = json.loads(body)["event"]["run"]["facets"]["tracehold_retention_due"]
+    due = {item["ref"]: item["outcome"] for item in facet["items"]}
+    assert due["dataset:[small]trips"] == "due"
 
 
 def test_an_unknown_name_is_refused_before_anything_runs(server: RunningServer) -> None:
