@@ -8,6 +8,7 @@ command line reads, in a process of its own.
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -22,7 +23,8 @@ from lineage.facts import Json
 from tracehold.demo.narration import Chapter, Narrator
 from tracehold.demo.processes import Finished, Server, command_line, pipeline_run, serving
 from tracehold.demo.workspace import NAME, PEOPLE, Hands, deliver_sources, hire, make_workspace
-from tracehold.settings import Settings
+from tracehold.lock import find_server
+from tracehold.settings import FILE, Settings
 from tracehold.workspace import PIPELINE, read_token
 
 __all__ = ["run"]
@@ -39,6 +41,7 @@ def run(
     *,
     serve: bool = True,
     as_json: bool = False,
+    fresh: bool = False,
     clock: Clock = system_clock,
 ) -> int:
     """Tell the whole story in a new workspace.
@@ -47,17 +50,20 @@ def run(
         folder: Where the workspace is made; None for ``demo`` in the working directory.
         serve: Keep the server running at the end, until it is interrupted.
         as_json: One JSON object with all figures instead of the story.
+        fresh: Delete a demo that is there already, and nothing else.
         clock: Epoch milliseconds.
 
     Returns:
         The exit code, 0.
 
     Raises:
-        Conflict: The folder holds something; nothing of it is touched.
+        Conflict: The folder holds something, and ``fresh`` was not said or it is no demo.
         TraceholdError: A chapter failed; says which.
     """
     narrator = Narrator(as_json)
     target = (folder or Path("demo")).absolute()
+    if fresh:
+        _clear(target)
     with narrator.chapter("Make a workspace: real flights, customers that nobody is") as told:
         settings = make_workspace(target, clock)
         paths = deliver_sources(settings)
@@ -73,6 +79,22 @@ def run(
         if serve and not as_json:
             _stay(settings, server, narrator)
     return 0
+
+
+def _clear(target: Path) -> None:
+    if not target.exists():
+        return
+    settings = target / FILE
+    named = settings.is_file() and f'name = "{NAME}"' in settings.read_text("utf-8")
+    if not named or target.is_symlink():
+        raise Conflict(
+            "this folder is not a demo, so it is not deleted",
+            where=str(target),
+            advice="choose another folder",
+        )
+    if find_server(target / ".tracehold") is not None:
+        raise Conflict("a server is running in the demo", where=str(target), advice="stop it first")
+    shutil.rmtree(target)
 
 
 @dataclass
@@ -342,7 +364,7 @@ class _Story:
             raise InvalidInput(
                 f"the demo did not go as told: {what}",
                 where=last[0],
-                advice="delete the folder and start over; if it happens again, report it",
+                advice="start over with --fresh; if it happens again, report it",
             )
 
     def _show_refusal(self, said: str) -> None:

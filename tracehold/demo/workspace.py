@@ -65,7 +65,7 @@ def make_workspace(folder: Path, clock: Clock) -> Settings:
         raise Conflict(
             "the folder of the demo is not empty",
             where=str(folder),
-            advice="look at what is there with tracehold up, or delete it and start over",
+            advice="look at it with tracehold up, or start over with --fresh",
         )
     init(folder, name=NAME, samples=manifests(), clock=clock)
     with (folder / FILE).open("a", encoding="utf-8", newline="\n") as file:
