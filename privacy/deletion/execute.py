@@ -16,6 +16,7 @@ import msgspec
 
 from lineage.errors import Conflict, InvalidInput, TraceholdError
 from lineage.journal.checkpoint import Signer
+from lineage.refs import DatasetRef
 from privacy.deletion.case import Case, load_case
 from privacy.deletion.certificate import (
     build_certificate,
@@ -305,9 +306,20 @@ def _verify(run: _Run, plan: Plan, _: Signer) -> None:
 
 
 def _emptied(run: _Run, plan: Plan) -> list[str]:
-    """What holds nothing any more: erased, found, and without a known copy out of reach."""
+    """What holds nothing any more: erased, found, and without a known copy out of reach.
+
+    A file is a dataset too, under its path, where an event named it.
+    """
     kept = {one.ref for one in plan.out_of_reach}
     refs = [ref for ref in plan.erased if ref not in kept]
+    refs += [
+        str(ref)
+        for item in plan.items
+        for root in sorted({run.eraser.root, run.eraser.given})
+        if run.desk.state.node(
+            (ref := DatasetRef("file", (root / item.path).as_posix())).key(run.desk.identity)
+        )
+    ]
     keys = {ref: entity_of(ref).key(run.desk.identity) for ref in refs}
     said = run.desk.state.aspects(sorted(keys.values()), ("purged",))
     return [

@@ -38,6 +38,10 @@
   });
   probe.remove();
   cy.fit(undefined, 40);
+  if (cy.zoom() > 1.2) {
+    cy.zoom(1.2);
+    cy.center();
+  }
   const hop = document.getElementById("hop");
   const show = (node) => {
     cy.elements().removeClass("path");
