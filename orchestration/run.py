@@ -168,9 +168,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
         lines = json.dumps(error.as_dict()) if given.json else _three_lines(error)
         print(lines, file=sys.stderr)  # noqa: T201 - the face of a command
         return error.exit_code
-    if given.json:
-        print(json.dumps(outcome.as_dict()))  # noqa: T201
+    print(json.dumps(outcome.as_dict()) if given.json else _one_line(outcome))  # noqa: T201
     return outcome.exit_code
+
+
+def _one_line(outcome: Outcome) -> str:
+    counts = {
+        "made": outcome.made,
+        "blocked": outcome.blocked,
+        "failed": outcome.failed,
+        "skipped": outcome.skipped,
+    }
+    said = [f"{len(members)} {word}" for word, members in counts.items() if members]
+    return ", ".join(said) or "nothing to make"
 
 
 def _three_lines(error: TraceholdError) -> str:
