@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import fcntl
+import json
 import os
 import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-__all__ = ["complained", "copy_of", "demo", "demo_workspace", "said"]
+__all__ = ["copy_of", "demo", "demo_workspace", "figures", "told"]
 
 _SECONDS = 300.0
 
 
 def demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The workspace that ``tracehold demo --no-serve`` left behind, with the embedded graph.
+    """The workspace that ``tracehold demo --no-serve --json`` left behind, with the embedded graph.
 
     It is shared: ask it, but never change it. What writes takes a copy.
 
@@ -36,8 +38,9 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
         if not ended.exists():
             ended.write_text(str(_run(root)))
     if ended.read_text() != "0":
-        said = (root / "said").read_text() + (root / "complained").read_text()
-        raise RuntimeError(f"the demo ended with {ended.read_text()}: {said[-4000:]}")
+        raise RuntimeError(
+            f"the demo ended with {ended.read_text()}: {told(root / 'demo')[-4000:]}"
+        )
     return root / "demo"
 
 
@@ -45,11 +48,12 @@ def _run(root: Path) -> int:
     environment = {
         name: value for name, value in os.environ.items() if not name.startswith("TRACEHOLD_")
     }
-    with (root / "said").open("w") as said, (root / "complained").open("w") as complained:
+    words = ("demo", str(root / "demo"), "--no-serve", "--json")
+    with (root / "figures").open("w") as said, (root / "story").open("w") as story:
         done = subprocess.run(
-            [sys.executable, "-m", "tracehold", "demo", str(root / "demo"), "--no-serve"],
+            [sys.executable, "-m", "tracehold", *words],
             stdout=said,
-            stderr=complained,
+            stderr=story,
             check=False,
             timeout=_SECONDS,
             env=environment,
@@ -57,14 +61,15 @@ def _run(root: Path) -> int:
     return done.returncode
 
 
-def said(workspace: Path) -> Path:
-    """The file with what the demo wrote to standard output."""
-    return workspace.parent / "said"
+def figures(workspace: Path) -> dict[str, Any]:
+    """What the demo answered: chapters with their seconds, ``case``, ``certificate``, ..."""
+    answered: dict[str, Any] = json.loads((workspace.parent / "figures").read_text())
+    return answered
 
 
-def complained(workspace: Path) -> Path:
-    """The file with what the demo wrote to standard error."""
-    return workspace.parent / "complained"
+def told(workspace: Path) -> str:
+    """Everything that the demo wrote on the screen."""
+    return "".join((workspace.parent / name).read_text() for name in ("story", "figures"))
 
 
 def copy_of(workspace: Path, target: Path) -> Path:

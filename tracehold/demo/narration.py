@@ -32,10 +32,10 @@ class Chapter:
 
 @dataclass(slots=True)
 class Narrator:
-    """Tells the story on standard output, or keeps silent for ``--json``.
+    """Tells the story on standard output; with ``--json`` on standard error, beside the answer.
 
     Attributes:
-        as_json: One JSON object at the end instead of the story.
+        as_json: One JSON object at the end, alone on standard output.
         chapters: Those told so far.
         figures: Results for programs.
     """
@@ -111,11 +111,9 @@ class Narrator:
             console.print(f"    [green]{_escaped(command)}[/]\n        [dim]{_escaped(why)}[/]")
 
     def _print(self, markup: str) -> None:
-        if self.as_json:
-            return
         from rich.console import Console
 
-        Console(highlight=False, soft_wrap=True).print(markup)
+        Console(highlight=False, soft_wrap=True, stderr=self.as_json).print(markup)
 
 
 def _escaped(text: str) -> str:
