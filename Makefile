@@ -7,7 +7,7 @@ ARGS    ?=
 WORKERS ?= 2
 
 BIN := $(VENV)/bin
-UV  := $(BIN)/uv pip install --quiet --python $(BIN)/python
+UV  := $(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python
 LOCK = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
        --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" $(if $(UPGRADE),--upgrade)
 
