@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from lineage.facts import FacetReader, Json
+from privacy.findings import plain_finding
 
 if TYPE_CHECKING:
     from privacy.deidentify import Record
@@ -116,6 +117,11 @@ def _columns(facet: Mapping[str, Json]) -> Json:
     return {name: value for name, value in columns.items() if isinstance(value, dict)}
 
 
+def _findings(facet: Mapping[str, Json]) -> Json:
+    columns = _columns(facet)
+    return columns and {name: plain_finding(value) for name, value in columns.items()}
+
+
 def _scan(facet: Mapping[str, Json]) -> Json:
     if not isinstance(facet.get("columns"), dict):
         return None
@@ -140,7 +146,7 @@ def _erasure(facet: Mapping[str, Json]) -> Json:
 
 
 FACETS: tuple[FacetReader, ...] = (
-    FacetReader("tracehold_pii", "pii", varies=True, source="scan", read=_columns, slotted=True),
+    FacetReader("tracehold_pii", "pii", varies=True, source="scan", read=_findings, slotted=True),
     FacetReader("tracehold_pii", "scan", varies=True, source="scan", read=_scan),
     FacetReader("tracehold_retention", "retention", varies=True, read=_retention),
     FacetReader(

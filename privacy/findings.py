@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from lineage.facts import Json
 from lineage.state.port import AspectValue, StateReader
 
-__all__ = ["Known", "all_findings", "known_findings"]
+__all__ = ["Known", "all_findings", "known_findings", "plain_finding"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +30,32 @@ class Known:
     method: str
     prevalence: float
     facts: tuple[str, ...]
+
+
+_TEXTS = ("entity", "tier", "method", "reason")
+_NUMBERS = ("prevalence", "rows_seen", "rows_total", "score")
+
+
+def plain_finding(value: Json) -> dict[str, Json]:
+    """What the state keeps of a finding: type, place and counts.
+
+    Whatever else somebody reports with it stays out, for it could be a value of the column.
+    """
+    if not isinstance(value, dict):
+        return {}
+    kept: dict[str, Json] = {n: value[n] for n in _TEXTS if isinstance(value.get(n), str)}
+    kept |= {n: value[n] for n in _NUMBERS if _is_number(value.get(n))}
+    interval = value.get("interval")
+    if isinstance(interval, list) and len(interval) == 2 and all(map(_is_number, interval)):
+        kept["interval"] = interval
+    also = value.get("also")
+    if isinstance(also, list):
+        kept["also"] = [found for found in map(plain_finding, also) if found]
+    return kept
+
+
+def _is_number(value: Json) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def all_findings(value: Mapping[str, Json]) -> Iterable[Mapping[str, Json]]:

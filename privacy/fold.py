@@ -14,6 +14,7 @@ import msgspec
 from lineage.facts import Entity, Fact, FactType, FoldContext, Json, Point
 from lineage.refs import ColumnRef, DatasetRef, ModelRef, parse_ref
 from privacy import events
+from privacy.findings import plain_finding
 
 __all__ = ["FACTS", "case_entity", "entity_of", "hold_entity", "tombstone_entity"]
 
@@ -66,7 +67,8 @@ def _scan(fact: Fact, body: events.ScanCompleted, _: FoldContext) -> Iterable[Po
     scan["scanned_version"] = body.version
     yield Point(entity, "scan", scan, source="scan", time=at)
     for column, finding in sorted(body.columns.items()):
-        yield Point(entity, "pii", finding, slot=column, source="scan", time=at)
+        found = plain_finding(finding)
+        yield Point(entity, "pii", found, slot=column, source="scan", time=at)
 
 
 def _review(fact: Fact, body: events.FindingReviewed, _: FoldContext) -> Iterable[Point]:

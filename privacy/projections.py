@@ -37,14 +37,14 @@ def _findings(entity: Entity, values: list[AspectValue], identity: Identity) -> 
     dataset = entity.key(identity)
     for value in values:
         for finding in all_findings(value.value):
-            if finding["tier"] == "none":
+            tier, kind = str(finding.get("tier", "none")), str(finding.get("entity", ""))
+            if tier == "none" or not kind:
                 continue
-            kind = str(finding["entity"])
             key = identity.key("Finding", *entity.parts, value.slot, kind)
             props = {
                 "name": kind,
                 "entity": kind,
-                "tier": str(finding["tier"]),
+                "tier": tier,
                 "prevalence": finding.get("prevalence", 0.0),
             }
             nodes.append(Node(key, "Finding", props))

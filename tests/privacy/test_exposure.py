@@ -183,3 +183,27 @@ def test_findings_are_nodes_of_the_graph_without_a_value(world: World) -> None:
     (finding,) = world.desk.reader.nodes([edge.dst for edge in edges]).values()
     assert (finding.label, finding.props["entity"]) == ("Finding", "EMAIL_ADDRESS")
     assert CANARY not in str(finding)
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        {},
+        {"tier": "confirmed"},
+        {"entity": "EMAIL_ADDRESS", "tier": "confirmed", "prevalence": CANARY},
+        {"entity": "EMAIL_ADDRESS", "tier": "confirmed", "samples": [CANARY]},
+        {"entity": "EMAIL_ADDRESS", "tier": "confirmed", "also": [{}, 7, {"tier": CANARY}]},
+        {"entity": {"of": CANARY}, "tier": [CANARY]},
+    ],
+)
+def test_a_strange_finding_neither_stops_the_fold_nor_brings_a_value_in(
+    world: World, said: dict[str, Any]
+) -> None:
+    facet = {**pii_facet(scan_report(TABLE)), "columns": {"note": said}}
+    world.emit("odd", -5, [], [dataset("odd", tracehold_pii=facet)])
+    assert "EMAIL_ADDRESS" in {row.entity for row in ask(world).rows}
+    held = world.state.aspects([world.key("odd")], ("pii",))[world.key("odd")]["pii"]
+    kept = {"entity", "tier", "also"}
+    assert all(set(value.value) <= kept for value in held)
+    if "also" not in said:
+        assert CANARY not in str(held)

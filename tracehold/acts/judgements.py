@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import secrets
 from datetime import date
-from typing import Final
+from typing import Final, Literal
+
+import msgspec
 
 from catalog.events import LicenseConcluded, ModelWaived, VerdictRecorded, WaiverEnded, kind_of
 from catalog.people import Person
@@ -54,6 +56,28 @@ class EndWaiver(Body, frozen=True, kw_only=True):
     reason: str
 
 
+class OneFinding(
+    msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True
+):
+    """One entity type in a column; there is no field for a value."""
+
+    entity: str = ""
+    tier: Literal["confirmed", "candidate", "none"]
+    prevalence: float = 0.0
+    interval: tuple[float, float] = (0.0, 1.0)
+    rows_seen: int = 0
+    rows_total: int = 0
+    method: str = ""
+    score: float = 0.0
+    reason: str = ""
+
+
+class Finding(OneFinding, frozen=True, kw_only=True):
+    """What a scan says of a column: the finding that ranks first, and the others."""
+
+    also: tuple[OneFinding, ...] = ()
+
+
 class RecordScan(Body, frozen=True, kw_only=True):
     """Findings of a scan: types, places and counts, never a value."""
 
@@ -61,7 +85,7 @@ class RecordScan(Body, frozen=True, kw_only=True):
     engine: str
     config_digest: str
     rows: int
-    columns: dict[str, Json]
+    columns: dict[str, Finding]
     version: str = ""
 
 
@@ -154,7 +178,7 @@ def _scan(services: Services, actor: Person, body: RecordScan) -> Json:
         engine=body.engine,
         config_digest=body.config_digest,
         rows=body.rows,
-        columns=body.columns,
+        columns=msgspec.to_builtins(body.columns),
         version=body.version,
     )
     receipt = services.record(actor.id, kind_of(fact), fact)
