@@ -44,6 +44,7 @@ class Authenticator:
         self._monotonic = monotonic
         self._lock = threading.Lock()
         self._known: dict[str, tuple[float, Person]] = {}
+        self._forgotten = 0
 
     def by_token(self, token: str) -> Person:
         """The person of a token.
@@ -73,6 +74,7 @@ class Authenticator:
         """People or tokens have changed."""
         with self._lock:
             self._known.clear()
+            self._forgotten += 1
 
     def _by_id(self, person_id: str) -> Person:
         person = person_by_id(self._state, self._identity, person_id)
@@ -84,11 +86,14 @@ class Authenticator:
         now = self._monotonic()
         with self._lock:
             known = self._known.get(key)
+            before = self._forgotten
         if known is not None and known[0] > now:
             return known[1]
         person = look_up()
         with self._lock:
             if len(self._known) >= _ENTRIES:
                 self._known.clear()
-            self._known[key] = (now + _SECONDS, person)
+            # Read before a change and kept after it, the answer would outlive the change.
+            if self._forgotten == before:
+                self._known[key] = (now + _SECONDS, person)
         return person

@@ -97,7 +97,7 @@ def judge_quality(results: Sequence[AspectValue], training_set: str) -> Judgemen
     reasons = []
     for result in results:
         said: Mapping[str, Json] = result.value if isinstance(result.value, dict) else {}
-        if said.get("success", True):
+        if said.get("success") is True:
             continue
         warning = str(said.get("severity", "error")).lower().startswith("warn")
         what = f"quality rule failed: {said.get('assertion') or result.slot}"

@@ -87,6 +87,12 @@ class Logins:
             grant = self._sessions.get(_hash(session))
         return grant.person if grant is not None and grant.until > self._clock() else None
 
+    def end_all(self, person: str) -> None:
+        """End every session of a person, and void the open code."""
+        with self._lock:
+            self._codes = {k: g for k, g in self._codes.items() if g.person != person}
+            self._sessions = {k: s for k, s in self._sessions.items() if s.person != person}
+
     def close(self, session: str) -> None:
         """End a session."""
         with self._lock:

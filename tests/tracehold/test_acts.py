@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
-from tracehold_world import Api, complete, services_of, workspace
+from tracehold_world import Api, Clockwork, complete, services_of, workspace
 
 from catalog.people import Person
 from lineage.errors import Conflict, Denied, InvalidInput, NotFound, Unauthenticated, Unavailable
@@ -160,3 +161,65 @@ def test_filling_a_mirror_that_is_not_there_says_how_to_get_one(api: Api) -> Non
     with pytest.raises(Unavailable) as caught:
         do(api, api.token(), "graph.mirror")
     assert "graph neo4j" in caught.value.advice
+
+
+def test_who_is_disabled_stays_out_where_the_clock_went_back(tmp_path: Path) -> None:
+    clock = Clockwork()
+    settings = workspace(tmp_path / "shop", clock=clock)
+    with services_of(settings, clock=clock) as services:
+        api = Api(services, settings)
+        mary = api.hire("mary", "approver")
+        clock.now -= 3_600_000
+        do(api, api.token(), "person.disable", person="mary")
+        with pytest.raises(Unauthenticated):
+            who(api, mary)
+
+
+def test_revoking_a_token_that_is_not_there_is_no_success(api: Api) -> None:
+    api.hire("mary", "auditor")
+    with pytest.raises(NotFound):
+        do(api, api.token(), "token.revoke", person="mary", token="mistyped")
+
+
+def test_a_session_ends_with_the_token_that_may_have_opened_it(api: Api) -> None:
+    mary = api.hire("mary", "auditor")
+    session = api.services.logins.exchange(do(api, mary, "login.open")["code"])
+    waiting = do(api, mary, "login.open")["code"]
+    assert api.services.people.by_session(session).name == "mary"
+    do(api, api.token(), "token.revoke", person="mary", token=mary.split("_")[2])
+    with pytest.raises(Unauthenticated):
+        api.services.people.by_session(session)
+    with pytest.raises(Unauthenticated):
+        api.services.logins.exchange(waiting)
+
+
+def test_an_answer_read_before_a_change_is_not_kept_after_it(api: Api) -> None:
+    mary = api.hire("mary", "auditor")
+    people = api.services.people
+
+    class Slow:
+        """A state that lets an act pass while it answers."""
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(api.services.state, name)
+
+        def aspects(self, *args: Any) -> Any:
+            found = api.services.state.aspects(*args)
+            people._state = api.services.state
+            do(api, api.token(), "person.disable", person="mary")
+            return found
+
+    people._state = Slow()  # type: ignore[assignment]
+    assert people.by_token(mary).name == "mary"
+    with pytest.raises(Unauthenticated):
+        people.by_token(mary)
+
+
+def test_a_scan_is_recorded_without_any_field_for_a_value(api: Api) -> None:
+    api.send("POST", "/api/v1/lineage", token=api.token(), json=complete())
+    producer = api.token(PIPELINE)
+    scan = {"dataset": "dataset:orders", "engine": "x/1", "config_digest": "d", "rows": 1}
+    for wrong in ({"tier": "confirmed", "samples": ["jane@example.org"]}, {}, 7):
+        with pytest.raises(InvalidInput):
+            do(api, producer, "pii.record", **scan, columns={"email": wrong})
+    assert api.services.state.stuck() == []

@@ -85,6 +85,8 @@ def value(**said: Any) -> AspectValue:
 def test_a_failed_rule_closes_and_a_failed_warning_is_flagged() -> None:
     assert judge_quality([value(assertion="unique", success=True)], SET).passes
     assert judge_quality([value(assertion="u", success=False, severity="warn")], SET).passes
+    for unclear in ({}, {"success": "false"}, {"success": None}):
+        assert not judge_quality([value(assertion="unique", **unclear)], SET).passes
     failed = judge_quality([value(assertion="unique", success=False, column="id")], SET)
     assert not failed.passes
     assert "unique on id" in failed.reasons[0].what

@@ -10,11 +10,13 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from fastapi import FastAPI
 from fastapi.routing import APIRoute
 from tracehold_world import Api, Clockwork, ask_raw, complete, services_of, workspace
 
+from tracehold.acts import perform
 from tracehold.http.app import PUBLIC, create_routes
 from tracehold.http.metrics import Metrics
 from tracehold.logins import CODE_MILLIS
@@ -286,6 +288,20 @@ def test_a_revoked_token_and_a_disabled_person_are_out_at_once(api: Api) -> None
     body = {"person": "paul", "token": token_id}
     api.send("POST", "/api/v1/acts/token.revoke", token=admin, json=body)
     assert api.send("GET", "/api/v1/overview", token=other).status_code == 401
+
+
+def test_who_is_disabled_while_sending_a_body_does_not_act(api: Api) -> None:
+    token = api.hire("mary", "approver")
+    waiver = {"model": "m@1", "scope": "license", "reason": "mine", "expires": "2030-01-01"}
+
+    async def slow() -> AsyncIterator[bytes]:
+        yield b" "
+        admin = api.services.people.by_token(api.token())
+        perform(api.services, admin, "person.disable", {"person": "mary"})
+        yield msgspec.json.encode(waiver)
+
+    answer = api.send("POST", "/api/v1/acts/waiver.grant", token=token, content=slow())
+    assert answer.status_code == 401
 
 
 def test_a_change_of_roles_counts_from_the_next_request(api: Api) -> None:

@@ -18,6 +18,7 @@ from catalog.events import (
     TokenRevoked,
     kind_of,
 )
+from catalog.fold import person_entity
 from catalog.people import (
     ROLES,
     IssuedToken,
@@ -27,7 +28,7 @@ from catalog.people import (
     new_person_id,
     new_token,
 )
-from lineage.errors import Conflict, InvalidInput, Unavailable
+from lineage.errors import Conflict, InvalidInput, NotFound, Unavailable
 from lineage.facts import Draft, Json
 from tracehold.acts.act import Act, Body
 from tracehold.bootstrap import Services
@@ -128,7 +129,7 @@ def _roles(services: Services, actor: Person, body: ChangeRoles) -> Json:
     person = _other(services, actor, body.person)
     _check_roles(body.roles)
     changed = PersonChanged(person.id, person.name, sorted(set(body.roles)), person.disabled)
-    _append(services, actor.id, [changed])
+    _append(services, actor.id, [changed], after=person.id)
     return {"person": person.id, "name": person.name, "roles": changed.roles}
 
 
@@ -138,6 +139,7 @@ def _disable(services: Services, actor: Person, body: DisablePerson) -> Json:
         services,
         actor.id,
         [PersonChanged(person.id, person.name, _held(person), disabled=True)],
+        after=person.id,
     )
     return {"person": person.id, "name": person.name, "disabled": True}
 
@@ -160,7 +162,17 @@ def _issue_token(services: Services, actor: Person, body: IssueToken) -> Json:
 
 def _revoke(services: Services, actor: Person, body: RevokeToken) -> Json:
     person = find_person(services.state, body.person)
+    key = person_entity(person.id).key(services.identity)
+    issued = services.state.aspects([key], ["token"]).get(key, {}).get("token", [])
+    if body.token not in {value.slot for value in issued}:
+        raise NotFound(
+            "this person has no such token",
+            where="token",
+            advice="give the token's id, the third part of its text between the underscores",
+        )
     _append(services, actor.id, [TokenRevoked(body.token, person.id, body.reason)])
+    # Whoever held the token may have opened a session with it.
+    services.logins.end_all(person.id)
     return {"person": person.id, "token_id": body.token, "revoked": True}
 
 
@@ -211,16 +223,35 @@ def _shown(token: IssuedToken, issued: TokenIssued) -> dict[str, Json]:
     return {"token": token.text, "token_id": token.token_id, "expires": issued.expires}
 
 
-def _append(services: Services, actor: str, bodies: Sequence[msgspec.Struct]) -> None:
-    """Record facts on people as one transaction, and let nobody be remembered as before."""
+def _append(
+    services: Services, actor: str, bodies: Sequence[msgspec.Struct], *, after: str = ""
+) -> None:
+    """Record facts on people as one transaction, and let nobody be remembered as before.
+
+    A change of the person ``after`` holds from after what it changes, also where the clock went
+    back in between: else who was disabled would stay in.
+    """
+    since = _since(services, after) if after else None
     drafts = [
-        Draft(kind_of(body), actor, msgspec.json.encode(body, order="deterministic"), stream=STREAM)
+        Draft(
+            kind_of(body),
+            actor,
+            msgspec.json.encode(body, order="deterministic"),
+            valid_time=since,
+            stream=STREAM,
+        )
         for body in bodies
     ]
     receipts = services.journal.append(drafts)
     if services.advancer is not None:
         services.advancer.until(receipts[-1])
     services.people.forget()
+
+
+def _since(services: Services, person: str) -> int:
+    key = person_entity(person).key(services.identity)
+    said = services.state.aspects([key], ["person"]).get(key, {}).get("person", [])
+    return max([services.clock(), *(value.time + 1 for value in said)])
 
 
 PEOPLE: Final = (

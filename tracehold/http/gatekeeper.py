@@ -9,6 +9,7 @@ excluded by *containing*). So a path that does not exist answers 401 to a strang
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
+from functools import partial
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -137,12 +138,14 @@ class Gatekeeper:
                 scheme, _, token = authorization.partition(" ")
                 if scheme.lower() != "bearer" or not token.strip():
                     raise _no_token()
-                person = self._by_token(token.strip())
+                identify = partial(self._by_token, token.strip())
+                person = identify()
             else:
                 session = request.cookies.get(COOKIE)
                 if session is None:
                     raise _no_token()
-                person = self._by_session(session)
+                identify = partial(self._by_session, session)
+                person = identify()
                 if request.method not in _SAFE and request.headers.get("origin") is None:
                     raise Denied(
                         "a change asked with a cookie must name its origin", where="header Origin"
@@ -151,7 +154,8 @@ class Gatekeeper:
             if _is_browser(request) and authorization is None:
                 return RedirectResponse("/login", status_code=303)
             raise
-        request.scope.setdefault("state", {})["person"] = person
+        # A body can take its time; what came of the person meanwhile is asked once it is there.
+        request.scope.setdefault("state", {}).update(person=person, identify=identify)
         return None
 
     def _is_public(self, path: str) -> bool:

@@ -67,10 +67,11 @@ class Ingest:
             raise
 
     async def _receive(self, request: Request) -> Response:
-        person: Person = request.state.person
-        authorize(person, "lineage.receive")
+        authorize(request.state.person, "lineage.receive")
         with self._budget.share() as share:
             raw = await read_body(request, limit=self._limit, share=share)
+            person: Person = request.state.identify()
+            authorize(person, "lineage.receive")
             began = time.perf_counter()
             if len(raw) <= _SMALL:
                 draft = self._read(raw, person)

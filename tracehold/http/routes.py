@@ -74,9 +74,9 @@ def add_routes(app: FastAPI, services: Services, metrics: Metrics) -> None:
 
 def _act(services: Services, metrics: Metrics, name: str) -> _Endpoint:
     async def endpoint(request: Request) -> Response:
-        person = request.state.person
-        authorize(person, name)
+        authorize(request.state.person, name)
         raw = await read_body(request, limit=ACT_BYTES)
+        person = request.state.identify()
         answer = await run_in_threadpool(perform, services, person, name, raw)
         metrics.count("tracehold_acts_total", act=name)
         return _json(answer)
@@ -88,9 +88,11 @@ def _gate(services: Services, name: str) -> _Endpoint:
     gate = GATES[name]
 
     async def endpoint(request: Request) -> Response:
-        person = request.state.person
+        authorize(request.state.person, f"gates.{name}")
+        raw = await read_body(request, limit=ACT_BYTES)
+        person = request.state.identify()
         authorize(person, f"gates.{name}")
-        fields = read_fields(await read_body(request, limit=ACT_BYTES), gate.body)
+        fields = read_fields(raw, gate.body)
         return _json(await run_in_threadpool(gate.decide, services, person, fields))
 
     return endpoint
