@@ -93,7 +93,10 @@ def decide(rules: Sequence[Rule], holds: Sequence[str], now: int) -> Decision:
 def _without_holds(rules: Sequence[Rule], today: date) -> Decision:
     if not rules:
         return Decision("review", None, None, "", ("no retention class is assigned",))
-    order = sorted(rules, key=lambda r: (r.name, not r.explicit))
+    # The stricter one first, where a class comes twice: what lacks a basis must be looked at.
+    order = sorted(
+        rules, key=lambda r: (r.name, not r.explicit, bool(r.basis), r.action != "review")
+    )
     contradictory = [rule.name for rule in order if _contradicts(rule)]
     if contradictory:
         reason = f"{', '.join(contradictory)}: must be kept longer than it may be kept"
