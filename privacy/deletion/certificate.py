@@ -117,10 +117,12 @@ def _item(identity: Identity, item: Item, case: Case, number: int) -> dict[str, 
 
 
 def _approvals(case: Case) -> list[dict[str, Json]]:
+    # An approver who took another duty of the case later on does not count, nor was counted.
+    apart = {case.requester, case.planner, *case.executors}
     return [
         {"approver": a.actor, "at": format_millis(a.at), "plan_hash": a.plan_hash}
         for a in case.approvals
-        if a.plan_hash == case.plan_hash
+        if a.plan_hash == case.plan_hash and a.actor not in apart
     ]
 
 

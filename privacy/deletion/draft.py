@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from lineage.errors import Conflict, InvalidInput, NotFound
 from lineage.graph.port import Node
-from lineage.identity import Identity
 from lineage.refs import DatasetRef, ModelRef, parse_ref
 from privacy.deletion.files import FileEraser
 from privacy.deletion.locate import Located, inspect_into, locate, ref_of, same_content
@@ -84,7 +84,8 @@ def draft_plan(
         if any(one.ref == group and one.decision == "erase" for one in derived):
             erased.add(key)
     located = locate(desk.state, {k: nodes[k] for k in erased if k in nodes}, eraser, names)
-    _add_copies(desk, located, eraser, nodes, erased)
+    _spare_others(desk, located, eraser, erased)
+    _add_copies(desk, located, eraser, erased)
     without = {names[k] for k in erased if k in names}
     without -= {item.ref for item in located.items.values()}
     without -= {ref for ref, _ in (*located.out_of_reach, *located.obstacles)}
@@ -192,27 +193,40 @@ def _decide(ref: str, via: str, kind: str, policy: Erasure, choice: Choice | Non
     return Derived(ref, via, decision, decided_by, reason)
 
 
-def _add_copies(
-    desk: Desk,
-    located: Located,
-    eraser: FileEraser,
-    nodes: Mapping[str, Node],
-    erased: set[str],
-) -> None:
+def _spare_others(desk: Desk, located: Located, eraser: FileEraser, erased: set[str]) -> None:
+    """A location can name a folder, or a file, in which another dataset lies: that one stays."""
+    for path, item in sorted(located.items.items()):
+        other = _other_owner(desk, eraser, path, erased)
+        if other:
+            del located.items[path]
+            why = f"it belongs to {other} too: decide to erase that too, or move it"
+            located.obstacles[item.ref, path] = Obstacle(item.ref, path, why)
+
+
+def _add_copies(desk: Desk, located: Located, eraser: FileEraser, erased: set[str]) -> None:
     """The same bytes elsewhere: one more copy, unless it is a dataset that is not to be erased."""
     for path, item in same_content(eraser, list(located.items.values())):
-        owner = _owner(desk.identity, eraser, path)
-        if desk.state.node(owner) is not None and not alias_class(desk.reader, [owner]) & erased:
-            node = nodes.get(owner) or desk.state.node(owner)
-            name = ref_of(node) if node else path
-            why = f"the same bytes are kept as {name}: decide to erase it too, or change it"
+        other = _other_owner(desk, eraser, path, erased)
+        if other:
+            why = f"the same bytes are kept as {other}: decide to erase it too, or change it"
             located.obstacles[item.ref, path] = Obstacle(item.ref, path, why)
             continue
         inspect_into(located, eraser, (item.ref, item.version), path, "content")
 
 
-def _owner(identity: Identity, eraser: FileEraser, path: str) -> str:
-    return DatasetRef("file", f"{eraser.root}/{path}").key(identity)
+def _other_owner(desk: Desk, eraser: FileEraser, path: str, erased: set[str]) -> str:
+    """A known dataset that lies at a path, or at a folder above it, and is not to be erased.
+
+    Events name files as their producers see them: below the root as given, or as resolved.
+    """
+    *folders, _ = (Path(path), *Path(path).parents)
+    for place in folders:
+        for root in sorted({eraser.root, eraser.given}):
+            owner = DatasetRef("file", (root / place).as_posix()).key(desk.identity)
+            node = desk.state.node(owner)
+            if node is not None and not alias_class(desk.reader, [owner]) & erased:
+                return ref_of(node)
+    return ""
 
 
 def _retention_class(desk: Desk, keys: list[str]) -> str:

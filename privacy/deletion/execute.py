@@ -50,6 +50,7 @@ from privacy.events import (
 )
 from privacy.fold import entity_of
 from privacy.holds import require_no_hold
+from privacy.reach import alias_class
 
 __all__ = ["JUMP_MS", "Step", "execute", "resume"]
 
@@ -310,8 +311,9 @@ def _emptied(run: _Run, plan: Plan) -> list[str]:
 
     A file is a dataset too, under its path, where an event named it.
     """
-    kept = {one.ref for one in plan.out_of_reach}
-    refs = [ref for ref in plan.erased if ref not in kept]
+    out = {entity_of(one.ref).key(run.desk.identity) for one in plan.out_of_reach}
+    kept = alias_class(run.desk.reader, out)
+    refs = [ref for ref in plan.erased if entity_of(ref).key(run.desk.identity) not in kept]
     refs += [
         str(ref)
         for item in plan.items

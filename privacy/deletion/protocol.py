@@ -127,7 +127,8 @@ def make_plan(
     require_role(desk, actor, REQUESTERS | {EXECUTOR}, "plan a deletion")
     with desk.lock:
         current = load_case(desk.state, desk.identity, case)
-        if current.quarantined or current.phase() in {"verified", "certified", "cancelled"}:
+        closed = current.phase() in {"verified", "certified", "cancelled"}
+        if current.quarantined or closed or _has_moved(current, eraser):
             raise Conflict(
                 "files of this case have been moved: it can go on or be cancelled, not replanned",
                 where=case,
@@ -138,6 +139,12 @@ def make_plan(
         body = DeletionPlanned(case, hash_of(plan), plan.expires, plan.as_dict())
         desk.record(actor, kind_of(body), body, stream_of(case))
         return load_case(desk.state, desk.identity, case)
+
+
+def _has_moved(current: Case, eraser: FileEraser) -> bool:
+    """A file was moved and the process died before its fact: a new plan would not see it."""
+    items = current.plan.items if current.plan else ()
+    return any(eraser.is_quarantined(current.case, n, item) for n, item in enumerate(items))
 
 
 def approve(desk: Desk, actor: str, case: str, *, plan_hash: str) -> Case:

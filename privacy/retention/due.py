@@ -79,8 +79,9 @@ def due_list(
 ) -> list[DueRow]:
     """Every dataset and model with its decision: what is due first, what is kept last.
 
-    Purged ones are left out; so are bare paths, which are names of governed datasets. What has no
-    class of its own falls under the classes of what it was made from, as a default.
+    Purged ones are left out until they are written again; so are bare paths, which are names of
+    governed datasets. What has no class of its own falls under the classes of what it was made
+    from, as a default.
 
     Args:
         reader: The graph.
@@ -94,7 +95,7 @@ def due_list(
     """
     nodes = {node.key: node for node in _nodes(state)}
     known = state.aspects(sorted(nodes), ("retention", "purged", "provenance"), now)
-    kept = sorted(key for key in nodes if "purged" not in known.get(key, {}))
+    kept = sorted(key for key in nodes if not _is_gone(state, key, known.get(key, {}), now))
     held = holds_on(reader, state, kept, as_of=now) if active_holds(state) else {}
     own = {key: _rules(reader, state, classes, key, known.get(key, {})) for key in kept}
     rows = []
@@ -118,6 +119,16 @@ def due_list(
         )
         rows.append(row)
     return sorted(rows, key=lambda r: (_ORDER[r.decision.outcome], str(r.decision.due), r.ref))
+
+
+def _is_gone(
+    state: StateReader, key: str, aspects: Mapping[str, Sequence[AspectValue]], now: int
+) -> bool:
+    """Whether it was purged, and nothing was written to it since."""
+    purged = max((value.time for value in aspects.get("purged", ())), default=None)
+    if purged is None:
+        return False
+    return not any(purged < one.last <= now for one in state.versions(key, limit=1_000))
 
 
 def _nodes(state: StateReader) -> Iterator[Node]:

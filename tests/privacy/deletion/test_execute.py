@@ -28,10 +28,11 @@ from rounds import rounds
 
 from lineage.errors import Conflict, Denied, NegativeVerdict, TraceholdError
 from lineage.facts import Receipt
+from lineage.refs import DatasetRef
 from privacy.deletion.case import load_case
 from privacy.deletion.certificate import verify_certificate
 from privacy.deletion.execute import execute, resume
-from privacy.deletion.protocol import cancel
+from privacy.deletion.protocol import approve, cancel, make_plan, request
 from privacy.deletion.tombstones import check, refuse_return
 from privacy.errors import ContentReturned, HoldInForce, Leftover, StalePlan
 from privacy.holds import agree_release, place_hold
@@ -373,3 +374,34 @@ def test_no_value_is_in_facts_state_or_certificate(world: World) -> None:
     for path in (world.root / ".tracehold").rglob("*"):
         if path.is_file():
             assert CANARY.encode() not in path.read_bytes(), path
+
+
+def test_the_certificate_holds_where_a_third_approver_carried_it_out(world: World) -> None:
+    case = approved_case(world)
+    digest = load_case(world.state, world.identity, case).plan_hash
+    approve(world.desk, "p-third", case, plan_hash=digest)
+    world.roles["p-third"] = frozenset({"executor"})
+    done = resume(
+        world.desk, "p-third", case, eraser=world.eraser, signer=world.keys.signer, policy=POLICY
+    )
+    fields = verify_certificate(done.slots["certified"].value["note"], world.keys.verifier_key)
+    assert {one["approver"] for one in fields["approvals"]} == {"p-first", "p-second"}
+    assert fields["executors"] == ["p-third"]
+
+
+def test_no_name_of_a_thing_with_a_copy_out_of_reach_is_called_purged(world: World) -> None:
+    stays = {"namespace": "file", "name": "/elsewhere/notes.csv", "type": "LOCATION"}
+    notes = world.governed("notes", "notes/dddd.csv")
+    notes["facets"]["symlinks"]["identifiers"].append(stays)
+    world.file("notes/dddd.csv", "n\n")
+    world.emit("load_notes", -20, [], [notes])
+    request(
+        world.desk, "p-officer", case="case-2", targets=[ref("notes")], legal_ground="law",
+        reason="old", quarantine_days=0,
+    )  # fmt: skip
+    plan = make_plan(world.desk, "p-officer", "case-2", eraser=world.eraser, policy=POLICY)
+    for approver in ("p-first", "p-second"):
+        approve(world.desk, approver, "case-2", plan_hash=plan.plan_hash)
+    run(world, "case-2")
+    purged = [getattr(body, "ref", "") for kind, body in world.recorded if "dataset" in kind]
+    assert purged == [str(DatasetRef("file", str(world.data / "notes/dddd.csv")))]

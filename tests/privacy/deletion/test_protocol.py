@@ -25,9 +25,10 @@ from privacy_world import (
 from rounds import rounds
 
 from lineage.errors import Conflict, Denied, InvalidInput, NotFound, TraceholdError
-from privacy.deletion.case import list_cases, load_case
+from privacy.deletion.case import Case, list_cases, load_case
 from privacy.deletion.draft import Choice, Erasure
 from privacy.deletion.execute import execute
+from privacy.deletion.files import FileEraser
 from privacy.deletion.plan import Plan, plan_hash
 from privacy.deletion.protocol import approve, cancel, make_plan, request
 from privacy.holds import active_holds, agree_release, list_holds, place_hold
@@ -47,6 +48,14 @@ def requested(world: World, case: str = "case-1") -> None:
         world.desk, "p-officer", case=case, targets=[ref("customers")],
         legal_ground="GDPR Art. 17(1)(b)", reason="consent withdrawn",
     )  # fmt: skip
+
+
+def open_case(world: World, case: str, target: str) -> Case:
+    """A planned case of one dataset."""
+    request(
+        world.desk, "p-officer", case=case, targets=[ref(target)], legal_ground="law", reason="old"
+    )
+    return make_plan(world.desk, "p-officer", case, eraser=world.eraser, policy=POLICY)
 
 
 def planned(world: World, **choices: Choice) -> Plan:
@@ -349,3 +358,49 @@ TestDeletionMachine = DeletionMachine.TestCase
 TestDeletionMachine.settings = settings(
     max_examples=rounds(usual=25, campaign=1_000), stateful_step_count=20, deadline=None
 )
+
+
+def test_a_dataset_inside_the_folder_of_a_target_is_an_obstacle(world: World) -> None:
+    world.file("crm/a.csv", "a\n")
+    world.file("crm/kept.csv", "kept\n")
+    world.emit("load_kept", -20, [], [world.governed("kept", "crm/kept.csv")])
+    world.emit("load", -19, [], [world.governed("whole", "crm")])
+    place_hold(world.desk, "p-officer", hold="H-1", matter="M", reason="suit", scope=[ref("kept")])
+    planned = open_case(world, "case-9", "whole")
+    assert planned.plan is not None
+    assert [item.path for item in planned.plan.items] == ["crm/a.csv"]
+    assert [one.path for one in planned.plan.obstacles] == ["crm/kept.csv"]
+    with pytest.raises(Conflict, match="belongs to"):
+        approve(world.desk, "p-first", "case-9", plan_hash=planned.plan_hash)
+
+
+def test_a_copy_that_a_held_dataset_keeps_is_an_obstacle_below_a_linked_root_too(
+    world: World,
+) -> None:
+    world.data = world.root / "linked"
+    world.data.symlink_to(world.root / "data")
+    world.eraser = FileEraser(world.data)
+    world.file("same/a.csv", "same\n")
+    world.file("same/kept.csv", "same\n")
+    world.emit("load_kept", -20, [], [world.governed("kept", "same/kept.csv")])
+    world.emit("load", -19, [], [world.governed("other", "same/a.csv")])
+    place_hold(world.desk, "p-officer", hold="H-1", matter="M", reason="suit", scope=[ref("kept")])
+    planned = open_case(world, "case-9", "other")
+    assert planned.plan is not None
+    assert [item.path for item in planned.plan.items] == ["same/a.csv"]
+    assert [one.path for one in planned.plan.obstacles] == ["same/kept.csv"]
+
+
+def test_a_case_whose_file_was_moved_before_the_process_died_is_not_replanned(
+    world: World,
+) -> None:
+    case = approved_case(world)
+    plan = load_case(world.state, world.identity, case).plan
+    assert plan is not None
+    world.eraser.quarantine(case, 0, plan.items[0])
+    with pytest.raises(Conflict, match="have been moved"):
+        make_plan(
+            world.desk, "p-officer", case, eraser=world.eraser, policy=POLICY, choices=DECISIONS
+        )
+    cancel(world.desk, "p-officer", case, eraser=world.eraser, reason="begun by mistake")
+    assert (world.data / plan.items[0].path).exists()

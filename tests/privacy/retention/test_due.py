@@ -101,3 +101,10 @@ def test_what_was_purged_is_not_listed(world: World) -> None:
     body = DatasetPurged(ref("bookings"), "case")
     world.record("p-executor", kind_of(body), body, None)
     assert ref("bookings") not in rows(world, START + DAY)
+
+
+def test_what_is_written_again_after_a_purge_is_listed_again(world: World) -> None:
+    world.record("p-executor", kind_of(body := DatasetPurged(ref("bookings"), "case")), body, None)
+    world.emit("load", 60, [], ["bookings"])
+    assert ref("bookings") not in rows(world, START + 30 * 60_000)
+    assert rows(world, START + DAY)[ref("bookings")].decision.outcome == "due"
