@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -22,6 +21,7 @@ from graph_builders import (
 )
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sqlite_memory import connect
 from tcp_gate import TcpGate
 
 from lineage.errors import Unavailable
@@ -58,7 +58,7 @@ def state(tmp_path: Path) -> Path:
 
 def opened(path: Path) -> Callable[[], SqlGraph]:
     def open_graph() -> SqlGraph:
-        connection = sqlite3.connect(path, isolation_level=None)
+        connection = connect(path, isolation_level=None)
         connection.execute("PRAGMA journal_mode = WAL")
         create_tables(connection)
         return SqlGraph(connection)
@@ -191,7 +191,7 @@ def test_following_drops_edges_and_changes_intervals(state: Path, target: Target
 def test_any_course_of_changes_and_steps_ends_equal(
     course: list[tuple[GraphDiff, int]], data: st.DataObject
 ) -> None:
-    connection = sqlite3.connect(":memory:", isolation_level=None)
+    connection = connect(":memory:", isolation_level=None)
     create_tables(connection)
     source, target = KeptOpen(connection), remembering_sql()
     mirror = Mirror(lambda: source, target, batch=3)
@@ -222,7 +222,7 @@ def test_a_fill_asked_for_meanwhile_waits_for_its_turn(state: Path) -> None:
                 assert len(inside) == 1
             super().load(nodes, edges, position)
 
-    connection = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
+    connection = connect(":memory:", isolation_level=None, check_same_thread=False)
     create_tables(connection)
     mirror = Mirror(opened(state), Watched(connection))
     catch_up(mirror)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import sqlite3
 from pathlib import Path
 
 import pytest
 from graph_builders import GENEROUS, Ticks, chain, dataset, remembering_sql, sql_graph
+from sqlite_memory import connect
 
 from lineage.errors import Unavailable
 from lineage.graph.mirror import Mirror
@@ -113,7 +113,7 @@ def test_each_thread_can_bring_its_own_sql(pair: Mirrored) -> None:
     opened: list[SqlGraph] = []
 
     def own() -> SqlGraph:
-        opened.append(SqlGraph(sqlite3.connect(":memory:")))
+        opened.append(SqlGraph(connect(":memory:")))
         return pair.source
 
     router = GraphRouter(own)

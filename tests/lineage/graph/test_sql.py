@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 from pathlib import Path
 
 import pytest
@@ -18,6 +17,7 @@ from graph_builders import (
 )
 from hypothesis import given
 from hypothesis import strategies as st
+from sqlite_memory import connect
 
 from lineage.errors import Fault
 from lineage.graph.port import Edge, GraphDiff, Limits, Node
@@ -42,7 +42,7 @@ def test_the_kept_digest_equals_the_one_read_back(
 def test_spans_hold_exactly_the_intervals_of_live_edges(
     diffs: list[GraphDiff], data: st.DataObject
 ) -> None:
-    connection = sqlite3.connect(":memory:", isolation_level=None)
+    connection = connect(":memory:", isolation_level=None)
     create_tables(connection)
     graph = SqlGraph(connection)
     for position, diff in enumerate(diffs, 1):
@@ -54,7 +54,7 @@ def test_spans_hold_exactly_the_intervals_of_live_edges(
 
 
 def test_a_diff_inside_a_callers_transaction_goes_with_it() -> None:
-    connection = sqlite3.connect(":memory:", isolation_level=None)
+    connection = connect(":memory:", isolation_level=None)
     create_tables(connection)
     graph = SqlGraph(connection)
     connection.execute("BEGIN")
@@ -70,12 +70,12 @@ def test_a_diff_inside_a_callers_transaction_goes_with_it() -> None:
 
 
 def test_connections_of_either_isolation_work(tmp_path: Path) -> None:
-    connection = sqlite3.connect(tmp_path / "state.db")
+    connection = connect(tmp_path / "state.db")
     create_tables(connection)
     graph = SqlGraph(connection)
     graph.apply(chain(2), 1)
     assert not connection.in_transaction
-    assert SqlGraph(sqlite3.connect(tmp_path / "state.db")).count("Dataset") == 2
+    assert SqlGraph(connect(tmp_path / "state.db")).count("Dataset") == 2
 
 
 def test_rows_that_do_not_change_are_not_told_again() -> None:
@@ -116,7 +116,7 @@ def test_a_position_without_changes_is_told() -> None:
 
 
 def test_tombstones_hold_no_name_and_go_when_pruned() -> None:
-    connection = sqlite3.connect(":memory:", isolation_level=None)
+    connection = connect(":memory:", isolation_level=None)
     create_tables(connection)
     graph = SqlGraph(connection)
     graph.apply(GraphDiff([dataset("a", note="jane")], [feeds("a", "b", owner="o", by="jane")]), 1)

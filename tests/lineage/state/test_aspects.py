@@ -23,6 +23,7 @@ from openlineage_events import (
     run_event,
     table,
 )
+from sqlite_memory import connect
 
 from lineage.errors import Fault, Unavailable
 from lineage.facts import Entity, FacetReader, Fact, FactType, Point, Source
@@ -208,7 +209,7 @@ def test_names_stand_in_no_key(world: World) -> None:
         run_event("FAIL", 1, job=canary, run="r", inputs=[f"{canary}-in"], outputs=[output]),
         dataset_event(2, output),
     )
-    db = sqlite3.connect(world.path)
+    db = connect(world.path)
     keys = {
         "entity": ["key", "parent"], "point": ["entity_key", "slot", "rank", "actor"],
         "run": ["key", "job_key"], "sighting": ["run_key"], "shape_entity": ["entity_key"],
