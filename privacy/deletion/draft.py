@@ -23,7 +23,7 @@ from privacy.deletion.plan import (
 )
 from privacy.desk import Desk
 from privacy.events import DeletionRequested
-from privacy.reach import alias_class, reach_down
+from privacy.reach import MAX_NODES, alias_class, reach_down
 
 __all__ = ["Choice", "Erasure", "draft_plan"]
 
@@ -194,9 +194,19 @@ def _decide(ref: str, via: str, kind: str, policy: Erasure, choice: Choice | Non
 
 
 def _spare_others(desk: Desk, located: Located, eraser: FileEraser, erased: set[str]) -> None:
-    """A location can name a folder, or a file, in which another dataset lies: that one stays."""
+    """A location can name a folder, or a file, in which another dataset lies: that one stays.
+
+    A file that feeds what is erased is its source and goes with it; a hold on it reaches both.
+    """
+    now = desk.clock()
+    sources = {
+        edge.src
+        for key in erased
+        for edge in desk.reader.neighbors(key, edge_types=("FEEDS",), limit=MAX_NODES)
+        if edge.dst == key and edge.holds_at("content", now)
+    }
     for path, item in sorted(located.items.items()):
-        other = _other_owner(desk, eraser, path, erased)
+        other = _other_owner(desk, eraser, path, erased | sources)
         if other:
             del located.items[path]
             why = f"it belongs to {other} too: decide to erase that too, or move it"

@@ -25,6 +25,7 @@ from privacy_world import (
 from rounds import rounds
 
 from lineage.errors import Conflict, Denied, InvalidInput, NotFound, TraceholdError
+from lineage.refs import DatasetRef
 from privacy.deletion.case import Case, list_cases, load_case
 from privacy.deletion.draft import Choice, Erasure
 from privacy.deletion.execute import execute
@@ -404,3 +405,22 @@ def test_a_case_whose_file_was_moved_before_the_process_died_is_not_replanned(
         )
     cancel(world.desk, "p-officer", case, eraser=world.eraser, reason="begun by mistake")
     assert (world.data / plan.items[0].path).exists()
+
+
+def test_a_folder_s_own_source_goes_with_it_and_a_hold_on_the_source_stops_both(
+    world: World,
+) -> None:
+    landing = world.file("whole/landing/raw.csv", "raw\n")
+    world.file("whole/a.csv", "a\n")
+    source = {"namespace": "file", "name": str(landing), "facets": {}}
+    world.emit("load", -20, [source], [world.governed("whole", "whole")])
+    plan = open_case(world, "case-9", "whole").plan
+    assert plan is not None
+    assert [item.path for item in plan.items] == ["whole/a.csv", "whole/landing/raw.csv"]
+    assert not plan.obstacles
+    place_hold(
+        world.desk, "p-officer", hold="H-1", matter="M", reason="suit",
+        scope=[str(DatasetRef("file", str(landing)))],
+    )  # fmt: skip
+    with pytest.raises(Conflict, match="hold"):
+        open_case(world, "case-10", "whole")
