@@ -6,6 +6,7 @@ had been reported, and the same judgement is made of it that a gate would make l
 
 from __future__ import annotations
 
+import re
 import tempfile
 import uuid
 from collections.abc import Iterator, Sequence
@@ -21,20 +22,23 @@ from catalog.licenses.verdict import license_verdict
 from catalog.manifests import Dataset, Model, Policy, Problem, load
 from catalog.manifests import check as check_manifests
 from lineage.clock import Clock, format_millis, system_clock
+from lineage.errors import TraceholdError
 from lineage.facts import Fact, Json
 from lineage.identity import Identity
+from lineage.journal.keys import load_keys
 from lineage.openlineage.read import receive
 from lineage.openlineage.scrub import LexicalScrubber
-from lineage.refs import ModelRef
+from lineage.refs import DatasetRef, ModelRef
 from lineage.state.advance import Folder
 from lineage.state.store import open_state
-from tracehold.bootstrap import make_registry
+from tracehold.bootstrap import STATE, make_registry
 from tracehold.settings import Settings
 
 __all__ = ["Report", "Violation", "check"]
 
 _MOST: Final = 4 * 1024 * 1024
 _RUN: Final = uuid.UUID(int=0)
+_MISSING: Final = re.compile(r"there is no file (.+)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +108,9 @@ def check(settings: Settings, *, clock: Clock = system_clock) -> Report:
         for path in (settings.storage.sources, settings.storage.root)
         if path.is_relative_to(settings.folder)
     )
-    problems = check_manifests(policy, folders=folders)
+    found = check_manifests(policy, folders=folders)
+    deleted = _deleted(settings, found)
+    problems = [one for one in found if one not in deleted]
     now = clock()
     today = format_millis(now)[:10]
     warnings = tuple(
@@ -113,12 +119,45 @@ def check(settings: Settings, *, clock: Clock = system_clock) -> Report:
         for name, one in policy.retention_classes.items()
         if one.review_by.isoformat() < today
     )
+    warnings += tuple(
+        f"{one.file}:{one.line}: {one.field}: the file was deleted under case {case}; "
+        "deliver new data, or remove the manifest"
+        for one, case in deleted.items()
+    )
     # A policy with holes in it would be judged by what it does not say.
     violations = () if problems else tuple(_violations(policy, settings.workspace.name, now))
     count = sum(
         map(len, (policy.datasets, policy.retention_classes, policy.models, policy.licenses))
     )
     return Report(count, tuple(problems), violations, warnings, policy.digest)
+
+
+def _deleted(settings: Settings, problems: Sequence[Problem]) -> dict[Problem, str]:
+    """Files that are missing because a deletion case purged them, with the case.
+
+    Only a workspace with a journal of its own knows; elsewhere a missing file is a problem.
+    """
+    missing = {one: match[1] for one in problems if (match := _MISSING.fullmatch(one.what))}
+    if not missing:
+        return {}
+    try:
+        identity = Identity(load_keys(settings.storage.keys).secret)
+        state = open_state(settings.storage.data / STATE, read_only=True)
+    except TraceholdError:
+        return {}
+    try:
+        keys = {
+            one: DatasetRef("file", (settings.folder / path).as_posix()).key(identity)
+            for one, path in missing.items()
+        }
+        known = state.aspects(sorted(keys.values()), ("purged",))
+    finally:
+        state.close()
+    return {
+        one: str(known[key]["purged"][0].value["case"])
+        for one, key in keys.items()
+        if known.get(key, {}).get("purged")
+    }
 
 
 def _violations(policy: Policy, namespace: str, now: int) -> Iterator[Violation]:
