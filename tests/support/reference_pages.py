@@ -119,7 +119,7 @@ def http() -> str:
         ),
         "",
         "Some acts ask more than a role: two different approvers who neither requested nor execute, two different people who release a",
-        "hold, nobody who changes the own account.",
+        "hold, nobody who changes their own account.",
         "",
         "## Gates",
         "",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -40,6 +41,16 @@ class Act:
     perform: Callable[[Services, Person, Any], Json]
 
 
+def _accepted(form: type[Body], where: str) -> str:
+    """What the field that is wrong would take; without one, which fields there are."""
+    name = where.removeprefix("$.").partition("[")[0]
+    for field in msgspec.structs.fields(form):
+        choices = re.findall(r"Literal\[([^\]]*)\]", str(field.type))
+        if field.encode_name == name and choices:
+            return f"{name}: one of {choices[0].replace(chr(39), '')}"
+    return f"fields: {', '.join(form.__struct_fields__) or 'none'}"
+
+
 def read_fields(given: bytes | Mapping[str, Json], form: type[Body], *, loose: bool = False) -> Any:
     """The fields of an act or a question.
 
@@ -60,7 +71,7 @@ def read_fields(given: bytes | Mapping[str, Json], form: type[Body], *, loose: b
         raise InvalidInput(
             f"a field is wrong: {text or where}",
             where=where.strip("`") if text else "body",
-            advice=f"fields: {', '.join(form.__struct_fields__) or 'none'}",
+            advice=_accepted(form, where.strip("`")),
         ) from None
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
         raise InvalidInput(

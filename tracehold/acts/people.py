@@ -205,7 +205,9 @@ def _held(person: Person) -> list[Role]:
 def _other(services: Services, actor: Person, text: str) -> Person:
     person = find_person(services.state, text)
     if person.id == actor.id:
-        raise Conflict("nobody changes the own account", where=person.id, advice="ask an admin")
+        raise Conflict(
+            "nobody changes their own account", where=person.id, advice="ask another admin"
+        )
     return person
 
 
