@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
+from lineage.clock import format_millis
 from lineage.facts import Json
 from lineage.graph.port import Node
 from lineage.state.port import AspectValue, StateReader
@@ -65,7 +66,7 @@ def _retention(values: Sequence[AspectValue]) -> Json:
 
 
 def _purged(values: Sequence[AspectValue]) -> Json:
-    return {"case": values[0].value["case"], "at": values[0].time}
+    return {"case": values[0].value["case"], "at": format_millis(values[0].time)}
 
 
 def _affected(values: Sequence[AspectValue]) -> Json:

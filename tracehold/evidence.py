@@ -157,7 +157,9 @@ def check_bundle(bundle: Path, *, key: str = "", witness: Path | None = None) ->
             where=str(bundle),
             advice="ask for a new one from whoever sealed it",
         ) from None
-    except (verify_bundle.UnreadableError, OSError, UnicodeDecodeError) as error:
+    except (verify_bundle.UnreadableError, OSError, UnicodeDecodeError):
         raise InvalidInput(
-            f"the bundle cannot be read ({type(error).__name__})", where=str(bundle)
+            "the bundle cannot be read" if bundle.exists() else "there is no such bundle",
+            where=str(bundle),
+            advice="name the folder or the .zip that `tracehold evidence build` made",
         ) from None

@@ -16,24 +16,20 @@ from tracehold.cli.output import emit, fields, note, say, table
 
 __all__ = ["list_runs", "register", "show_run"]
 
-_SHOWN = {
-    "dataset": ("namespace", "name"),
-    "model": ("name", "version"),
-    "job": ("namespace", "name"),
-}
+_NOUNS = ("dataset", "model", "job")
 
 
 def register(app: typer.Typer) -> None:
     """Add the commands."""
-    for noun, columns in _SHOWN.items():
+    for noun in _NOUNS:
         group = typer.Typer(help=f"What is known of {noun}s.", no_args_is_help=True)
-        group.command("list", help=f"List {noun}s.")(_lister(noun, columns))
+        group.command("list", help=f"List {noun}s.")(_lister(noun))
         group.command("show", help=f"One {noun} in full.")(_shower(noun))
         app.add_typer(group, name=noun)
-    app.command("trace")(trace)
+    app.command("trace", short_help="Where data comes from and goes to.")(trace)
 
 
-def _lister(noun: str, columns: Sequence[str]) -> Callable[..., None]:
+def _lister(noun: str) -> Callable[..., None]:
     def listing(
         text: Annotated[str, typer.Argument(help="Part of the name.")] = "",
         limit: Annotated[int, typer.Option(help="Rows of a page, at most 1000.")] = 100,
@@ -44,10 +40,11 @@ def _lister(noun: str, columns: Sequence[str]) -> Callable[..., None]:
         answer = ask(workspace, f"{noun}s", text=text, limit=limit, after=after)
 
         def show() -> None:
-            rows = [
-                [row["ref"], *(row.get(name, "") for name in columns)] for row in answer["items"]
-            ]
-            table(["ref", *columns], rows, empty=f"no {noun} is known")
+            # The reference alone: it says all that the other columns would, and can be copied.
+            for row in answer["items"]:
+                say(row["ref"])
+            if not answer["items"]:
+                say(f"no {noun} of that name is known" if text else f"no {noun} is known")
             if answer["next"]:
                 note(f"more: --after {answer['next']}")
 

@@ -26,7 +26,13 @@ def status(
 ) -> None:
     """How far state and mirror are; with --verify, whether they are equal. Exits 1 if not."""
     answer = ask(workspace, "graph", verify=verify)
-    emit(answer, as_json=json, text=lambda: fields(answer))
+
+    def text() -> None:
+        fields(answer)
+        if answer.get("mirror") is None:
+            say("mirror    none: the embedded graph answers")
+
+    emit(answer, as_json=json, text=text)
     if answer.get("equal") is False:
         raise typer.Exit(1)
 
@@ -48,7 +54,9 @@ def mirror(person: As = "", workspace: Where = None, json: JsonOut = False) -> N
 def neo4j(
     *,
     stop: Annotated[bool, typer.Option("--stop", help="Stop it.")] = False,
-    port: Annotated[int, typer.Option(help="Bolt port; 0 picks a free one.")] = 7687,
+    port: Annotated[
+        int, typer.Option(min=0, max=65_535, help="Bolt port; 0 picks a free one.")
+    ] = 7687,
     workspace: Where = None,
     json: JsonOut = False,
 ) -> None:

@@ -9,11 +9,15 @@ import json
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from typing import Final
 
+from lineage.clock import format_millis
 from lineage.errors import TraceholdError
 from lineage.facts import Json
 from lineage.trace.names import clean
 from lineage.trace.tree import short
+
+_YEAR_2001: Final = 1_000_000_000_000
 
 __all__ = ["emit", "error_lines", "fields", "note", "progress", "say", "table"]
 
@@ -58,12 +62,25 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[Json]], *, empty: str 
 
 
 def fields(values: Mapping[str, Json]) -> None:
-    """Print names and values, one per line."""
-    shown = {name: short(value) for name, value in values.items()}
+    """Print names and values, one per line. A name may end in ``[SLOT]``, printed as it is."""
+    shown = {_label(name): short(_dated(name, value)) for name, value in values.items()}
     shown = {name: value for name, value in shown.items() if value}
     width = max((len(name) for name in shown), default=0)
     for name, value in shown.items():
-        say(f"{name.replace('_', ' '):<{width}}  {value}")
+        say(f"{name:<{width}}  {value}")
+
+
+def _label(name: str) -> str:
+    what, bracket, slot = name.partition(" [")
+    return what.replace("_", " ") + bracket + slot
+
+
+def _dated(name: str, value: Json) -> Json:
+    """Moments as people write them, where a program counts milliseconds."""
+    if isinstance(value, Mapping):
+        return {part: _dated(part, item) for part, item in value.items()}
+    moment = name in ("at", "expires") or name.endswith("_at")
+    return format_millis(value) if moment and type(value) is int and value > _YEAR_2001 else value
 
 
 def error_lines(error: TraceholdError) -> str:

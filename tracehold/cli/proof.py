@@ -154,7 +154,11 @@ def build(
 
     def text() -> None:
         say(f"sealed {made.facts} facts in {made.path}")
-        say(f"verify it anywhere: python {made.path}/verify.py {made.path}")
+        if made.path.is_dir():
+            say(f"verify it anywhere: python {made.path}/verify.py {made.path}")
+        else:
+            say(f"verify it: tracehold evidence verify {made.path}")
+            say("without Tracehold: unpack it, and run the verify.py that is inside")
         say(f"verifier key: {made.verifier_key}")
 
     emit(answer, as_json=json, text=text)

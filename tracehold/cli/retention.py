@@ -65,7 +65,7 @@ def request(
     emit(answer, as_json=json, text=lambda: _draw(answer))
 
 
-@retention.command("plan")
+@retention.command("plan", short_help="Draw up the plan of a case.")
 def plan(
     *,
     case: _Case,
@@ -116,7 +116,7 @@ def show(case: _Case, workspace: Where = None, json: JsonOut = False) -> None:
     emit(answer, as_json=json, text=lambda: _draw(answer))
 
 
-@retention.command("approve")
+@retention.command("approve", short_help="Agree to exactly this plan.")
 def approve(
     *,
     case: _Case,
@@ -130,10 +130,10 @@ def approve(
     """Agree to exactly this plan (role approver; neither requester nor executor)."""
     body = {"case": case, "plan_hash": plan_hash}
     answer = act(workspace, person, "deletion.approve", body)
-    emit(answer, as_json=json, text=lambda: _draw(answer))
+    emit(answer, as_json=json, text=lambda: _sum_up(answer))
 
 
-@retention.command("apply")
+@retention.command("apply", short_help="Carry the approved plan out, or go on.")
 def apply(
     *,
     case: _Case,
@@ -148,7 +148,7 @@ def apply(
         note("nothing was done; this is what would be")
     else:
         answer = act(workspace, person, "deletion.apply", {"case": case})
-    emit(answer, as_json=json, text=lambda: _draw(answer))
+    emit(answer, as_json=json, text=lambda: (_draw if dry_run else _sum_up)(answer))
 
 
 @retention.command("cancel")
@@ -162,7 +162,7 @@ def cancel(
 ) -> None:
     """End a case without a deletion; quarantined files go back."""
     answer = act(workspace, person, "deletion.cancel", {"case": case, "reason": reason})
-    emit(answer, as_json=json, text=lambda: _draw(answer))
+    emit(answer, as_json=json, text=lambda: _sum_up(answer))
 
 
 @retention.command("verify")
@@ -181,18 +181,38 @@ def verify(case: _Case, workspace: Where = None, json: JsonOut = False) -> None:
         raise typer.Exit(1)
 
 
+def _sum_up(case: Mapping[str, Json]) -> None:
+    """Where the case stands; ``retention show`` says the rest."""
+    drawn = case.get("plan")
+    planned = {} if drawn is None else {
+        "plan_hash": case["plan_hash"],
+        "approvals": f"{len(case['approvals'])} of 2",
+        "files": len(drawn["items"]),
+    }  # fmt: skip
+    fields(
+        {
+            **{name: case.get(name) for name in ("case", "phase", "blocked", "certificate")},
+            "targets": case["request"]["targets"],
+            "ground": case["request"]["legal_ground"],
+            **planned,
+        }
+    )
+
+
 def _draw(case: Mapping[str, Json]) -> None:
-    fields({name: case.get(name) for name in ("case", "phase", "blocked", "certificate")})
-    fields({"targets": case["request"]["targets"], "ground": case["request"]["legal_ground"]})
+    _sum_up(case)
     drawn = case.get("plan")
     if drawn is None:
         return
-    fields({"plan hash": case["plan_hash"], "approvals": len(case["approvals"])})
     say()
     rows = [[item["ref"], item["path"], f"{item['bytes']:,}"] for item in drawn["items"]]
     table(["copy of", "file", "bytes"], rows, empty="no file is reached")
+    say()
     rows = [[one["ref"], one["decision"], one.get("reason")] for one in drawn["derived"]]
     table(["made from it", "decision", "why"], rows, empty="nothing was made from it")
+    say()
+    if any(one["decision"] == "undecided" for one in drawn["derived"]):
+        say("to be decided: plan again with --decide REF=DECISION for each that is undecided")
     for one in drawn["out_of_reach"]:
         say(f"out of reach: {one['ref']} {one['location']} ({one['why']})")
     for one in drawn["obstacles"]:

@@ -19,14 +19,16 @@ __all__ = ["register"]
 
 def register(app: typer.Typer) -> None:
     """Add the commands."""
-    app.command("up")(up)
-    app.command("run")(run)
-    app.command("demo")(demo)
+    app.command("up", short_help="Serve this workspace: API and pages.")(up)
+    app.command("run", short_help="Make governed datasets and models.")(run)
+    app.command("demo", short_help="The whole story on real data.")(demo)
 
 
 def up(
     *,
-    port: Annotated[int | None, typer.Option(help="Port; 0 picks a free one.")] = None,
+    port: Annotated[
+        int | None, typer.Option(min=0, max=65_535, help="Port; 0 picks a free one.")
+    ] = None,
     dagster: Annotated[bool, typer.Option("--dagster", help="Start Dagster too.")] = False,
     workspace: Where = None,
     json: JsonOut = False,
@@ -70,8 +72,8 @@ def run(
         list[str] | None,
         typer.Argument(metavar="[DATASET...]", help="What to make; nothing for everything."),
     ] = None,
-    limit: Annotated[int, typer.Option(help="With list: rows.")] = 20,
-    concurrent: Annotated[int, typer.Option(help="Steps at once.")] = 2,
+    limit: Annotated[int, typer.Option(min=1, help="With list: rows.")] = 20,
+    concurrent: Annotated[int, typer.Option(min=1, help="Steps at once.")] = 2,
     workspace: Where = None,
     json: JsonOut = False,
 ) -> None:

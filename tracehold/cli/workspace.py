@@ -16,9 +16,9 @@ __all__ = ["register"]
 
 def register(app: typer.Typer) -> None:
     """Add the commands."""
-    app.command("init")(init)
-    app.command("check")(check)
-    app.command("doctor")(doctor)
+    app.command("init", short_help="Make a workspace.")(init)
+    app.command("check", short_help="Validate manifests, judge declared models.")(check)
+    app.command("doctor", short_help="Look at installation and workspace.")(doctor)
 
 
 def init(
@@ -47,7 +47,7 @@ def init(
         say(f"Made a workspace in {made.folder}")
         fields({k: v for k, v in answer.items() if k not in ("workspace", "files")})
         say()
-        say("Give the verifier key to your auditors. Next: tracehold check, then tracehold up")
+        say("Give the verifier key to your auditors. Next: tracehold check, run, up")
 
     emit(answer, as_json=json, text=text)
 
