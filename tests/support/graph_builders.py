@@ -9,6 +9,7 @@ from itertools import pairwise
 
 import networkx as nx
 from hypothesis import strategies as st
+from sqlite_memory import connect
 
 from lineage.graph.port import OPEN, Direction, Edge, GraphDiff, Limits, Node, Spans, View
 from lineage.graph.sql import SqlGraph, create_tables
@@ -19,7 +20,7 @@ GENEROUS = Limits(depth=64, nodes=10_000, seconds=60.0)
 
 def sql_graph(path: str = ":memory:") -> SqlGraph:
     """An empty SQL graph."""
-    connection = sqlite3.connect(path, isolation_level=None)
+    connection = connect(path, isolation_level=None)
     create_tables(connection)
     return SqlGraph(connection)
 
@@ -146,7 +147,7 @@ class RememberingSql(SqlGraph):
 
 def remembering_sql() -> RememberingSql:
     """An empty target."""
-    connection = sqlite3.connect(":memory:", isolation_level=None)
+    connection = connect(":memory:", isolation_level=None)
     create_tables(connection)
     return RememberingSql(connection)
 
