@@ -41,7 +41,7 @@ dbms.security.auth_enabled=true
 dbms.usage_report.enabled=false
 # Query logs would repeat parameter values.
 db.logs.query.enabled=OFF
-server.memory.pagecache.size=128m
+server.memory.pagecache.size=64m
 db.shutdown_transaction_end_timeout=1s
 db.tx_log.preallocate=false
 db.tx_log.rotation.size=16m

@@ -9,8 +9,11 @@ from pathlib import Path
 __all__ = ["console", "ended", "is_ours", "spawn"]
 
 _JVM = (
-    "-Xms128m",
-    "-Xmx512m",
+    "-Xms64m",
+    "-Xmx384m",
+    "-XX:MinHeapFreeRatio=10",
+    "-XX:MaxHeapFreeRatio=25",
+    "-XX:ReservedCodeCacheSize=96m",
     "-XX:+UseSerialGC",
     "--add-opens=java.base/java.nio=ALL-UNNAMED",
     "--add-opens=java.base/java.io=ALL-UNNAMED",
