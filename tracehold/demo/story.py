@@ -75,7 +75,7 @@ def run(
         _Story(settings, server, narrator, clock).tell()
         narrator.figures["workspace"] = str(settings.folder)
         narrator.figures["url"] = server.url
-        narrator.summary([(f"cd {target}", "the workspace"), *_NEXT])
+        narrator.summary([*_on_the_way(target), *_NEXT])
         if serve and not as_json:
             _stay(settings, server, narrator)
     return 0
@@ -384,9 +384,18 @@ _NEXT: Final = (
     ("tracehold trace bookings --down --view content", "where the bookings went"),
     ("tracehold pii exposure model:no_show@2", "whether a model has seen personal data"),
     ("tracehold certificate list", "the proof of the deletion"),
-    ("tracehold check", "manifests and policies, offline, as in your CI"),
+    ("tracehold check", "manifests and policies, offline, as in your CI; 1, for model 1 is denied"),
     ("tracehold up", "pages and API; tracehold user login opens them"),
 )
+
+
+def _on_the_way(target: Path) -> list[tuple[str, str]]:
+    """How to come to the workspace and, where the command is not on the path, to the command."""
+    steps = [(f"cd {target}", "the workspace")]
+    activate = Path(sys.executable).parent / "activate"
+    if shutil.which("tracehold") is None and activate.exists():
+        steps.insert(0, (f". {activate}", "puts tracehold on the path of this shell"))
+    return steps
 
 
 def _stay(settings: Settings, server: Server, narrator: Narrator) -> None:
