@@ -7,7 +7,7 @@ import sqlite3
 import threading
 from typing import Final
 
-from lineage.errors import Fault, TraceholdError
+from lineage.errors import Fault, TraceholdError, Unavailable
 from lineage.facts import Receipt
 from lineage.state.advance import Folder
 from tracehold.faults import describe, summary
@@ -18,6 +18,7 @@ _log = logging.getLogger(__name__)
 
 _IDLE_SECONDS: Final = 1.0
 _PAUSE_AFTER_FAULT_SECONDS: Final = 2.0
+_DISK: Final = ("SQLITE_FULL", "SQLITE_IOERR", "SQLITE_CANTOPEN")
 
 
 class Advancer:
@@ -39,9 +40,23 @@ class Advancer:
         self._news.set()
 
     def catch_up(self) -> int:
-        """Fold everything that is durable now; returns the position."""
+        """Fold everything that is durable now; returns the position.
+
+        Raises:
+            Unavailable: The disk does not take it.
+        """
         with self._lock:
-            self._position = self._folder.catch_up().position
+            try:
+                self._position = self._folder.catch_up().position
+            except sqlite3.Error as error:
+                name = getattr(error, "sqlite_errorname", "")
+                if not name.startswith(_DISK):
+                    raise
+                raise Unavailable(
+                    f"the state cannot be written ({name})",
+                    where="state",
+                    advice="free disk space, or check the disk; it then follows by itself",
+                ) from error
             self.trouble = ""
             return self._position
 
@@ -49,12 +64,19 @@ class Advancer:
         """Return once the state holds the fact of a receipt.
 
         Raises:
+            Unavailable: The disk does not take the state; the fact itself is safe.
             Fault: It cannot be folded; the fact itself is safe.
         """
         if receipt.position is not None and receipt.position <= self._position:
             return
         try:
             self.catch_up()
+        except Unavailable as error:
+            raise Unavailable(
+                f"the fact is kept, but {error.what}",
+                where=receipt.fact_id,
+                advice=error.advice,
+            ) from error
         except sqlite3.Error as error:
             raise Fault(
                 f"the fact is kept, but the state cannot take it ({summary(error)})",

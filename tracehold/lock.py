@@ -79,8 +79,12 @@ class WorkspaceLock:
                 raise _taken(data)
             time.sleep(0.02)
         lock = cls(data, handle, clock())
-        (data / _SERVER).unlink(missing_ok=True)
-        write_private(data / _HOLDER, msgspec.json.encode(Holder(os.getpid(), lock._started)))
+        try:
+            (data / _SERVER).unlink(missing_ok=True)
+            write_private(data / _HOLDER, msgspec.json.encode(Holder(os.getpid(), lock._started)))
+        except BaseException:
+            lock.release()
+            raise
         return lock
 
     def announce(self, url: str) -> None:

@@ -131,20 +131,21 @@ class RunningServer:
 
 @contextmanager
 def serving(
-    workspace: Path, *, environment: Mapping[str, str] | None = None
+    workspace: Path, *, environment: Mapping[str, str] | None = None, port: int = 0
 ) -> Iterator[RunningServer]:
     """A server for a workspace, stopped at the end.
 
     Args:
         workspace: A folder that ``tracehold init`` made.
         environment: Settings beside those of the calling process.
+        port: Where it listens; 0 for any free port.
 
     Raises:
         RuntimeError: It did not become ready; carries what it said.
     """
     process = subprocess.Popen(
         [
-            *(sys.executable, "-m", "tracehold", "up", "--json", "--port", "0"),
+            *(sys.executable, "-m", "tracehold", "up", "--json", "--port", str(port)),
             *("--workspace", str(workspace)),
         ],
         stdout=subprocess.PIPE,

@@ -1,0 +1,126 @@
+"""A workspace of tiny sources of which each but one is wrong in its own way, and how to mend it.
+
+What is wrong stands in a row that also holds ``CANARY``: a value that no message may repeat.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+from services import CHECKOUT
+
+from tracehold.workspace import init
+
+__all__ = ["CANARY", "SOURCES", "command", "estate", "mend", "source_manifest", "spoil"]
+
+CANARY = "kanarienvogel-4711"
+
+RETENTION = """\
+kind: retention
+name: short
+clock_start: ingested
+period: P5Y
+legal_basis: a test
+source: nowhere
+review_by: 2040-01-01
+"""
+
+SOURCES = {
+    "good": "sources/good.csv",
+    "missing": "sources/missing.csv",
+    "wrong_type": "sources/wrong_type.csv",
+    "ragged": "sources/ragged.csv",
+    "text_for_number": "sources/text_for_number.parquet",
+    "corrupt": "sources/corrupt.parquet",
+    "outside": "../outside.csv",
+    "absolute": "/etc/passwd",
+    "linked": "sources/link/linked.csv",
+}
+"""Name of each source, and the path that its manifest has once it is spoiled."""
+
+
+def source_manifest(name: str, path: str, *, license: str = "CC0-1.0") -> str:  # noqa: A002
+    """The manifest of a source with the columns ``id`` and ``value``."""
+    form = Path(path).suffix.removeprefix(".")
+    return f"""\
+kind: dataset
+name: {name}
+stage: source
+owner: team:test
+source:
+  path: {path}
+  format: {form if form == "parquet" else "csv"}
+collection: {{method: feeds, from: 2020-01-01, to: 2020-12-31, supplier: a test}}
+license: {license}
+purposes: [dpv:ResearchAndDevelopment]
+legal_basis: not-personal
+region: DE
+write_mode: overwrite
+retention: short
+columns: {{id: int64, value: int64}}
+"""
+
+
+def estate(folder: Path, *names: str) -> Path:
+    """A workspace with the sources named (all where none is), each in order yet."""
+    chosen = names or tuple(SOURCES)
+    samples = {"manifests/retention.yaml": RETENTION}
+    for name in chosen:
+        samples[f"manifests/{name}.yaml"] = source_manifest(name, SOURCES[name])
+    init(folder, name="faults", samples=samples)
+    mend(folder, *chosen)
+    return folder
+
+
+def mend(folder: Path, *names: str) -> None:
+    """Put sources in order: the files, and the paths in the manifests."""
+    link = folder / "sources/link"
+    if link.is_symlink():
+        link.unlink()
+    for name in names:
+        path = Path("sources") / f"{name}{Path(SOURCES[name]).suffix or '.csv'}"
+        (folder / f"manifests/{name}.yaml").write_text(source_manifest(name, str(path)))
+        if path.suffix == ".parquet":
+            pq.write_table(pa.table({"id": [1, 2], "value": [3, 4]}), folder / path)
+        else:
+            (folder / path).write_text("id,value\n1,3\n2,4\n")
+
+
+def spoil(folder: Path) -> None:
+    """Spoil every source of the whole estate but ``good``, each in its own way."""
+    sources = folder / "sources"
+    for name in ("outside", "absolute", "linked"):
+        manifest = source_manifest(name, SOURCES[name])
+        (folder / f"manifests/{name}.yaml").write_text(manifest)
+    (sources / "missing.csv").unlink()
+    (sources / "wrong_type.csv").write_text(f"id,value\n1,3\n2,{CANARY}\n")
+    (sources / "ragged.csv").write_text(f"id,value\n1,3\n2,4,{CANARY}\n")
+    text = pa.table({"id": [1], "value": [CANARY]})
+    pq.write_table(text, sources / "text_for_number.parquet")
+    pq.write_table(text, sources / "corrupt.parquet", compression="none")
+    whole = (sources / "corrupt.parquet").read_bytes()
+    (sources / "corrupt.parquet").write_bytes(whole[: len(whole) // 2])
+    outside = folder.parent / "elsewhere"
+    outside.mkdir()
+    for path in (folder.parent / "outside.csv", outside / "linked.csv"):
+        path.write_text(f"id,value\n1,3\n2,{CANARY}\n")
+    (sources / "link").symlink_to(outside)
+
+
+def command(
+    workspace: Path, *words: str, environment: Mapping[str, str] | None = None
+) -> subprocess.CompletedProcess[str]:
+    """A command as a user types it in the workspace, also from an unpacked checkout."""
+    return subprocess.run(
+        [sys.executable, "-m", "tracehold", *words, "--workspace", str(workspace)],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, "PYTHONPATH": str(CHECKOUT), **(environment or {})},
+    )
