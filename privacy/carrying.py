@@ -1,6 +1,7 @@
 """Carrying findings along column lineage, as of one moment.
 
-Breadth first from every finding, so that the path kept is a shortest one.
+Breadth first from every finding, so that the path kept is a shortest one. Each place is reached
+with the intervals in which it held the values, for it passes on what it held when it was read.
 """
 
 from __future__ import annotations
@@ -10,7 +11,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Literal
 
 from lineage.facts import Json
-from lineage.graph.port import Edge, GraphReader, Limits, Node
+from lineage.graph.content import ALL_TIME, contents, holds_at
+from lineage.graph.port import OPEN, Edge, GraphReader, Limits, Node, Spans
+from lineage.graph.rows import normal_spans
 from lineage.identity import Identity
 from lineage.refs import ColumnRef, DatasetRef, ModelRef
 from lineage.state.port import AspectValue, StateReader
@@ -41,12 +44,14 @@ class Walk:
         self._from: dict[_Place, _Place | None] = {}
         self._origin: dict[_Place, Known] = {}
         self._ended: dict[_Place, tuple[Json, str]] = {}
-        self._gone: set[_Place] = set()
-        self._column_edges: dict[str, list[str]] = {}
-        self._feeds: dict[str, list[str]] = {}
+        self._held: dict[_Place, Spans] = {}
+        self._passages = state.passages()
+        self._column_edges: dict[str, list[Edge]] = {}
+        self._feeds: dict[str, list[Edge]] = {}
         self._by_column: set[tuple[str, str]] = set()
         self._measures: dict[str, AspectValue] = {}
         self._scans: set[str] = set()
+        self._scanned_at: dict[str, int] = {}
 
     def run(self) -> None:
         """Collect, walk."""
@@ -57,22 +62,35 @@ class Walk:
         queue = deque(seeds)
         while queue:
             place = queue.popleft()
-            for target in self._next(place[0]):
+            for target, edge in self._next(place[0]):
                 reached = (target, place[1])
-                if reached in self._from:
+                if not self._arrive(reached, self._passages.kept(edge, self._held[place])):
                     continue
-                self._from[reached] = place
-                self._origin[reached] = self._origin[place]
+                if reached not in self._from:
+                    self._from[reached] = place
+                    self._origin[reached] = self._origin[place]
                 measure = self._measures.get(target)
                 if measure is not None:
                     self._ended[reached] = (measure.value, measure.fact_id)
                     continue
                 queue.append(reached)
 
+    def _arrive(self, place: _Place, passed: Spans) -> bool:
+        """Whether what passed says something new of a place."""
+        known = self._held.get(place, ())
+        arrived = (span for span in passed if span[0] <= self._as_of)
+        joined = normal_spans((*known, *arrived))
+        self._held[place] = joined
+        return joined != known
+
+    def _holds(self, place: _Place) -> bool:
+        return holds_at(self._held[place], self._as_of)
+
     def _load(self, found: Mapping[str, Sequence[Known]]) -> set[str]:
         measures = self._state.with_aspect("deidentification", self._as_of)
         scanned = self._state.with_aspect("pii", self._as_of)
         self._scans = set(self._state.with_aspect("scan", self._as_of)) | set(scanned)
+        self._scanned_at = {k: max(v.time for v in values) for k, values in scanned.items()}
         datasets = set(found)
         self._nodes.update(self._reader.nodes(sorted(datasets | set(measures))))
         for dataset, values in measures.items():
@@ -91,16 +109,17 @@ class Walk:
         purged = self._state.aspects(sorted(datasets), ("purged",), self._as_of)
         seeds: list[_Place] = []
         for dataset in sorted(datasets & self._nodes.keys()):
+            # What was purged is not there any more, but what was made from it may be.
+            ended = max((v.time for v in purged.get(dataset, {}).get("purged", ())), default=OPEN)
+            held = ALL_TIME if self._scanned_at.get(dataset, ended) > ended else ((-OPEN, ended),)
             for known in found[dataset]:
                 column = self._column(dataset, known.column)
                 if column in self._measures:
                     continue  # a name alone does not outweigh a declared, checked measure
                 place = (column, known.entity)
                 self._from[place], self._origin[place] = None, known
+                self._held[place] = held
                 seeds.append(place)
-                # What was purged is not there any more, but what was made from it may be.
-                if purged.get(dataset):
-                    self._gone.add(place)
         return seeds
 
     def _column(self, dataset: str, field: str) -> str:
@@ -112,8 +131,8 @@ class Walk:
         return key
 
     def _load_edges(self, columns: list[str], datasets: list[str]) -> None:
-        feeds = self._closure(datasets, "FEEDS")
-        by_columns = self._closure(columns, "FEEDS_COLUMN")
+        feeds = self._candidates(datasets, "FEEDS")
+        by_columns = self._candidates(columns, "FEEDS_COLUMN")
         # Columns that inherit through dataset lineage do not exist by themselves, so that all
         # columns that lineage names in the datasets reached have to be walked from too.
         ends = {edge.src for edge in by_columns} | {edge.dst for edge in by_columns}
@@ -123,9 +142,9 @@ class Walk:
         for edge in sorted(by_columns, key=lambda e: e.id):
             self._by_column.add((self._dataset(edge.src), self._dataset(edge.dst)))
             if edge.props.get("direct", True):
-                self._column_edges.setdefault(edge.src, []).append(edge.dst)
+                self._column_edges.setdefault(edge.src, []).append(edge)
         for edge in sorted(feeds, key=lambda e: e.id):
-            self._feeds.setdefault(edge.src, []).append(edge.dst)
+            self._feeds.setdefault(edge.src, []).append(edge)
         self._mark_column_lineage(feeds)
 
     def _mark_column_lineage(self, feeds: Iterable[Edge]) -> None:
@@ -134,7 +153,7 @@ class Walk:
             if edge.kind == "columns":
                 self._by_column.add((edge.src, edge.dst))
 
-    def _closure(
+    def _candidates(
         self, starts: list[str], edge_type: Literal["FEEDS", "FEEDS_COLUMN"]
     ) -> Sequence[Edge]:
         if not starts:
@@ -157,14 +176,15 @@ class Walk:
         namespace, name = str(node.props["namespace"]), str(node.props["name"])
         return self._identity.key("Dataset", namespace, name)
 
-    def _next(self, key: str) -> list[str]:
-        targets = list(self._column_edges.get(key, []))
+    def _next(self, key: str) -> list[tuple[str, Edge]]:
+        targets = [(edge.dst, edge) for edge in self._column_edges.get(key, [])]
         dataset = self._dataset(key)
-        for fed in self._feeds.get(dataset, []):
+        for edge in self._feeds.get(dataset, []):
+            fed = edge.dst
             node = self._nodes.get(fed)
             unexplained = key == dataset or (dataset, fed) not in self._by_column
             if node is not None and node.label == "Dataset" and unexplained:
-                targets += [] if fed in self._scans else [fed]
+                targets += [] if fed in self._scans else [(fed, edge)]
         return targets
 
     def ref(self, key: str) -> str:
@@ -201,7 +221,7 @@ class Walk:
                 facts=self._origin[place].facts,
             )
             for place, before in self._from.items()
-            if place not in self._ended and place not in self._gone
+            if place not in self._ended and self._holds(place)
         ]
         return sorted(rows, key=lambda row: (row.ref, row.entity))
 
@@ -217,18 +237,19 @@ class Walk:
                 facts=(*self._origin[place].facts, fact),
             )
             for place, (value, fact) in self._ended.items()
+            if self._holds(place)
         ]
         return sorted(found, key=lambda one: (one.ref, one.entity))
 
     def inputs_of(self, model: str) -> set[str]:
         """References of what a model was made from, in one hop."""
-        closure = self._reader.closure(
+        closure = contents(
+            self._reader,
             [model],
             "up",
-            edge_type="FEEDS",
-            view="content",
             as_of=self._as_of,
             limits=Limits(1, self._limits.nodes, self._limits.seconds),
+            passages=self._passages,
         )
         self.truncated.update(set(closure.truncated) - {"depth"})
         sources = sorted({edge.src for edge in closure.edges if edge.dst == model})
@@ -240,24 +261,25 @@ class Walk:
         sources = self.inputs_of(model)
         return [row for row in self.rows() if row.dataset in sources]
 
-    def models(self, rows: Sequence[Exposed]) -> list[ExposedModel]:
-        """The models fed by datasets with exposed rows."""
-        entities: dict[str, set[str]] = {}
-        for row in rows:
-            entities.setdefault(row.dataset, set()).add(row.entity)
+    def models(self) -> list[ExposedModel]:
+        """The models that hold what passed from datasets when these held something exposed."""
+        places: dict[str, list[_Place]] = {}
+        for place in self._from:
+            if place not in self._ended:
+                places.setdefault(self._dataset(place[0]), []).append(place)
+        feeds = self._candidates(sorted(places), "FEEDS")
+        ends = {edge.dst for edge in feeds} | set(places)
+        self._nodes.update(self._reader.nodes(sorted(ends - self._nodes.keys())))
         reached: dict[str, tuple[set[str], set[str]]] = {}
-        feeds = self._closure(
-            sorted(k for k, n in self._nodes.items() if n.label == "Dataset"), "FEEDS"
-        )
-        missing = {e.dst for e in feeds} | {e.src for e in feeds}
-        self._nodes.update(self._reader.nodes(sorted(missing - self._nodes.keys())))
         for edge in feeds:
-            node, source = self._nodes.get(edge.dst), self.ref(edge.src)
-            if node is None or node.label != "Model" or source not in entities:
+            node = self._nodes.get(edge.dst)
+            if node is None or node.label != "Model":
                 continue
-            kinds, via = reached.setdefault(self.ref(edge.dst), (set(), set()))
-            kinds |= entities[source]
-            via.add(source)
+            for place in places.get(edge.src, ()):
+                if holds_at(self._passages.kept(edge, self._held[place]), self._as_of):
+                    kinds, via = reached.setdefault(self.ref(edge.dst), (set(), set()))
+                    kinds.add(place[1])
+                    via.add(self.ref(edge.src))
         return [
             ExposedModel(ref, tuple(sorted(kinds)), tuple(sorted(via)))
             for ref, (kinds, via) in sorted(reached.items())

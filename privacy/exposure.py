@@ -48,7 +48,7 @@ def exposure(
         walk.run()
     now = walks[0]
     rows, stopped = now.rows(), now.stopped()
-    models = _union(walk.models(walk.rows()) for walk in walks)
+    models = _union(walk.models() for walk in walks)
     if model_key is not None:
         found = {(row.ref, row.entity): row for w in reversed(walks) for row in w.inputs(model_key)}
         rows = [found[place] for place in sorted(found)]

@@ -122,7 +122,7 @@ def holds_on(
     asked = set(keys)
     held: dict[str, list[Hold]] = {}
     for hold in active_holds(state):
-        reach = reach_down(reader, hold.scope_keys, as_of=as_of)
+        reach = reach_down(reader, state, hold.scope_keys, as_of=as_of)
         covered = reach.origin | reach.derived
         for key in asked if reach.truncated else asked & covered:
             held.setdefault(key, []).append(hold)

@@ -1,7 +1,8 @@
 """What something was made from: content lineage upwards, with aliases taken as one thing.
 
-Content lineage decides and not wiring: a contribution counts until a proven overwrite. A file that
-is read by its path is the dataset that it holds (``SAME_AS``), so aliases share ancestry and terms.
+Content lineage decides and not wiring: a contribution counts until a proven overwrite, and in what
+was made from it before also behind that. A file that is read by its path is the dataset that it
+holds (``SAME_AS``), so aliases share ancestry and terms.
 """
 
 from __future__ import annotations
@@ -10,7 +11,9 @@ from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from lineage.graph.content import Aliases, Contents, contents
 from lineage.graph.port import Edge, GraphReader, Limits
+from lineage.state.port import StateReader
 
 __all__ = ["WIDE", "Ancestry", "ancestry"]
 
@@ -27,6 +30,8 @@ class Ancestry:
         start: The things asked about.
         inputs: Thing → things that feed it directly.
         toward: Thing → the edge that leads towards the start by the shortest way.
+        moments: Key → until when what is said of it concerns the content that came from it: the
+            moment asked for, or the one before that content was replaced.
         truncated: Limits that were reached.
     """
 
@@ -34,6 +39,7 @@ class Ancestry:
     start: frozenset[str]
     inputs: Mapping[str, frozenset[str]]
     toward: Mapping[str, Edge]
+    moments: Mapping[str, int]
     truncated: tuple[str, ...]
     _thing: Mapping[str, str]
 
@@ -77,82 +83,53 @@ class Ancestry:
 
 
 def ancestry(
-    reader: GraphReader, starts: Sequence[str], *, as_of: int, limits: Limits = WIDE
+    reader: GraphReader,
+    state: StateReader,
+    starts: Sequence[str],
+    *,
+    as_of: int,
+    limits: Limits = WIDE,
 ) -> Ancestry:
     """Everything whose content can be in ``starts``.
 
     Args:
         reader: The graph.
+        state: The state, which knows when data passed.
         starts: Keys of what is asked about.
         as_of: Epoch milliseconds.
         limits: What the walk may cost; reaching one is said.
     """
-    edges: dict[tuple[str, str, str, str, str], Edge] = {}
-    truncated: set[str] = set()
-    aliases = _Aliases(reader)
-    reached: set[str] = set()
-    frontier = set(starts)
-    while frontier:
-        frontier |= aliases.of(frontier)
-        closure = reader.closure(
-            sorted(frontier), "up", edge_type="FEEDS", view="content", as_of=as_of, limits=limits
-        )
-        truncated.update(closure.truncated)
-        edges |= {edge.id: edge for edge in closure.edges}
-        fresh = (set(closure.depths) | frontier) - reached
-        reached |= fresh
-        frontier = aliases.of(fresh) - reached
-        if len(reached) > limits.nodes:
-            truncated.add("nodes")
-            break
-    return _assemble(reached, starts, list(edges.values()), aliases, tuple(sorted(truncated)))
-
-
-class _Aliases:
-    """Union of keys that are the same thing."""
-
-    def __init__(self, reader: GraphReader) -> None:
-        self.reader = reader
-        self.asked: set[str] = set()
-        self.parent: dict[str, str] = {}
-
-    def thing(self, key: str) -> str:
-        while (parent := self.parent.get(key, key)) != key:
-            key = parent
-        return key
-
-    def of(self, keys: Iterable[str]) -> set[str]:
-        """The keys and all their aliases."""
-        found = set(keys)
-        pending = sorted(found - self.asked)
-        while pending:
-            key = pending.pop()
-            if key in self.asked:
-                continue
-            self.asked.add(key)
-            for edge in self.reader.neighbors(key, edge_types=("SAME_AS",)):
-                other = edge.dst if edge.src == key else edge.src
-                left, right = sorted((self.thing(key), self.thing(other)))
-                self.parent[right] = left
-                found.add(other)
-                pending.append(other)
-        return found
+    aliases = Aliases(reader)
+    passages = state.passages()
+    found = contents(
+        reader,
+        list(starts),
+        "up",
+        as_of=as_of,
+        limits=limits,
+        passages=passages,
+        aliases=aliases,
+    )
+    moments = {}
+    for key, spans in found.held.items():
+        replaced = passages.replaced(key, spans[-1][1])
+        moments[key] = as_of if replaced is None else min(as_of, replaced - 1)
+    return _assemble(found, starts, aliases, moments)
 
 
 def _assemble(
-    reached: set[str],
+    found: Contents,
     starts: Sequence[str],
-    edges: list[Edge],
-    aliases: _Aliases,
-    truncated: tuple[str, ...],
+    aliases: Aliases,
+    moments: Mapping[str, int],
 ) -> Ancestry:
-    thing = {key: aliases.thing(key) for key in reached}
+    thing = {key: aliases.thing(key) for key in found.depths}
     members: dict[str, list[str]] = {}
-    for key in sorted(reached):
+    for key in sorted(found.depths):
         members.setdefault(thing[key], []).append(key)
     inputs: dict[str, set[str]] = {}
     into: dict[str, list[Edge]] = {}
-    for edge in sorted(edges, key=lambda one: one.id):
+    for edge in found.edges:
         src, dst = thing.get(edge.src), thing.get(edge.dst)
         if src is not None and dst is not None and src != dst:
             inputs.setdefault(dst, set()).add(src)
@@ -171,6 +148,7 @@ def _assemble(
         start=start,
         inputs={one: frozenset(above) for one, above in inputs.items()},
         toward=toward,
-        truncated=truncated,
+        moments=moments,
+        truncated=found.truncated,
         _thing=thing,
     )

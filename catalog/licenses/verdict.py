@@ -71,7 +71,7 @@ def license_verdict(
     is_model = bool(inputs) or (node is not None and node.label == "Model")
     chosen, severity = _intent(policy, node, subject, use)
     starts = [model_key, *inputs]
-    reached = ancestry(reader, starts, as_of=as_of, limits=limits)
+    reached = ancestry(reader, state, starts, as_of=as_of, limits=limits)
     name = subject or reference_text(node, model_key, "Model" if is_model else "Dataset")
     view = _View(state, reached, name, model_key, as_of)
     reasons, settled, held = view.judge(
@@ -133,7 +133,15 @@ class _View:
     def __post_init__(self) -> None:
         keys = self.reached.keys
         self.nodes = {key: self.state.node(key) for key in keys}
-        self.licenses = self.state.aspects(keys, ["license"], self.as_of)
+        # What was said after the content was replaced is not said of what the model holds.
+        moments: dict[int, list[str]] = {}
+        for key in keys:
+            moments.setdefault(self.reached.moments[key], []).append(key)
+        self.licenses = {
+            key: said
+            for moment, some in moments.items()
+            for key, said in self.state.aspects(some, ["license"], moment).items()
+        }
 
     def fed(self, inputs: Sequence[str]) -> bool:
         return bool(inputs) or any(self.reached.inputs.get(one) for one in self.reached.start)

@@ -92,6 +92,12 @@ class Edge:
         """The intervals of one view."""
         return self.structural if view == "structural" else self.content
 
+    def counts_at(self, view: View, as_of: int) -> bool:
+        """Whether a closure as of a moment takes the edge: it stands, or carried content."""
+        if view == "content":
+            return bool(self.content) and self.content[0][0] <= as_of
+        return self.holds_at(view, as_of)
+
     def holds_at(self, view: View, as_of: int) -> bool:
         """Whether the edge stands at a moment."""
         return any(start <= as_of < end for start, end in self.spans(view))
@@ -153,7 +159,12 @@ class GraphReader(Protocol):
         as_of: int,
         limits: Limits,
     ) -> Closure:
-        """Nodes reached from ``starts`` along ``edge_type``, and the edges among them."""
+        """Nodes reached from ``starts`` along ``edge_type``, and the edges among them.
+
+        In the structural view along edges that stand at ``as_of``. In the content view along every
+        edge that carried content by then, ended or not: the candidates from which
+        ``lineage.graph.content`` finds what is inside.
+        """
         ...
 
     def nodes(self, keys: Sequence[str]) -> dict[str, Node]:

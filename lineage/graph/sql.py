@@ -56,6 +56,11 @@ SELECT span.far, span.edge FROM json_each(?) AS wanted
 CROSS JOIN span ON span.axis = ? AND span.near = wanted.value AND span.start <= ?
 WHERE span.until > ?
 """
+EVER: Final = """
+SELECT DISTINCT span.far, span.edge FROM json_each(?) AS wanted
+CROSS JOIN span ON span.axis = ? AND span.near = wanted.value AND span.start <= ?
+"""
+"""Like ``LEVEL``, whether or not the span has ended."""
 FIND: Final = """
 SELECT key, label, props FROM node
 WHERE live = 1 AND label = ? AND (? = '' OR instr(folded, ?)) ORDER BY name, key LIMIT ?
@@ -110,10 +115,11 @@ class SqlGraph:
         """Nodes reached from ``starts`` along ``edge_type``, and the edges among them."""
         axis = AXES[edge_type, view, direction]
         deadline = Deadline(limits.seconds, self._monotonic)
+        level_sql, moments = (LEVEL, (as_of, as_of)) if view == "structural" else (EVER, (as_of,))
 
         def expand(level: Sequence[int]) -> list[tuple[int, int]]:
             try:
-                return self._db.execute(LEVEL, (_encode(level), axis, as_of, as_of)).fetchall()
+                return self._db.execute(level_sql, (_encode(level), axis, *moments)).fetchall()
             except sqlite3.OperationalError as error:
                 if error.sqlite_errorname == "SQLITE_INTERRUPT":
                     raise OutOfTime("the walk ran out of time") from error

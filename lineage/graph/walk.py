@@ -111,10 +111,10 @@ def walk(
 def expander(
     edges: Iterable[Edge], direction: Direction, view: View, as_of: int
 ) -> Callable[[Sequence[str]], list[tuple[str, Edge]]]:
-    """An ``expand`` over edges held in memory, those that stand at a moment in a view."""
+    """An ``expand`` over edges held in memory, those that count at a moment in a view."""
     table: dict[str, list[tuple[str, Edge]]] = {}
     for edge in edges:
-        if edge.holds_at(view, as_of):
+        if edge.counts_at(view, as_of):
             near, far = (edge.dst, edge.src) if direction == "up" else (edge.src, edge.dst)
             table.setdefault(near, []).append((far, edge))
     return lambda level: [hit for key in level for hit in table.get(key, ())]

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from lineage.facts import Json, Source
+from lineage.graph.content import Passages
 from lineage.graph.port import Node
 from lineage.identity import Label
 
@@ -114,6 +115,10 @@ class StateReader(Protocol):
 
     def versions(self, dataset_key: str, limit: int = 100) -> list[VersionRow]:
         """Versions of a dataset, newest first."""
+        ...
+
+    def passages(self) -> Passages:
+        """When data passed along edges, for one question on the calling thread."""
         ...
 
     def position(self) -> int:

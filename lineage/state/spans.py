@@ -110,14 +110,18 @@ def _structural(
     return {key: _joined(spans) for key, spans in open_.spans.items()}
 
 
-def _contributions(occurrences: Sequence[Occurrence], closings: Sequence[int]) -> Spans:
-    """Spans in which contributions of one wiring are inside one destination."""
+def _contributions(occurrences: Sequence[Occurrence], closings: Sequence[tuple[int, int]]) -> Spans:
+    """Spans in which contributions of one wiring are inside one destination.
+
+    A run that overwrites ends what was there when it began: what came in meanwhile may remain.
+    """
     if not closings:
         return ((min(o.first for o in occurrences), OPEN),)
     spans = []
     for occurrence in occurrences:
-        place = bisect_right(closings, occurrence.last)
-        until = closings[place] if place < len(closings) else OPEN
+        place = bisect_right(closings, (occurrence.last, OPEN))
+        later = (closings[number] for number in range(place, len(closings)))
+        until = next((at for at, began in later if began >= occurrence.last), OPEN)
         spans.append((occurrence.first, until))
     return _joined(spans)
 
@@ -150,7 +154,7 @@ def derive(
     owner: str,
     occurrences: Sequence[Occurrence],
     wirings: Mapping[int, Wiring],
-    closings: Mapping[str, Sequence[int]],
+    closings: Mapping[str, Sequence[tuple[int, int]]],
     drops: Iterable[tuple[int, str]],
 ) -> dict[tuple[str, str, str, str, str], Edge]:
     """All edges of an owner with their intervals, by edge id.
@@ -159,7 +163,7 @@ def derive(
         owner: Key of the job or dataset whose timeline it is.
         occurrences: All its runs and static events, in any order.
         wirings: The wiring of each shape that occurs.
-        closings: Per destination the sorted times of proven closings.
+        closings: Per destination the proven closings, sorted (ended, began).
         drops: (time, dataset) of every DROP of a dataset that the edges touch.
     """
     by_wiring: dict[int, list[Occurrence]] = {}

@@ -19,6 +19,7 @@ from lineage.graph.port import Node
 from lineage.graph.sql import SqlGraph
 from lineage.graph.sql import create_tables as create_graph_tables
 from lineage.identity import Label
+from lineage.state.passages import RunPassages
 from lineage.state.point_table import read_points, stored_point
 from lineage.state.port import AspectValue, RunRow, VersionRow
 from lineage.state.resolve import StoredPoint, resolve
@@ -222,6 +223,10 @@ class SqlState:
     def versions(self, dataset_key: str, limit: int = 100) -> list[VersionRow]:
         """Versions of a dataset, newest first: named ones, and runs that wrote it unnamed."""
         return versions_of(self.connection(), dataset_key, limit)
+
+    def passages(self) -> RunPassages:
+        """When data passed along edges, for one question on the calling thread."""
+        return RunPassages(self.connection())
 
 
 def _text(values: Sequence[str]) -> str:

@@ -63,7 +63,7 @@ create table if not exists run (
   shape_id integer not null, facets text not null
 ) without rowid;
 create index if not exists run_by_job on run (job_key, first);
-create index if not exists run_by_shape on run (shape_id);
+create index if not exists run_within_shape on run (shape_id, first, last, seen);
 create index if not exists run_by_trouble on run (job_key, first) where seen & 6 != 0;
 
 -- which event shapes a run has shown, with first and last moment

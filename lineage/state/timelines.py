@@ -9,11 +9,10 @@ from typing import Final
 
 from lineage.graph.port import OPEN, Edge, Node
 from lineage.identity import Identity
-from lineage.state.point_table import read_points
-from lineage.state.precedence import rank
-from lineage.state.resolve import StoredPoint, resolve
+from lineage.state.closings import Writing, declared_modes, purges
+from lineage.state.resolve import StoredPoint
 from lineage.state.run_table import Update
-from lineage.state.runs import BITS, STATIC, RunState, contradicted, proven, state_of
+from lineage.state.runs import BITS, STATIC, RunState, contradicted, state_of
 from lineage.state.shape_table import ShapeInfo, ShapeTable
 from lineage.state.spans import Occurrence, derive
 from lineage.state.wiring import Wiring
@@ -27,7 +26,9 @@ _CACHED: Final = 50_000
 _FAILED: Final = BITS["FAIL"] | BITS["ABORT"]
 
 _CLOSINGS: Final = (
-    "select r.seen, r.last, r.ended, io.change, io.mode from shape_io io"
+    "select r.first, r.seen, r.last, r.ended, io.change, io.mode, exists (select 1"
+    " from shape_io i where i.entity_key = io.entity_key and i.role = 'in'"
+    " and i.shape_id = io.shape_id) from shape_io io"
     " join run r on r.shape_id = io.shape_id"
     " where io.entity_key = ? and io.role = 'out'"
 )
@@ -45,7 +46,8 @@ class _Steady:
 class _Closings:
     """Proven ends of former content of one dataset."""
 
-    times: tuple[int, ...] = ()
+    times: tuple[tuple[int, int], ...] = ()
+    """(ended, began) of the runs that closed it."""
     drops: tuple[int, ...] = ()
 
 
@@ -73,12 +75,12 @@ class Timelines:
         if not self._unmoved(update):
             self.dirty.add(state.job_key)
         if update.before is None:
-            old: dict[str, tuple[int, str | None]] = {}
+            old: dict[str, tuple[int, str | None, int]] = {}
         else:
             old = self._closes(*update.before)
         new = self._closes(state, shape)
         for dataset in {k for k in old.keys() | new.keys() if old.get(k) != new.get(k)}:
-            dropped = "DROP" in (old.get(dataset, (0, ""))[1], new.get(dataset, (0, ""))[1])
+            dropped = "DROP" in (old.get(dataset, (0, "", 0))[1], new.get(dataset, (0, "", 0))[1])
             self.touch(dataset, readers=dropped, but=state.job_key)
 
     def touch(self, dataset: str, *, readers: bool, but: str | None = None) -> None:
@@ -120,64 +122,40 @@ class Timelines:
         return old_shape.id == shape.id or not old_shape.wiring.moves_data
 
     def _modes(self, dataset: str) -> list[StoredPoint]:
-        """Natively declared write modes of a dataset; facets stand with the shape."""
         known = self._declared.get(dataset)
         if known is None:
             if len(self._declared) > _CACHED:
                 self._declared.clear()
-            known = []
-            for point in read_points(self._db, dataset, "write_mode"):
-                known.append(point)
-            for point in read_points(self._db, dataset, "terms"):
-                if point.source != "facet" and isinstance(point.value, dict):
-                    known.append(_with(point, point.value.get("write_mode")))
-            self._declared[dataset] = known
+            known = self._declared[dataset] = declared_modes(self._db, dataset)
         return known
 
-    def _mode(self, dataset: str, facet: str | None, at: int) -> str | None:
-        declared = resolve("write_mode", self._modes(dataset), at)
-        if declared and isinstance(declared[0].value, str):
-            ours = rank("write_mode", declared[0].source)
-            if facet is None or ours < rank("write_mode", "facet"):
-                return declared[0].value
-        return facet
-
-    def _closes(self, state: RunState, shape: ShapeInfo) -> dict[str, tuple[int, str | None]]:
-        """What a run ends: dataset → (time, lifecycle change or None for an overwrite)."""
+    def _closes(self, state: RunState, shape: ShapeInfo) -> dict[str, tuple[int, str | None, int]]:
+        """What a run ends: dataset → (time, lifecycle change or None for an overwrite, began)."""
         at = state.closing_time
         if at is None:
             return {}
         wiring = shape.wiring
-        found: dict[str, tuple[int, str | None]] = {}
+        found: dict[str, tuple[int, str | None, int]] = {}
         for dataset in wiring.outputs:
             change = wiring.changes.get(dataset)
-            if change is not None:
-                found[dataset] = (at, change)
-            elif state.seen & BITS["COMPLETE"] and (
-                self._mode(dataset, wiring.modes.get(dataset), at) == "overwrite"
-            ):
-                found[dataset] = (at, None)
+            writing = Writing(change, wiring.modes.get(dataset), dataset in wiring.inputs)
+            if writing.closes(state.seen, at, self._modes(dataset)):
+                found[dataset] = (at, change, state.first)
         return found
 
     def _closings(self, dataset: str) -> _Closings:
-        times: set[int] = set()
+        times = {(at, at) for at in purges(self._db, dataset)}
         drops: set[int] = set()
-        for point in read_points(self._db, dataset, "purged"):
-            if point.value is not None:
-                times.add(point.time)
+        modes = self._modes(dataset)
         sql = _CLOSINGS
-        if not self._modes(dataset):
+        if not modes:
             sql += " and (io.change is not null or io.mode is not null)"
-        for seen, last, ended, change, mode in self._db.execute(sql, (dataset,)):
-            if not proven(seen):
-                continue
+        for first, seen, last, ended, change, mode, reads in self._db.execute(sql, (dataset,)):
             at = last if seen & STATIC else ended
-            if change is not None:
-                times.add(at)
+            if Writing(change, mode, bool(reads)).closes(seen, at, modes):
+                times.add((at, first))
                 if change == "DROP":
                     drops.add(at)
-            elif seen & BITS["COMPLETE"] and self._mode(dataset, mode, at) == "overwrite":
-                times.add(at)
         return _Closings(tuple(sorted(times)), tuple(sorted(drops)))
 
     def edges(self, owner: str) -> tuple[dict[tuple[str, str, str, str, str], Edge], str]:
@@ -249,13 +227,6 @@ class Timelines:
             if key not in wiring.edges and edge.content and edge.content[-1][1] == OPEN:
                 return
         self._steady[owner] = _Steady(newest.wiring, (newest.first, newest.key))
-
-
-def _with(point: StoredPoint, value: object) -> StoredPoint:
-    return StoredPoint(
-        point.slot, point.source, point.time, point.rank,
-        point.fact_id, point.position, point.actor, value,
-    )  # fmt: skip
 
 
 def troubled(

@@ -6,7 +6,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Final, Literal
 
-from lineage.graph.port import Closure, Direction, Edge, GraphReader, Limits, Node, View
+from lineage.graph.content import ALL_TIME, Contents, Passages, contents
+from lineage.graph.port import Closure, Direction, Edge, GraphReader, Limits, Node, Spans, View
+from lineage.graph.rows import normal_spans
 from lineage.identity import Identity
 from lineage.state.port import StateReader
 
@@ -27,33 +29,67 @@ class Question:
     view: View
     as_of: int
     limits: Limits
+    passages: Passages
 
-    def closure(
+    def walk(
         self,
         starts: Iterable[str],
         edge_type: Literal["FEEDS", "FEEDS_COLUMN"],
-        *,
-        limits: Limits | None = None,
-    ) -> Closure:
+        begin: Mapping[str, Spans] | None = None,
+    ) -> Contents:
         """Reachability in the direction and the view that are asked for."""
-        return self.engine.closure(
+        if self.view == "structural":
+            closure = self._closure(list(starts), edge_type, self.limits)
+            found = frozenset(closure.depths)
+            return Contents(closure.depths, closure.edges, {}, found, {}, closure.truncated)
+        return contents(
+            self.engine,
             list(starts),
+            self.direction,
+            as_of=self.as_of,
+            limits=self.limits,
+            passages=self.passages,
+            edge_type=edge_type,
+            begin=begin,
+        )
+
+    def hop(self, held: Mapping[str, Spans]) -> list[Edge]:
+        """The ``FEEDS`` edges that lead one step on from datasets or models.
+
+        Args:
+            held: When the content of each matters; wiring does not ask.
+        """
+        closure = self._closure(sorted(held), "FEEDS", replace(self.limits, depth=1))
+        return [
+            edge
+            for edge in closure.edges
+            if self.near(edge) in held
+            and edge.src != edge.dst
+            and (self.view == "structural" or self.passed(edge, held[self.near(edge)]))
+        ]
+
+    def passed(self, edge: Edge, held: Spans) -> Spans:
+        """When the content of the far end matters, for what matters of the near one."""
+        if self.direction == "up":
+            return self.passages.read(edge, held)
+        return tuple(s for s in self.passages.kept(edge, held) if s[0] <= self.as_of)
+
+    @property
+    def always(self) -> Spans:
+        """When the content of the start matters."""
+        return ((self.as_of, self.as_of + 1),) if self.direction == "up" else ALL_TIME
+
+    def _closure(
+        self, starts: list[str], edge_type: Literal["FEEDS", "FEEDS_COLUMN"], limits: Limits
+    ) -> Closure:
+        return self.engine.closure(
+            starts,
             self.direction,
             edge_type=edge_type,
             view=self.view,
             as_of=self.as_of,
-            limits=limits or self.limits,
+            limits=limits,
         )
-
-    def hop(self, keys: Iterable[str]) -> list[Edge]:
-        """The ``FEEDS`` edges that lead one step on from datasets or models."""
-        starts = set(keys)
-        one = replace(self.limits, depth=1)
-        return [
-            edge
-            for edge in self.closure(sorted(starts), "FEEDS", limits=one).edges
-            if self.near(edge) in starts and edge.src != edge.dst
-        ]
 
     def near(self, edge: Edge) -> str:
         """The end where a walk arrives first."""
@@ -71,19 +107,24 @@ class Question:
 
 @dataclass(slots=True)
 class Reached:
-    """Distances, edges, and what may be missing (code to count)."""
+    """Distances, edges, and what may be missing (code to count).
+
+    ``passed_on`` holds what content went through without being there any more.
+    """
 
     depths: dict[str, int]
     edges: list[Edge]
     truncated: tuple[str, ...] = ()
     gaps: dict[str, int] = field(default_factory=dict)
     nodes: dict[str, Node] = field(default_factory=dict)
+    passed_on: frozenset[str] = frozenset()
 
 
 def along_datasets(ask: Question, start: str) -> Reached:
     """Along ``FEEDS`` from a dataset or a model."""
-    closure = ask.closure([start], "FEEDS")
-    reached = Reached(dict(closure.depths), list(closure.edges), closure.truncated)
+    walked = ask.walk([start], "FEEDS")
+    reached = Reached(dict(walked.depths), list(walked.edges), walked.truncated)
+    reached.passed_on = frozenset(walked.depths.keys() - walked.inside)
     reached.nodes = ask.engine.nodes(list(reached.depths))
     return reached
 
@@ -94,40 +135,47 @@ def along_columns(ask: Question, start: str, label: str) -> Reached:
     A model has no columns of its own: each column of a dataset next to it is joined to it by an
     edge of kind ``input``.
     """
-    joins, without = _first_edges(ask, start, label)
+    joins, begin, without = _first_edges(ask, start, label)
     starts = [ask.far(edge) for edge in joins] if label != "Column" else [start]
-    closure = ask.closure(dict.fromkeys(starts), "FEEDS_COLUMN")
+    walked = ask.walk(dict.fromkeys(starts), "FEEDS_COLUMN", begin)
     offset = 0 if label == "Column" else 1
-    depths = {key: depth + offset for key, depth in closure.depths.items()}
+    depths = {key: depth + offset for key, depth in walked.depths.items()}
     if offset:
         depths[start] = 0
-    edges = [edge for edge in joins if ask.far(edge) in depths] + list(closure.edges)
-    reached = Reached(depths, edges, closure.truncated)
+    edges = [edge for edge in joins if ask.far(edge) in depths] + list(walked.edges)
+    reached = Reached(depths, edges, walked.truncated)
+    reached.passed_on = frozenset(walked.depths.keys() - walked.inside)
     if without:
         reached.gaps["no-columns"] = without
     reached.nodes = ask.engine.nodes(list(depths))
     homes = _homes(ask, reached.nodes)
     if ask.direction == "down":
-        _add_models(ask, reached, homes)
-    _find_gaps(ask, reached, homes)
+        _add_models(ask, reached, homes, walked.held)
+    _find_gaps(ask, reached, homes, walked.held)
     return reached
 
 
-def _first_edges(ask: Question, start: str, label: str) -> tuple[list[Edge], int]:
-    """Edges from the start to the first columns, and how many datasets have no columns known."""
+def _first_edges(ask: Question, start: str, label: str) -> tuple[list[Edge], dict[str, Spans], int]:
+    """Edges to the first columns, when these matter, and how many datasets show no columns."""
     if label == "Column":
-        return [], 0
+        return [], {}, 0
     if label == "Dataset":
         stem = Edge("HAS_COLUMN", start, start, "", "column")
         columns = ask.state.columns(start)
-        return [ask.joined(start, c.key, stem) for c in columns], int(not columns)
-    joins, without = [], 0
-    for edge in ask.hop([start]):
+        return [ask.joined(start, c.key, stem) for c in columns], {}, int(not columns)
+    joins: list[Edge] = []
+    begin: dict[str, Spans] = {}
+    without = 0
+    for edge in ask.hop({start: ask.always}):
         columns = ask.state.columns(ask.far(edge))
         without += not columns
         stem = replace(edge, kind="input")
         joins += [ask.joined(start, column.key, stem) for column in columns]
-    return joins, without
+        if ask.view == "content":
+            spans = ask.passed(edge, ask.always)
+            for column in columns:
+                begin[column.key] = normal_spans((*begin.get(column.key, ()), *spans))
+    return joins, begin, without
 
 
 def _homes(ask: Question, nodes: Mapping[str, Node]) -> dict[str, list[str]]:
@@ -140,9 +188,22 @@ def _homes(ask: Question, nodes: Mapping[str, Node]) -> dict[str, list[str]]:
     return homes
 
 
-def _add_models(ask: Question, reached: Reached, homes: Mapping[str, list[str]]) -> None:
+def _held(homes: Mapping[str, Iterable[str]], held: Mapping[str, Spans]) -> dict[str, Spans]:
+    """When the columns reached in each dataset matter."""
+    return {
+        home: normal_spans(span for column in columns for span in held.get(column, ()))
+        for home, columns in homes.items()
+    }
+
+
+def _add_models(
+    ask: Question,
+    reached: Reached,
+    homes: Mapping[str, list[str]],
+    held: Mapping[str, Spans],
+) -> None:
     """Join the models that the datasets of reached columns feed."""
-    hops = ask.hop(homes)
+    hops = ask.hop(_held(homes, held))
     ends = ask.engine.nodes(list({edge.dst for edge in hops}))
     for edge in hops:
         model = ends.get(edge.dst)
@@ -150,19 +211,26 @@ def _add_models(ask: Question, reached: Reached, homes: Mapping[str, list[str]])
             continue
         reached.nodes[model.key] = model
         for column in homes[edge.src]:
+            if ask.view == "content" and not ask.passed(edge, held[column]):
+                continue
             depth = reached.depths[column] + 1
             reached.depths[model.key] = min(depth, reached.depths.get(model.key, depth))
             reached.edges.append(replace(edge, src=column, kind="input"))
 
 
-def _find_gaps(ask: Question, reached: Reached, homes: Mapping[str, list[str]]) -> None:
+def _find_gaps(
+    ask: Question,
+    reached: Reached,
+    homes: Mapping[str, list[str]],
+    held: Mapping[str, Spans],
+) -> None:
     """Count the columns where the trace ends although their dataset goes on without column map."""
     going_on = {ask.near(edge) for edge in reached.edges}
     ends = {home: [c for c in columns if c not in going_on] for home, columns in homes.items()}
     models = {key for key, node in reached.nodes.items() if node.label == "Model"}
     blind = {
         ask.near(edge)
-        for edge in ask.hop(home for home, columns in ends.items() if columns)
+        for edge in ask.hop(_held({h: c for h, c in ends.items() if c}, held))
         if edge.kind != "columns" and ask.far(edge) not in models
     }
     gap = sum(len(columns) for home, columns in ends.items() if home in blind)

@@ -31,6 +31,8 @@ from lineage.trace.reasons import reasons_of
 __all__ = ["DEFAULT_LIMITS", "trace"]
 
 DEFAULT_LIMITS: Final = Limits()
+PASSED_ON: Final = "passed on, no longer inside"
+"""Annotation of a node that content went through, and that holds none of it any more."""
 
 Roles = Mapping[tuple[str, str], Json]
 
@@ -82,11 +84,12 @@ def trace(
             where=str(ref),
             advice="`tracehold dataset list` and `tracehold model list` show what is known",
         )
+    passages = state.passages()
     by_columns = columns or isinstance(ref, ColumnRef)
 
     def gather(engine: Engine) -> tuple[Reached, dict[str, Node], Roles, int, Coverage]:
         position = engine.position()
-        ask = Question(engine, state, identity, direction, view, as_of, limits)
+        ask = Question(engine, state, identity, direction, view, as_of, limits, passages)
         if by_columns:
             reached = along_columns(ask, start, first.label)
         else:
@@ -159,7 +162,9 @@ def _trace_nodes(
     *,
     by_columns: bool,
 ) -> tuple[TraceNode, ...]:
-    shown: dict[str, dict[str, Json]] = {}
+    shown: dict[str, dict[str, Json]] = {
+        key: {"content": PASSED_ON} for key in sorted(reached.passed_on)
+    }
     known = list(reached.nodes.values())
     for annotate in annotators:
         for key, said in annotate(state, known, as_of).items():

@@ -66,7 +66,7 @@ def draft_plan(
     """
     now = desk.clock()
     keys = [_target_key(desk, text) for text in request.targets]
-    reach = reach_down(desk.reader, keys, as_of=now)
+    reach = reach_down(desk.reader, desk.state, keys, as_of=now)
     if reach.truncated:
         raise Conflict(
             "lineage is too large to be walked to its end",

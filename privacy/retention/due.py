@@ -9,6 +9,7 @@ from datetime import UTC, date, datetime
 from catalog.manifests.retention import RetentionClass
 from lineage.errors import InvalidInput
 from lineage.facts import Json
+from lineage.graph.content import contents
 from lineage.graph.port import GraphReader, Limits, Node
 from lineage.identity import Label
 from lineage.state.port import AspectValue, StateReader
@@ -102,7 +103,7 @@ def due_list(
     for key in kept:
         rules, facts = own[key]
         if not rules:
-            rules, facts = _inherited(reader, key, own, now)
+            rules, facts = _inherited(reader, state, key, own, now)
         holds = held.get(key, [])
         names = tuple(sorted(hold.hold for hold in holds))
         row = DueRow(
@@ -215,11 +216,13 @@ def _day(said: Json) -> date:
 
 
 def _inherited(
-    reader: GraphReader, key: str, own: Mapping[str, tuple[list[Rule], list[str]]], now: int
+    reader: GraphReader,
+    state: StateReader,
+    key: str,
+    own: Mapping[str, tuple[list[Rule], list[str]]],
+    now: int,
 ) -> tuple[list[Rule], list[str]]:
-    closure = reader.closure(
-        [key], "up", edge_type="FEEDS", view="content", as_of=now, limits=_PARENTS
-    )
+    closure = contents(reader, [key], "up", as_of=now, limits=_PARENTS, passages=state.passages())
     rules, facts = [], []
     for parent in sorted(closure.depths):
         if parent != key and parent in own:

@@ -2,13 +2,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
+import msgspec
 import pytest
 from catalog_world import DAY, MINUTE, NS, START, World, data, model
 
 from catalog.errors import BadManifest
 from catalog.events import LicenseConcluded, WaiverEnded
 from catalog.facets import terms_facet
+from lineage.facts import Draft, Entity, Fact, FactType, Point
 from lineage.graph.port import Limits
 
 
@@ -213,8 +216,67 @@ def test_a_gate_judges_a_model_before_it_exists(world: World) -> None:
 def test_as_of_an_earlier_day_a_later_source_does_not_count(world: World) -> None:
     two_sources(world, loyalty="MIT")
     world.emit("more", [data("late", "CC-BY-ND-4.0")], [data("set")], -10)
+    assert world.judge().verdict == "allowed"  # it was trained before
+    world.emit("train", [data("set")], [model()], -5)
     assert world.judge().verdict == "denied"
-    assert world.judge(as_of=START - 30 * MINUTE).verdict == "allowed"
+    assert world.judge(as_of=START - 6 * MINUTE).verdict == "allowed"
+
+
+def overwriting(name: str, expression: str = "") -> dict[str, Any]:
+    return data(name, expression, tracehold_terms=terms_facet(write_mode="overwrite"))
+
+
+@pytest.mark.parametrize(("loyalty", "verdict"), [("CC-BY-NC-4.0", "denied"), ("MIT", "allowed")])
+def test_a_verdict_stands_when_training_set_and_source_are_overwritten(
+    world: World, loyalty: str, verdict: str
+) -> None:
+    other = "MIT" if verdict == "denied" else "CC-BY-NC-4.0"
+    two_sources(world, loyalty=loyalty)
+    before = world.judge()
+    assert before.verdict == verdict
+    world.emit("in2", [data("/new", other, namespace="file")], [overwriting("loyalty", other)], -50)
+    world.emit("join", [data("loyalty")], [overwriting("set")], -40)
+    after = world.judge()
+    assert (after.verdict, after.reasons) == (before.verdict, before.reasons)
+    world.emit("train", [data("set")], [model(version="2")], -30)
+    assert world.judge(version="2").verdict == ("allowed" if verdict == "denied" else "denied")
+
+
+def test_a_verdict_stands_when_training_set_and_sources_are_purged(tmp_path: Path) -> None:
+    class Purged(msgspec.Struct, frozen=True):
+        name: str
+
+    def points(fact: Fact, body: Purged, _: object) -> list[Point]:
+        subject = Entity("Dataset", (NS, body.name))
+        return [Point(subject, "purged", {"case": "c"}, time=fact.valid_time or 0)]
+
+    world = World(tmp_path, more_facts=(FactType("test.purged/1", Purged, points),))
+    two_sources(world)
+    before = world.judge()
+    for name in ("flights", "loyalty", "set"):
+        body = msgspec.json.encode(Purged(name))
+        when = START - 10 * MINUTE
+        world.journal.append([Draft("test.purged/1", "p", body, valid_time=when)])
+    world.catch_up()
+    after = world.judge()
+    assert (after.verdict, after.reasons) == ("denied", before.reasons)
+    assert after.path == (
+        "dataset:[file]/l",
+        f"dataset:[{NS}]loyalty",
+        f"dataset:[{NS}]set",
+        "model:m@1",
+    )
+    world.close()
+
+
+def test_what_is_concluded_later_counts_for_content_that_is_still_there(world: World) -> None:
+    two_sources(world)
+    world.emit("in2", [], [overwriting("loyalty", "MIT")], -50)
+    concluded = LicenseConcluded(f"dataset:[{NS}]loyalty", "CC-BY-4.0", "a contract")
+    world.record(concluded)
+    world.record(LicenseConcluded("dataset:[file]/l", "CC-BY-4.0", "a contract"))
+    (reason,) = world.judge().blocking
+    assert reason.ref == f"dataset:[{NS}]loyalty"  # the conclusion is of what replaced it
 
 
 def test_a_loop_in_the_lineage_ends(world: World) -> None:

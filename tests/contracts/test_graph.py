@@ -24,6 +24,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from lineage.errors import Fault
+from lineage.graph.content import BySpans, contents
 from lineage.graph.neo4j import Neo4jGraph
 from lineage.graph.port import (
     OPEN,
@@ -376,6 +377,35 @@ def test_a_random_graph_agrees_with_networkx(graph: Engine, seed: int) -> None:
                 cut, same = feed_closure(graph, start, **asked), feed_closure(exact, start, **asked)
                 assert (cut.depths, ids(cut.edges)) == (same.depths, ids(same.edges))
                 assert set(cut.truncated) == set(same.truncated)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_what_is_inside_does_not_depend_on_the_engine(graph: Engine, seed: int) -> None:
+    chance = random.Random(seed)
+    keys = [f"k{number:02}" for number in range(30)]
+
+    def spans() -> tuple[tuple[int, int], ...]:
+        start = chance.randrange(10)
+        return ((start, start + chance.randrange(1, 6)), (17, 19))
+
+    pairs = {(chance.choice(keys), chance.choice(keys)) for _ in range(70)}
+    edges = [feeds(a, b, content=spans()) for a, b in sorted(pairs)]
+    graph.load([], edges, 1)
+    exact = sql_graph()
+    exact.load([], edges, 1)
+    few = Limits(depth=2, nodes=6, seconds=60)
+    for direction in ("up", "down"):
+        for as_of in (0, 4, 8, 12, 18, 20):
+            for limits in (GENEROUS, few):
+                start = chance.choice(keys)
+                asked: dict[str, Any] = {"as_of": as_of, "limits": limits, "passages": BySpans()}
+                found = contents(graph, [start], direction, **asked)
+                assert found == contents(exact, [start], direction, **asked)
+                assert len(found.depths) <= limits.nodes
+                assert max(found.depths.values()) <= limits.depth
+                if direction == "down":
+                    held = {edge.dst for edge in edges if edge.holds_at("content", as_of)}
+                    assert found.inside <= held | {start}
 
 
 @settings(max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture])

@@ -149,6 +149,29 @@ def test_a_model_stays_exposed_after_what_it_was_trained_on_was_purged(world: Wo
     assert [row.ref for row in rows] == [column("joined", "contact")]
 
 
+def test_a_model_stays_exposed_after_what_it_was_trained_on_was_overwritten(world: World) -> None:
+    joined = dataset("joined", columns=["contact"], lineage={"contact": ["customers.email"]})
+    world.emit("join", -50, ["customers"], [joined])
+    world.emit("train1", -40, ["joined"], [model("m", "1")])
+    empty = dataset("joined", columns=["contact"], lineage={"contact": ["x.y"]}, change="OVERWRITE")
+    world.emit("refill", -30, ["x"], [empty])
+    world.emit("train2", -20, ["joined"], [model("m", "2")])
+    now = ask(world)
+    assert [row.ref for row in now.rows] == [column("customers", "email")]
+    assert [m.ref for m in now.models] == ["model:m@1"]
+    rows = ask(world, ModelRef("m", "1")).rows
+    assert [row.ref for row in rows] == [column("joined", "contact")]
+    assert ask(world, ModelRef("m", "2")).rows == ()
+
+
+def test_a_model_is_not_exposed_by_what_came_in_after_it_was_trained(world: World) -> None:
+    joined = dataset("joined", columns=["contact"], lineage={"contact": ["customers.email"]})
+    world.emit("early", -50, ["x"], ["joined"])
+    world.emit("train", -45, ["joined"], [model("m", "1")])
+    world.emit("join", -30, ["customers"], [joined])
+    assert ask(world).models == ()
+
+
 def test_as_of_shows_what_held_then(world: World) -> None:
     assert ask(world, as_of=START - 61 * MINUTE).rows == ()
     assert len(ask(world, as_of=START - 59 * MINUTE).rows) == 1

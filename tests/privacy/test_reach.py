@@ -20,7 +20,7 @@ def world(tmp_path: Path) -> Iterator[World]:
 
 
 def names(world: World, start: str, as_of: int = START) -> set[str]:
-    reach = reach_down(world.desk.reader, [world.key(start)], as_of=as_of)
+    reach = reach_down(world.desk.reader, world.state, [world.key(start)], as_of=as_of)
     assert not reach.truncated
     return {str(n.props["name"]) for n in world.desk.reader.nodes(sorted(reach.derived)).values()}
 
@@ -64,4 +64,6 @@ def test_a_cycle_ends(world: World) -> None:
 
 def test_a_limit_is_said(world: World) -> None:
     world.emit("a", -50, ["a"], [f"b{n}" for n in range(10)])
-    assert reach_down(world.desk.reader, [world.key("a")], as_of=START, nodes=3).truncated
+    assert reach_down(
+        world.desk.reader, world.state, [world.key("a")], as_of=START, nodes=3
+    ).truncated

@@ -18,7 +18,7 @@ from catalog.licenses.verdict import license_verdict
 from catalog.manifests import Policy
 from catalog.projections import PROJECTIONS
 from lineage.clock import format_millis
-from lineage.facts import Draft, Receipt
+from lineage.facts import Draft, FactType, Receipt
 from lineage.identity import Identity
 from lineage.journal.keys import ensure_keys
 from lineage.journal.sqlite import open_journal
@@ -52,13 +52,14 @@ class World:
     root: Path
     clock: HandClock = field(default_factory=HandClock)
     policy: Policy = field(default_factory=lambda: Policy(Path("/nowhere"), digest="d" * 64))
+    more_facts: tuple[FactType, ...] = ()
 
     def __post_init__(self) -> None:
         folder, keys = self.root / ".tracehold", self.root / ".tracehold-keys"
         self.identity = Identity(ensure_keys(keys, origin=ORIGIN, data=folder).secret)
         self.journal = open_journal(folder, keys, origin=ORIGIN, clock=self.clock)
         self.state = open_state(folder / "state.db")
-        registry = Registry(FACTS, FACETS, PROJECTIONS)
+        registry = Registry((*FACTS, *self.more_facts), FACETS, PROJECTIONS)
         self.folder = Folder(self.journal, self.state, registry, self.identity)
 
     def close(self) -> None:

@@ -66,7 +66,14 @@ def oracle(
     edges: list[Edge], starts: list[str], direction: Direction, view: View, as_of: int
 ) -> tuple[dict[str, int], set[tuple[str, str, str, str, str]]]:
     """What networkx says: distances, and identities of the edges among what is reached."""
-    standing = [edge for edge in edges if edge.holds_at(view, as_of)]
+    standing = [
+        edge
+        for edge in edges
+        if any(
+            first <= as_of and (view == "content" or as_of < last)
+            for first, last in edge.spans(view)
+        )
+    ]
     graph = nx.MultiDiGraph()
     graph.add_nodes_from(starts)
     graph.add_edges_from((e.src, e.dst) for e in standing)

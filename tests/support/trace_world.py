@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from graph_builders import ALWAYS, sql_graph
 
 from lineage.facts import Json
+from lineage.graph.content import BySpans
 from lineage.graph.port import Edge, GraphDiff, Node, Spans
 from lineage.graph.sql import SqlGraph
 from lineage.identity import Identity, Label
@@ -67,6 +68,9 @@ class GraphState:
 
     def versions(self, dataset_key: str, limit: int = 100) -> list[VersionRow]:
         return []
+
+    def passages(self) -> BySpans:
+        return BySpans()
 
     def position(self) -> int:
         return self.graph.position()

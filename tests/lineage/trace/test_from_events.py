@@ -117,3 +117,22 @@ def test_a_version_is_traced_as_its_dataset(world: World) -> None:
     found = ask(world, world.state.graph, f"dataset:[{NS}]mart@v1")
     assert found.ref == str(DatasetRef(NS, "mart", "v1"))
     assert names(found) == ["mart", "other"]
+
+
+def test_a_content_trace_shows_what_data_went_through_and_left(world: World) -> None:
+    world.send(
+        run_event("COMPLETE", 3, job="fit", run="f", inputs=["mart"], outputs=["model"]),
+        run_event(
+            "COMPLETE", 4, job="refill", run="r",
+            inputs=["other"], outputs=[dataset("mart", change="OVERWRITE")],
+        ),
+    )  # fmt: skip
+    down = ask(world, world.state.graph, "raw", direction="down", view="content")
+    said = {node.name: node.annotations for node in down.nodes}
+    assert said == {
+        "raw": {}, "tidy": {}, "model": {}, "mart": {"content": "passed on, no longer inside"},
+    }  # fmt: skip
+    up = ask(world, world.state.graph, "model", view="content")
+    assert names(up) == ["model", "mart", "tidy", "raw"]
+    columns = ask(world, world.state.graph, "raw", direction="down", view="content", columns=True)
+    assert names(columns) == ["raw", "raw.day", "raw.mail", "tidy.day", "tidy.mail"]

@@ -1,0 +1,324 @@
+"""Whose data is inside: reachability in the content view, which respects time along paths.
+
+A table passes on what it holds when it is read, not what it holds now: a model still holds what
+its training set held when it was trained, also after that was overwritten or purged. An engine
+gives the candidates, every edge that ever carried content by the moment asked for. This walk
+carries for each node the intervals in which its content matters and passes on along an edge only
+what stood together. Pure; the same for every engine. In doubt a contribution counts.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final, Literal, Protocol
+
+from lineage.graph.port import OPEN, Direction, Edge, GraphReader, Limits, Spans
+from lineage.graph.rows import normal_spans
+
+__all__ = ["ALL_TIME", "Aliases", "BySpans", "Contents", "Passages", "contents", "holds_at"]
+
+ALL_TIME: Final[Spans] = ((-OPEN, OPEN),)
+MOST_SPANS: Final = 32
+"""Intervals carried per node; more are taken together as one."""
+
+EdgeId = tuple[str, str, str, str, str]
+
+
+class Passages(Protocol):
+    """Says when data passed along an edge; never less than what is so."""
+
+    def read(self, edge: Edge, wanted: Spans) -> Spans:
+        """When the source held what was inside the target during ``wanted``."""
+        ...
+
+    def kept(self, edge: Edge, held: Spans) -> Spans:
+        """When the target held what was inside the source during ``held``."""
+        ...
+
+    def replaced(self, key: str, after: int) -> int | None:
+        """When the first run behind a moment began that left nothing of a dataset's content."""
+        ...
+
+
+class BySpans:
+    """Knows the intervals of the edges alone: data may have passed at any moment within one."""
+
+    def read(self, edge: Edge, wanted: Spans) -> Spans:
+        """From the beginning of the edge's interval to the end of what is wanted."""
+        return normal_spans(
+            (first, min(last, until))
+            for since, until in wanted
+            for first, last in edge.content
+            if first < until and since < last
+        )
+
+    def kept(self, edge: Edge, held: Spans) -> Spans:
+        """From when source and edge stood together to the end of the edge's interval."""
+        return normal_spans(
+            (max(since, first), last)
+            for since, until in held
+            for first, last in edge.content
+            if max(since, first) < min(until, last)
+        )
+
+    def replaced(self, key: str, after: int) -> int | None:  # noqa: ARG002 - edges do not say
+        """Not known."""
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class Contents:
+    """What was reached.
+
+    Attributes:
+        depths: Distance in edges. Downwards, also what only passed it on: see ``inside``.
+        edges: Those along which it passed.
+        held: Upwards, when the content of a node mattered; downwards, when it held something.
+        inside: Nodes that hold something at the moment asked for; all of them upwards.
+        parents: The node from which each was reached first.
+        truncated: Limits that were reached.
+    """
+
+    depths: Mapping[str, int]
+    edges: Sequence[Edge]
+    held: Mapping[str, Spans]
+    inside: frozenset[str]
+    parents: Mapping[str, str]
+    truncated: tuple[str, ...] = ()
+
+
+class Aliases:
+    """Classes of keys that are the same thing under other names, asked for as they are met."""
+
+    def __init__(self, reader: GraphReader) -> None:
+        self._reader = reader
+        self._twins: dict[str, set[str]] = {}
+        self._parent: dict[str, str] = {}
+
+    def thing(self, key: str) -> str:
+        """The least key of the class as far as it is known."""
+        while (parent := self._parent.get(key, key)) != key:
+            key = parent
+        return key
+
+    def twins(self, key: str) -> list[str]:
+        """The keys that an edge says to be the same, sorted."""
+        return sorted(self._twins.get(key, ()))
+
+    def of(self, keys: Iterable[str]) -> set[str]:
+        """The keys and all their aliases."""
+        found = set(keys)
+        pending = sorted(found)
+        while pending:
+            key = pending.pop()
+            if key not in self._twins:
+                edges = self._reader.neighbors(key, edge_types=("SAME_AS",))
+                self._twins[key] = {e.dst if e.src == key else e.src for e in edges}
+                for other in self._twins[key]:
+                    left, right = sorted((self.thing(key), self.thing(other)))
+                    self._parent[right] = left
+            fresh = self._twins[key] - found
+            found |= fresh
+            pending += sorted(fresh)
+        return found
+
+
+def contents(
+    reader: GraphReader,
+    starts: Sequence[str],
+    direction: Direction,
+    *,
+    as_of: int,
+    limits: Limits,
+    passages: Passages,
+    edge_type: Literal["FEEDS", "FEEDS_COLUMN"] = "FEEDS",
+    aliases: Aliases | None = None,
+    begin: Mapping[str, Spans] | None = None,
+) -> Contents:
+    """What can be inside ``starts`` at a moment, or what can hold something of them.
+
+    Args:
+        reader: The graph, for the candidates.
+        starts: Keys to begin with; downwards they count as holding their content at all times.
+        direction: ``up`` to what is inside, ``down`` to where it went.
+        as_of: Epoch milliseconds.
+        limits: What the walk may cost; they bound the candidates too.
+        passages: When data passed: from the state, or ``BySpans``.
+        edge_type: Along datasets or along columns.
+        aliases: Follow ``SAME_AS`` at every step, for a copy under another name feeds what it
+            feeds; None to stay with the names.
+        begin: When the content of a start matters, or when it held it, where that is known better.
+    """
+    edges: dict[EdgeId, Edge] = {}
+    truncated: set[str] = set()
+    reached: set[str] = set()
+    frontier = aliases.of(starts) if aliases else set(starts)
+    first = [*dict.fromkeys(starts), *sorted(frontier.difference(starts))]
+    while frontier:
+        closure = reader.closure(
+            first if not reached else sorted(frontier),
+            direction,
+            edge_type=edge_type,
+            view="content",
+            as_of=as_of,
+            limits=limits,
+        )
+        truncated.update(closure.truncated)
+        edges |= {edge.id: edge for edge in closure.edges}
+        fresh = (closure.depths.keys() | frontier) - reached
+        reached |= fresh
+        frontier = aliases.of(fresh) - reached if aliases else set()
+        if len(reached) > limits.nodes:
+            truncated.add("nodes")
+            break
+    twins = aliases.twins if aliases else _no_twins
+    walk = _Walk(edges.values(), twins, passages, as_of)
+    always = walk.now if direction == "up" else ALL_TIME
+    opening = {key: (begin or {}).get(key, always) for key in first}
+    flow = walk.up(opening) if direction == "up" else walk.down(opening)
+    return walk.answer(first, direction, flow, limits, truncated)
+
+
+def _no_twins(key: str) -> list[str]:  # noqa: ARG001 - nothing has another name
+    return []
+
+
+@dataclass(frozen=True, slots=True)
+class _Flow:
+    held: Mapping[str, Spans]
+    inside: set[str]
+    counted: set[EdgeId]
+
+
+class _Walk:
+    def __init__(
+        self,
+        edges: Iterable[Edge],
+        twins: Callable[[str], Sequence[str]],
+        passages: Passages,
+        as_of: int,
+    ) -> None:
+        self.edges = sorted(edges, key=lambda edge: edge.id)
+        self.twins = twins
+        self.passages = passages
+        self.as_of = as_of
+        self.now: Spans = ((as_of, as_of + 1),)
+
+    def up(self, opening: dict[str, Spans]) -> _Flow:
+        wanted, counted = self.back(opening, None)
+        return _Flow(wanted, set(wanted), counted)
+
+    def down(self, opening: dict[str, Spans]) -> _Flow:
+        held = self.forth(opening)
+        inside = {key for key, spans in held.items() if holds_at(spans, self.as_of)}
+        # Of what once held something only that stays through which something came to where it is.
+        _, counted = self.back(dict.fromkeys(sorted(inside), self.now), held)
+        return _Flow(held, inside, counted)
+
+    def back(
+        self, wanted: dict[str, Spans], within: Mapping[str, Spans] | None
+    ) -> tuple[dict[str, Spans], set[EdgeId]]:
+        """When the content of each node mattered for ``wanted``, and the edges it came by."""
+        into: dict[str, list[Edge]] = {}
+        for edge in self.edges:
+            if within is None or (edge.src in within and edge.dst in within):
+                into.setdefault(edge.dst, []).append(edge)
+        counted: set[EdgeId] = set()
+        pending = deque(wanted)
+        while pending:
+            key = pending.popleft()
+            for twin in self.twins(key):
+                self.add(wanted, twin, wanted[key], within, pending)
+            for edge in into.get(key, ()):
+                passed = self.passages.read(edge, wanted[key])
+                if self.add(wanted, edge.src, passed, within, pending):
+                    counted.add(edge.id)
+        return wanted, counted
+
+    def forth(self, held: dict[str, Spans]) -> dict[str, Spans]:
+        """When each node held something of what ``held`` begins with."""
+        out: dict[str, list[Edge]] = {}
+        for edge in self.edges:
+            out.setdefault(edge.src, []).append(edge)
+        pending = deque(held)
+        while pending:
+            key = pending.popleft()
+            for twin in self.twins(key):
+                self.add(held, twin, held[key], None, pending)
+            for edge in out.get(key, ()):
+                passed = self.passages.kept(edge, held[key])
+                known = tuple(span for span in passed if span[0] <= self.as_of)
+                self.add(held, edge.dst, known, None, pending)
+        return held
+
+    def add(
+        self,
+        spans: dict[str, Spans],
+        key: str,
+        more: Spans,
+        within: Mapping[str, Spans] | None,
+        pending: deque[str],
+    ) -> bool:
+        """Take spans in; whether there were any to take."""
+        if within is not None:
+            more = _common(more, within.get(key, ()))
+        if not more:
+            return False
+        known = spans.get(key, ())
+        joined = normal_spans((*known, *more))
+        if len(joined) > MOST_SPANS:
+            joined = ((joined[0][0], joined[-1][1]),)
+        if joined != known:
+            spans[key] = joined
+            pending.append(key)
+        return True
+
+    def answer(
+        self,
+        starts: Sequence[str],
+        direction: Direction,
+        flow: _Flow,
+        limits: Limits,
+        truncated: set[str],
+    ) -> Contents:
+        held = flow.held
+        passed = [edge for edge in self.edges if edge.id in flow.counted]
+        onward: dict[str, list[str]] = {}
+        for edge in passed:
+            near, far = (edge.dst, edge.src) if direction == "up" else (edge.src, edge.dst)
+            onward.setdefault(near, []).append(far)
+        depths = dict.fromkeys(starts, 0)
+        parents: dict[str, str] = {}
+        pending = deque(depths)
+        while pending:
+            key = pending.popleft()
+            for far in (*(t for t in self.twins(key) if t in held), *onward.get(key, ())):
+                if far in depths:
+                    continue
+                if depths[key] >= limits.depth:
+                    truncated.add("depth")
+                    continue
+                depths[far] = depths[key] + 1
+                parents[far] = key
+                pending.append(far)
+        return Contents(
+            depths=depths,
+            edges=[edge for edge in passed if edge.src in depths and edge.dst in depths],
+            held={key: held[key] for key in depths},
+            inside=frozenset(flow.inside & depths.keys()),
+            parents=parents,
+            truncated=tuple(limit for limit in ("depth", "nodes", "time") if limit in truncated),
+        )
+
+
+def holds_at(spans: Spans, moment: int) -> bool:
+    """Whether a moment lies in one of the intervals."""
+    return any(since <= moment < until for since, until in spans)
+
+
+def _common(some: Spans, others: Spans) -> Spans:
+    return normal_spans(
+        (max(since, first), min(until, last)) for since, until in some for first, last in others
+    )

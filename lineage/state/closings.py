@@ -1,0 +1,173 @@
+"""Proven ends of former content of a dataset: overwrites, truncations, drops and purges."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from lineage.state.point_table import read_points
+from lineage.state.precedence import rank
+from lineage.state.resolve import StoredPoint, resolve
+from lineage.state.runs import BITS, STATIC, proven
+
+__all__ = ["Closings", "Writing", "declared_modes", "purges"]
+
+EMPTYING: Final = frozenset({"TRUNCATE", "DROP"})
+"""Lifecycle changes that leave nothing, whatever the run read."""
+
+LOOKED_AT: Final = 50
+"""Runs of one shape looked at for the next or the last closing; beyond it none is known."""
+SHAPES: Final = 200
+"""Shapes that write one dataset and are looked at."""
+
+_WRITERS: Final = (
+    "select o.shape_id, o.change, o.mode, exists (select 1 from shape_io i"
+    " where i.entity_key = o.entity_key and i.role = 'in' and i.shape_id = o.shape_id)"
+    " from shape_io o where o.entity_key = ? and o.role = 'out' limit ?"
+)
+_BEFORE: Final = (
+    "select first, seen, last, ended from run where shape_id = ? and first <= ?"
+    " order by first desc limit ?"
+)
+_BEHIND: Final = (
+    "select first, seen, last, ended from run where shape_id = ? and first >= ?"
+    " order by first limit ?"
+)
+
+
+def declared_modes(db: sqlite3.Connection, dataset: str) -> list[StoredPoint]:
+    """Natively declared write modes of a dataset; facets stand with the shape."""
+    return [
+        *read_points(db, dataset, "write_mode"),
+        *(
+            _with(point, point.value.get("write_mode"))
+            for point in read_points(db, dataset, "terms")
+            if point.source != "facet" and isinstance(point.value, dict)
+        ),
+    ]
+
+
+def write_mode(declared: Sequence[StoredPoint], facet: str | None, at: int) -> str | None:
+    """The write mode in force for a run, from what is declared and what its own facet says."""
+    found = resolve("write_mode", declared, at)
+    if found and isinstance(found[0].value, str):
+        ours = rank("write_mode", found[0].source)
+        if facet is None or ours < rank("write_mode", "facet"):
+            return found[0].value
+    return facet
+
+
+@dataclass(frozen=True, slots=True)
+class Writing:
+    """What the shape of a run says of one output.
+
+    Attributes:
+        change: Lifecycle change that its facet names.
+        mode: Write mode that its facet names.
+        reads: Whether the same run reads it, and so may write back what was in it.
+    """
+
+    change: str | None
+    mode: str | None
+    reads: bool
+
+    def closes(self, seen: int, at: int | None, modes: Sequence[StoredPoint]) -> bool:
+        """Whether a run proved that it left nothing of the former content.
+
+        Args:
+            seen: What its events were, as bits.
+            at: When it ended; for a static event its moment.
+            modes: Declared write modes.
+        """
+        if at is None or not proven(seen):
+            return False
+        if self.change in EMPTYING:
+            return True
+        if self.reads:
+            return False
+        return self.change is not None or (
+            bool(seen & BITS["COMPLETE"]) and write_mode(modes, self.mode, at) == "overwrite"
+        )
+
+
+def purges(db: sqlite3.Connection, dataset: str) -> list[int]:
+    """When a dataset was purged, as another package recorded it."""
+    return sorted(p.time for p in read_points(db, dataset, "purged") if p.value is not None)
+
+
+class Closings:
+    """Looks for the closing next to a moment, at a cost that does not grow with the runs.
+
+    Made for one question. Where it does not look far enough it knows of no closing, and content
+    counts as there for longer.
+    """
+
+    def __init__(self, db: sqlite3.Connection) -> None:
+        self._db = db
+        self._modes: dict[str, list[StoredPoint]] = {}
+        self._writers: dict[str, list[tuple[int, Writing]]] = {}
+        self._purges: dict[str, list[int]] = {}
+
+    def last(self, dataset: str, at: int) -> int | None:
+        """When the last run began that had closed at a moment; what came in before it is gone."""
+        times = [moment for moment in self._purged(dataset) if moment <= at]
+        for number, writing in self._closing_writers(dataset):
+            rows = self._db.execute(_BEFORE, (number, at, LOOKED_AT))
+            times += [began for began, ended in self._closed(dataset, writing, rows) if ended <= at]
+        return max(times, default=None)
+
+    def next(self, dataset: str, after: int) -> int | None:
+        """The first closing by a run that began at a moment or behind it, and ended behind it."""
+        times = [moment for moment in self._purged(dataset) if moment > after]
+        times += [ended for _, ended in self._behind(dataset, after)]
+        return min(times, default=None)
+
+    def replaced(self, dataset: str, after: int) -> int | None:
+        """When the first run behind a moment began that proved to leave nothing of the content."""
+        return min((began for began, _ in self._behind(dataset, after)), default=None)
+
+    def _behind(self, dataset: str, after: int) -> list[tuple[int, int]]:
+        found = []
+        for number, writing in self._closing_writers(dataset):
+            rows = self._db.execute(_BEHIND, (number, after, LOOKED_AT))
+            found += [hit for hit in self._closed(dataset, writing, rows) if hit[1] > after]
+        return found
+
+    def _closed(
+        self, dataset: str, writing: Writing, rows: Iterable[tuple[int, int, int, int | None]]
+    ) -> list[tuple[int, int]]:
+        """(began, ended) of the runs that closed."""
+        modes = self._modes[dataset]
+        ends = ((first, seen, last if seen & STATIC else end) for first, seen, last, end in rows)
+        return [
+            (first, at)
+            for first, seen, at in ends
+            if at is not None and writing.closes(seen, at, modes)
+        ]
+
+    def _closing_writers(self, dataset: str) -> list[tuple[int, Writing]]:
+        known = self._writers.get(dataset)
+        if known is None:
+            modes = self._modes[dataset] = declared_modes(self._db, dataset)
+            rows = self._db.execute(_WRITERS, (dataset, SHAPES))
+            known = self._writers[dataset] = [
+                (number, Writing(change, mode, bool(reads)))
+                for number, change, mode, reads in rows
+                if modes or change is not None or mode is not None
+            ]
+        return known
+
+    def _purged(self, dataset: str) -> list[int]:
+        known = self._purges.get(dataset)
+        if known is None:
+            known = self._purges[dataset] = purges(self._db, dataset)
+        return known
+
+
+def _with(point: StoredPoint, value: object) -> StoredPoint:
+    return StoredPoint(
+        point.slot, point.source, point.time, point.rank,
+        point.fact_id, point.position, point.actor, value,
+    )  # fmt: skip
