@@ -108,7 +108,9 @@ MERGE (m:TraceholdMeta {id: 'mirror'}) SET m.position = $position, m.digest = $d
 """
 NODES: Final = """
 UNWIND $keys AS key
-MATCH (n:Tracehold {key: key}) WHERE NOT n:Placeholder
+MATCH (n:Tracehold {key: key})
+USING INDEX n:Tracehold(key)
+WHERE NOT n:Placeholder
 RETURN labels(n) AS labels, properties(n) AS props
 """
 ALL_NODES: Final = """
@@ -119,7 +121,8 @@ MATCH (a:Tracehold)-[r]->(b:Tracehold)
 RETURN type(r) AS type, a.key AS src, b.key AS dst, properties(r) AS props
 """
 NEIGHBORS: Final = """
-MATCH (:Tracehold {key: $key})-[r]-(:Tracehold)
+MATCH (n:Tracehold {key: $key})-[r]-(:Tracehold)
+USING INDEX n:Tracehold(key)
 WHERE $types = [] OR type(r) IN $types
 WITH DISTINCT r
 RETURN type(r) AS type, startNode(r).key AS src, endNode(r).key AS dst, properties(r) AS props
@@ -149,7 +152,7 @@ KNOWN: Final = sorted(RESERVED_ON_EDGES)
 
 CLOSURE: Final = {
     (type_, direction, depth): f"""
-    MATCH (s:Tracehold) WHERE s.key IN $starts
+    MATCH (s:Tracehold) USING INDEX s:Tracehold(key) WHERE s.key IN $starts
     MATCH (s){tail}-[:{type_}*0..{depth}]-{head}(n:Tracehold)
     WITH DISTINCT n LIMIT $cap
     OPTIONAL MATCH (n){tail}-[r:{type_}]-{head}(m:Tracehold)
@@ -165,6 +168,7 @@ LEVEL: Final = {
     (type_, direction): f"""
     UNWIND $keys AS key
     MATCH (n:Tracehold {{key: key}}){tail}-[r:{type_}]-{head}(m:Tracehold)
+    USING INDEX n:Tracehold(key)
     {HOPS}
     """
     for type_ in ("FEEDS", "FEEDS_COLUMN")
