@@ -5,19 +5,40 @@ What is wrong stands in a row that also holds ``CANARY``: a value that no messag
 
 from __future__ import annotations
 
+import http.client
+import json
 import os
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from contextlib import closing
 from pathlib import Path
+from subprocess import CompletedProcess
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+from load import LoadSpec, events
+from running_server import RunningServer
 from services import CHECKOUT
 
+from lineage.clock import system_clock
+from lineage.journal.sqlite import open_journal
+from tracehold.settings import load
 from tracehold.workspace import init
 
-__all__ = ["CANARY", "SOURCES", "command", "estate", "mend", "source_manifest", "spoil"]
+__all__ = [
+    "CANARY",
+    "SOURCES",
+    "command",
+    "estate",
+    "facts",
+    "mend",
+    "nothing_lost",
+    "post",
+    "source_manifest",
+    "spoil",
+    "three_lines",
+]
 
 CANARY = "kanarienvogel-4711"
 
@@ -115,7 +136,7 @@ def spoil(folder: Path) -> None:
 
 def command(
     workspace: Path, *words: str, environment: Mapping[str, str] | None = None
-) -> subprocess.CompletedProcess[str]:
+) -> CompletedProcess[str]:
     """A command as a user types it in the workspace, also from an unpacked checkout."""
     return subprocess.run(
         [sys.executable, "-m", "tracehold", *words, "--workspace", str(workspace)],
@@ -124,3 +145,46 @@ def command(
         check=False,
         env={**os.environ, "PYTHONPATH": str(CHECKOUT), **(environment or {})},
     )
+
+
+def post(server: RunningServer, count: int, *, namespace: str = "before") -> list[str]:
+    """Send events that are acknowledged; returns the receipts."""
+    sent = events(LoadSpec(jobs=10, levels=2, columns=3, runs=count // 2, namespace=namespace))
+    receipts = []
+    with closing(server.client()) as client:
+        for event in sent:
+            status, answer = client.post("/api/v1/lineage", event)
+            assert status == http.client.CREATED, answer
+            receipts.append(json.loads(answer)["receipt"])
+    return receipts
+
+
+def facts(server: RunningServer) -> int:
+    """The size of the journal."""
+    with closing(server.client()) as client:
+        return int(client.json("/health")["journal"])
+
+
+def nothing_lost(folder: Path, receipts: Sequence[str]) -> None:
+    """Every receipt has its fact, the journal holds, the state is what a rebuild gives."""
+    settings = load(folder)
+    storage = settings.storage
+    journal = open_journal(
+        storage.data, storage.keys, origin=settings.origin, clock=system_clock, read_only=True
+    )
+    with closing(journal):
+        for receipt in receipts:
+            assert journal.get(receipt).distilled is not None
+    assert command(folder, "journal", "verify").returncode == 0
+    assert command(folder, "dataset", "list").returncode == 0
+    assert command(folder, "journal", "rebuild", "--dry-run").returncode == 0
+
+
+def three_lines(said: CompletedProcess[str]) -> tuple[str, str, str]:
+    """What, where and what to do, as a terminal shows them."""
+    assert not said.stdout
+    what, where, advice = said.stderr.splitlines()
+    assert what.startswith("error: ")
+    assert where.startswith("where: ")
+    assert advice.startswith("do:    ")
+    return what[7:], where[7:], advice[7:]
