@@ -165,10 +165,11 @@ class _Wirer:
         for src in sorted(indirect - direct):
             self.feed(src, dst, "indirect")
 
-    def training(self, port: Port, src: str, models: list[str]) -> None:
+    def training(self, port: Port, src: str, models: list[str]) -> bool:
+        """Whether an input is said to be a training set."""
         facet = self.facet(port, "tracehold_training")
         if not facet:
-            return
+            return False
         props = {
             k: facet[k] for k in ("role", "version", "subset") if isinstance(facet.get(k), str)
         }
@@ -179,6 +180,7 @@ class _Wirer:
             self.put(
                 ("TRAINED_ON", src, model, "declared"), Wired(props, ends=(src, model), into=model)
             )
+        return True
 
     def owner(self) -> str:
         if self.shape.job is None:
@@ -215,9 +217,12 @@ class _Wirer:
                 self.claimed(port, key, claims)
             elif shape.subject != "dataset":
                 open_outputs.append(key)
-        self.product(sources, open_outputs)
-        for port, key in zip(shape.inputs, sources, strict=True):
-            self.training(port, key, models)
+        trained = {
+            key
+            for port, key in zip(shape.inputs, sources, strict=True)
+            if self.training(port, key, models)
+        }
+        self.product(sources, open_outputs, {(src, dst) for src in trained for dst in models})
         return wiring
 
     def output(self, port: Port, key: str) -> None:
@@ -245,7 +250,10 @@ class _Wirer:
                 return job_entries(self.facet_of(digest))
         return {}
 
-    def product(self, sources: list[str], outputs: list[str]) -> None:
+    def product(
+        self, sources: list[str], outputs: list[str], declared: set[tuple[str, str]]
+    ) -> None:
+        """Every input feeds every output; a training set feeds its model because it says so."""
         if len(sources) * len(outputs) > PRODUCT_LIMIT:
             self.wiring.cause = (
                 f"{len(sources)} inputs x {len(outputs)} outputs without column lineage: "
@@ -255,7 +263,7 @@ class _Wirer:
         kind = "static" if self.shape.subject == "job" else "product"
         for dst in outputs:
             for src in sources:
-                self.feed(src, dst, kind)
+                self.feed(src, dst, "declared" if (src, dst) in declared else kind)
 
 
 def wire(shape: Shape, facet_of: FacetOf, identity: Identity) -> Wiring:

@@ -285,6 +285,21 @@ def test_a_model_is_fed_and_trained_on(world: World) -> None:
     assert world.state.graph.list_nodes("Dataset", text="churn") == []
 
 
+def test_a_training_set_feeds_its_model_because_it_says_so(world: World) -> None:
+    training = dataset("bookings", tracehold_training=facet("Training", role="train"))
+    model = dataset("churn@1", tracehold_model=facet("Model", name="churn", version="1"))
+    fit = run_event(
+        "COMPLETE", 1, job="fit", inputs=[training, "settings"], outputs=[model, "scores"]
+    )
+    world.send(fit)
+    assert {ends: edge.kind for ends, edge in world.edges().items()} == {
+        ("bookings", "churn"): "declared",
+        ("settings", "churn"): "product",
+        ("bookings", "scores"): "product",
+        ("settings", "scores"): "product",
+    }
+
+
 def test_columns_come_in_schema_order_and_know_when_they_left(world: World) -> None:
     world.send(
         run_event("COMPLETE", 1, run="a", outputs=[dataset("t", columns=["b", "a", "c"])]),
