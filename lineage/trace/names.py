@@ -14,8 +14,6 @@ __all__ = ["clean", "display_width", "reference", "reference_text", "wrap"]
 UNSAFE: Final = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 """Unicode categories that move the cursor, turn the text, or show nothing."""
 
-BREAKS: Final = frozenset(" /.,;:_-·]&?=")
-
 
 def reference(node: Node) -> Ref | None:
     """The reference of a node; None for kinds without one, and where the name is gone."""
@@ -64,7 +62,7 @@ def display_width(text: str) -> int:
 def wrap(text: str, first: int, rest: int) -> list[str]:
     """The text in lines of at most ``first``, then ``rest`` cells; nothing is left out.
 
-    Lines break behind a separator where one stands in their second half, else anywhere.
+    Lines break at spaces; a word that is too long breaks behind a slash, a dot, or else anywhere.
     """
     lines: list[str] = []
     limit = first
@@ -75,7 +73,10 @@ def wrap(text: str, first: int, rest: int) -> list[str]:
             if used > limit:
                 break
         end = max(end, 1)
-        soft = next((at for at in range(end, end // 2, -1) if text[at - 1] in BREAKS), end)
+        soft = text.rfind(" ", 1, end + 1)
+        if not text[: max(soft, 0)].strip(" "):
+            soft = (text.rfind("/", 0, end) + 1) or (text.rfind(".", 0, end) + 1)
+        soft = soft if soft > 0 else end
         lines.append(text[:soft].rstrip(" "))
         text, limit = text[soft:].lstrip(" "), rest
     return [*lines, text]

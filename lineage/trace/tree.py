@@ -17,6 +17,13 @@ WIDTH: Final = 80
 NARROWEST: Final = 40
 DOT: Final = " · "
 SHOWN_ABOVE: Final = " (shown above)"
+SAME_TERMS: Final = "same terms"
+FILES: Final = "file"
+"""Namespace of what is known by its path."""
+HAPPENED: Final = frozenset({"content", "deletion", "holds", "purged", "waivers"})
+"""Annotations that tell what happened to one thing, and are no terms of it."""
+VOCABULARIES: Final = ("dpv:", "eu-gdpr:")
+"""Prefixes that codes are read without."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +34,8 @@ class _Line:
     """Per level whether a later sibling follows; the last is the line's own."""
     again: bool
     parent: bool
+    near: TraceNode | None
+    """The node one step nearer to where the trace begins."""
 
 
 def text(trace: Trace, *, width: int = WIDTH) -> str:
@@ -79,7 +88,10 @@ def short(value: Json) -> str:
         return ", ".join(filter(None, map(short, value)))
     if isinstance(value, bool):
         return "yes" if value else ""
-    return "" if value is None else clean(str(value))
+    if value is None:
+        return ""
+    said = clean(str(value))
+    return next((said[len(p) :] for p in VOCABULARIES if said.startswith(p)), said)
 
 
 def _moment(millis: int) -> str:
@@ -98,18 +110,18 @@ def _lines(trace: Trace) -> Iterator[_Line]:
     roots = [node for node in trace.nodes if node.depth == 0]
     seen: set[str] = set()
     # A stack, not recursion: depth is the user's to choose.
-    pending: list[tuple[TraceNode, tuple[TraceEdge, ...], tuple[bool, ...]]] = [
-        (root, (), ()) for root in reversed(roots)
+    pending: list[tuple[TraceNode, tuple[TraceEdge, ...], tuple[bool, ...], TraceNode | None]] = [
+        (root, (), (), None) for root in reversed(roots)
     ]
     while pending:
-        node, edges, bars = pending.pop()
+        node, edges, bars, nearer = pending.pop()
         again = node.key in seen
         below = [] if again else _ordered(children.get(node.key, {}), nodes)
         seen.add(node.key)
-        yield _Line(node, edges, bars, again, bool(below))
+        yield _Line(node, edges, bars, again, bool(below), nearer)
         last = len(below) - 1
         pending += [
-            (child, hops, (*bars, number < last))
+            (child, hops, (*bars, number < last), node)
             for number, (child, hops) in reversed(list(enumerate(below)))
         ]
 
@@ -123,16 +135,49 @@ def _ordered(
 
 def _draw(line: _Line, width: int) -> list[str]:
     own, under = _prefixes(line, width)
-    title = DOT.join([clean(line.node.ref), *_hops(line.edges)])
+    title = [clean(line.node.ref), *_hops(line.edges)]
     if line.again:
-        return _fold(title + SHOWN_ABOVE, width, own, under)
-    drawn = _fold(title, width, own, under)
-    notes = [
-        f"{clean(name)} {said}"
-        for name, value in line.node.annotations.items()
+        return _packed([*title[:-1], title[-1] + SHOWN_ABOVE], width, own, under)
+    same, notes = _notes(line)
+    title += [SAME_TERMS] if same else []
+    return _packed(title, width, own, under) + _packed(notes, width, under, under)
+
+
+def _notes(line: _Line) -> tuple[bool, list[str]]:
+    """Whether a file and the dataset read from it have the same terms, and what else is said."""
+    said = _said(line.node)
+    other = line.near
+    if other is None or (line.node.namespace == FILES) == (other.namespace == FILES):
+        return False, list(said.values())
+    terms = {name: note for name, note in said.items() if name not in HAPPENED}
+    above = {name: note for name, note in _said(other).items() if name not in HAPPENED}
+    if not terms or terms != above:
+        return False, list(said.values())
+    return True, [note for name, note in said.items() if name in HAPPENED]
+
+
+def _said(node: TraceNode) -> dict[str, str]:
+    return {
+        name: f"{clean(name).replace('_', ' ')} {said}"
+        for name, value in node.annotations.items()
         if (said := short(value))
-    ]
-    return drawn + (_fold(DOT.join(notes), width, under, under) if notes else [])
+    }
+
+
+def _packed(parts: Sequence[str], width: int, own: str, under: str) -> list[str]:
+    """Parts in lines; one that fits a line stands in one, a longer one has its lines to itself."""
+    lines: list[str] = []
+    open_line = False
+    for part in parts:
+        prefix = under if lines else own
+        longer = f"{lines[-1]}{DOT}{part}" if open_line else ""
+        if longer and display_width(longer) <= width:
+            lines[-1] = longer
+            continue
+        folded = _fold(part, width, prefix, under)
+        lines += folded
+        open_line = len(folded) == 1
+    return lines
 
 
 def _hops(edges: Iterable[TraceEdge]) -> list[str]:

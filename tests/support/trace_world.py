@@ -156,7 +156,7 @@ def churn_estate() -> tuple[Estate, ModelRef]:
         estate.feed(ref, train, "make_training_set", kind="columns")
     estate.feed(named["bookings"], test, "make_training_set")
     for data, role in ((train, "train"), (test, "test")):
-        estate.feed(data, model, "train_churn")
+        estate.feed(data, model, "train_churn", kind="declared")
         trained = Edge(
             "TRAINED_ON",
             data.key(IDENTITY),
@@ -181,6 +181,8 @@ def churn_estate() -> tuple[Estate, ModelRef]:
     for name, license_ in (("flights", "CC0-1.0"), ("loyalty", "CC-BY-NC-4.0")):
         estate.state.say(named[name].key(IDENTITY), "license", {"declared": license_})
     estate.state.say(named["bookings"].key(IDENTITY), "pii", {"entity": "EMAIL_ADDRESS"})
+    file = DatasetRef("file", "/work/sources/loyalty.csv")
+    estate.state.say(file.key(IDENTITY), "license", {"declared": "CC-BY-NC-4.0"})
     for ref in (*named.values(), train):
         estate.state.say(ref.key(IDENTITY), "ownership", {"owners": []})
     estate.state.say(named["bookings"].key(IDENTITY), "retention", {"class": "bookings"})

@@ -18,7 +18,7 @@ from trace_world import IDENTITY, Estate, annotate_terms, churn_estate
 
 from lineage.graph.port import Limits
 from lineage.refs import DatasetRef
-from lineage.trace.model import Coverage, Trace, TraceNode
+from lineage.trace.model import Coverage, Trace, TraceEdge, TraceNode
 from lineage.trace.names import clean, display_width, wrap
 from lineage.trace.render import as_json, mermaid, text
 from lineage.trace.tree import short
@@ -153,6 +153,62 @@ def test_wrapping_loses_nothing_but_spaces(content: str, first: int, rest: int) 
         assert display_width(line) <= (rest if number else first)
 
 
+def test_words_stay_whole_where_they_fit() -> None:
+    assert wrap("due 2024-01-01, contact_email", 12, 12) == [
+        "due",
+        "2024-01-01,",
+        "contact_emai",
+        "l",
+    ]
+    assert wrap("non-commercial use", 14, 14) == ["non-commercial", "use"]
+    assert wrap("a/long/path/to/file.csv", 12, 12) == ["a/long/path/", "to/file.csv"]
+    assert wrap("warehouse.schema.table", 14, 14) == ["warehouse.", "schema.table"]
+
+
+def noted(namespace: str, name: str, depth: int, **notes: Any) -> TraceNode:
+    ref = f"dataset:[{namespace}]{name}"
+    return TraceNode(name, "Dataset", ref, name, namespace, None, None, depth, notes)
+
+
+@pytest.mark.parametrize(
+    ("own", "shown"),
+    [
+        ({"license": "MIT", "sha256": "abc"}, ["   ingest · same terms"]),
+        (
+            {"license": "MIT", "sha256": "abc", "purged": "c"},
+            ["   ingest · same terms", "   purged c"],
+        ),
+        ({"license": "MIT"}, ["   ingest", "   license MIT"]),
+        ({}, ["   ingest"]),
+    ],
+)
+def test_a_file_with_the_terms_of_its_dataset_says_so(
+    own: dict[str, str], shown: list[str]
+) -> None:
+    path = "/a/path/of/a/file.csv"
+    nodes = (
+        noted("shop", "orders", 0, license="MIT", sha256="abc", holds=["H-1"]),
+        noted("file", path, 1, **own),
+    )
+    edge = TraceEdge("FEEDS", path, "orders", "j", "", "ingest", inferred=False)
+    coverage = Coverage(0, 0, 0, 0)
+    found = Trace("r", "up", "structural", False, nodes, (edge,), True, (), NOW, 1, "sql", coverage)
+    lines = text(found, width=40).splitlines()
+    assert lines[1:3] == ["│  license MIT · sha256 abc · holds H-1", f"└─ dataset:[file]{path}"]
+    assert lines[3 : 3 + len(shown)] == shown
+    assert lines[3 + len(shown)] == ""
+
+
+def test_one_annotation_stands_in_one_line_where_it_fits() -> None:
+    node = noted("shop", "orders", 0, owner="team", retention={"class": "booking records of 1999"})
+    coverage = Coverage(0, 0, 0, 0)
+    found = Trace("r", "up", "structural", False, (node,), (), True, (), NOW, 1, "sql", coverage)
+    assert text(found, width=40).splitlines()[1:3] == [
+        "   owner team",
+        "   retention class booking records of",
+    ]
+
+
 def test_width_counts_terminal_cells() -> None:
     assert display_width("abc") == 3
     assert display_width("日本") == 4
@@ -178,6 +234,7 @@ def test_json_has_the_documented_members_and_is_encodable() -> None:
         ({"class": "gold", "due": ""}, "class gold"),
         ({"EMAIL": ["a", "b"]}, "EMAIL a, b"),
         ({}, "none"),
+        (["dpv:ServiceProvision", "eu-gdpr:A6-1-b"], "ServiceProvision, A6-1-b"),
         (True, "yes"),
         (False, ""),
         (None, ""),
