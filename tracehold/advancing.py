@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import sqlite3
 import threading
+from collections.abc import Callable
 from typing import Final
 
 from lineage.errors import Fault, TraceholdError, Unavailable
@@ -18,6 +19,7 @@ _log = logging.getLogger(__name__)
 
 _IDLE_SECONDS: Final = 1.0
 _PAUSE_AFTER_FAULT_SECONDS: Final = 2.0
+_PRUNE_EVERY: Final = 5000
 _DISK: Final = ("SQLITE_FULL", "SQLITE_IOERR", "SQLITE_CANTOPEN")
 
 
@@ -28,8 +30,25 @@ class Advancer:
         trouble: Why the last step failed, in one line; empty while all is well.
     """
 
-    def __init__(self, folder: Folder) -> None:
+    def __init__(
+        self,
+        folder: Folder,
+        *,
+        followed: Callable[[], int | None] | None = None,
+        prune_every: int = _PRUNE_EVERY,
+    ) -> None:
+        """Does not fold yet.
+
+        Args:
+            folder: Folds into the state.
+            followed: Where the mirror stands, None while it does not know; no function where
+                nothing follows the graph.
+            prune_every: Facts between two times at which the graph forgets what was dropped.
+        """
         self._folder = folder
+        self._followed = followed
+        self._prune_every = prune_every
+        self._pruned = 0
         self._lock = threading.Lock()
         self._news = threading.Event()
         self._position = 0
@@ -96,6 +115,7 @@ class Advancer:
     def _step(self) -> bool:
         try:
             self.catch_up()
+            self._prune()
         except TraceholdError as error:
             self._complain(str(error), error)
             return False
@@ -103,6 +123,16 @@ class Advancer:
             self._complain(summary(error), error)
             return False
         return True
+
+    def _prune(self) -> None:
+        """Forget tombstones that the mirror has passed, once in a while."""
+        with self._lock:
+            if self._position - self._pruned < self._prune_every:
+                return
+            upto = self._position if self._followed is None else self._followed()
+            if upto is not None:
+                self._folder.forget_dropped(min(upto, self._position))
+                self._pruned = self._position
 
     def _complain(self, trouble: str, error: Exception) -> None:
         if trouble != self.trouble:

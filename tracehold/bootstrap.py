@@ -35,6 +35,7 @@ from lineage.state.rebuild import rebuild
 from lineage.state.registry import Registry
 from lineage.state.store import SqlState, open_state
 from lineage.state.tables import connect
+from lineage.trace.coverage import KeptCoverage
 from lineage.trace.resolve import resolve
 from privacy.desk import Desk
 from tracehold.advancing import Advancer
@@ -84,6 +85,7 @@ class Services:
         lock: Held while writing.
         serving: Whether a server runs on these services.
         refill: Asks the mirror's thread of a server to fill the graph anew.
+        coverage: Coverage of the estate, for traces.
         desk: What acts of privacy need.
     """
 
@@ -104,6 +106,7 @@ class Services:
     lock: WorkspaceLock | None = None
     serving: bool = False
     refill: threading.Event = field(default_factory=threading.Event)
+    coverage: KeptCoverage = field(default_factory=KeptCoverage)
     desk: Desk = field(init=False)
     _policy: tuple[object, Policy] | None = field(default=None, init=False)
     _policy_lock: threading.Lock = field(default_factory=threading.Lock, init=False)
@@ -243,11 +246,14 @@ def open_services(
             data / STATE, journal, registry, identity, write=write, progress=progress
         )
         opened.append(state.close)
-        advancer = Advancer(Folder(journal, state, registry, identity)) if write else None
-        if advancer is not None:
+        neo4j = _open_neo4j(settings)
+        mirror = _make_mirror(state.path, neo4j) if write else None
+        advancer = None
+        if write:
+            followed = None if mirror is None else (lambda: mirror.status().position)
+            advancer = Advancer(Folder(journal, state, registry, identity), followed=followed)
             advancer.catch_up()
         graph = cast("SourceEngine", _Following(lambda: state.graph))
-        neo4j = _open_neo4j(settings)
         logins = Logins(clock)
         return Services(
             settings=settings,
@@ -262,7 +268,7 @@ def open_services(
             logins=logins,
             people=Authenticator(state, identity, logins, clock),
             advancer=advancer,
-            mirror=_make_mirror(state.path, neo4j) if write else None,
+            mirror=mirror,
             neo4j=neo4j,
             lock=lock,
         )

@@ -218,6 +218,12 @@ def forget_dropped(connection: sqlite3.Connection, upto: int) -> int:
     Returns:
         How many edges and nodes went.
     """
+    owners = set(
+        connection.execute(
+            "SELECT owner FROM edge INDEXED BY edge_dropped WHERE live = 0 AND changed_at <= ?",
+            (upto,),
+        )
+    )
     edges = connection.execute("DELETE FROM edge WHERE live = 0 AND changed_at <= ?", (upto,))
     nodes = connection.execute(
         """
@@ -227,8 +233,9 @@ def forget_dropped(connection: sqlite3.Connection, upto: int) -> int:
         """,
         (upto,),
     )
-    connection.execute(
-        "DELETE FROM owner WHERE NOT EXISTS (SELECT 1 FROM edge WHERE edge.owner = owner.id)"
+    connection.executemany(
+        "DELETE FROM owner WHERE id = ?1 AND NOT EXISTS (SELECT 1 FROM edge WHERE owner = ?1)",
+        owners,
     )
     connection.execute(
         """

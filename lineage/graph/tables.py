@@ -32,6 +32,7 @@ CREATE TABLE IF NOT EXISTS node (
 CREATE INDEX IF NOT EXISTS node_by_name ON node(label, name, key) WHERE live = 1;
 CREATE INDEX IF NOT EXISTS node_linked ON node(label) WHERE live = 1 AND feeds > 0;
 CREATE INDEX IF NOT EXISTS node_changed ON node(changed_at);
+CREATE INDEX IF NOT EXISTS node_dropped ON node(changed_at) WHERE live = 0;
 
 CREATE TABLE IF NOT EXISTS owner (
     id  INTEGER PRIMARY KEY,
@@ -54,6 +55,7 @@ CREATE UNIQUE INDEX IF NOT EXISTS edge_identity ON edge(src, dst, type, owner, k
 CREATE INDEX IF NOT EXISTS edge_by_dst ON edge(dst);
 CREATE INDEX IF NOT EXISTS edge_by_owner ON edge(owner);
 CREATE INDEX IF NOT EXISTS edge_changed ON edge(changed_at);
+CREATE INDEX IF NOT EXISTS edge_dropped ON edge(changed_at) WHERE live = 0;
 
 CREATE TABLE IF NOT EXISTS span (
     axis  INTEGER NOT NULL,

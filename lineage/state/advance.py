@@ -83,6 +83,14 @@ class Folder:
                 seconds[stage] = seconds.get(stage, 0.0) + spent
         return Advanced(self._position, folded, seconds)
 
+    def forget_dropped(self, upto: int) -> int:
+        """Forget what was dropped from the graph at a position or before; see ``SqlGraph.prune``.
+
+        Returns:
+            How many tombstones went.
+        """
+        return self._state.writer_graph().prune(upto)
+
     def fold(self, facts: Sequence[Fact]) -> dict[str, float]:
         """Fold these facts, in one transaction; the last one's position is the state's then.
 

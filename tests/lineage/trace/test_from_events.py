@@ -15,6 +15,7 @@ from lineage.graph.port import Limits
 from lineage.graph.router import GraphRouter
 from lineage.refs import DatasetRef
 from lineage.state.store import open_state
+from lineage.trace.coverage import KeptCoverage, estate_coverage
 from lineage.trace.model import Trace
 from lineage.trace.render import text
 from lineage.trace.resolve import resolve
@@ -136,3 +137,13 @@ def test_a_content_trace_shows_what_data_went_through_and_left(world: World) -> 
     assert names(up) == ["model", "mart", "tidy", "raw"]
     columns = ask(world, world.state.graph, "raw", direction="down", view="content", columns=True)
     assert names(columns) == ["raw", "raw.day", "raw.mail", "tidy.day", "tidy.mail"]
+
+
+def test_coverage_is_counted_once_per_position(world: World) -> None:
+    kept = KeptCoverage()
+    before = kept.at(world.state.graph, world.state)
+    assert before == estate_coverage(world.state.graph, world.state)
+    assert kept.at(world.state.graph, world.state) is before
+    world.send(run_event("COMPLETE", 11, job="alone", run="x", outputs=["island"]))
+    after = kept.at(world.state.graph, world.state)
+    assert (after.datasets, after.without_lineage) == (before.datasets + 1, 1)
