@@ -226,15 +226,16 @@ class _Walk:
             if within is None or (edge.src in within and edge.dst in within):
                 into.setdefault(edge.dst, []).append(edge)
         counted: set[EdgeId] = set()
-        pending = deque(wanted)
-        while pending:
-            key = pending.popleft()
+        fresh = dict(wanted)
+        while fresh:
+            key, spans = _first(fresh)
             for twin in self.twins(key):
-                self.add(wanted, twin, wanted[key], within, pending)
+                self.add(wanted, fresh, twin, _within(spans, twin, within))
             for edge in into.get(key, ()):
-                passed = self.passages.read(edge, wanted[key])
-                if self.add(wanted, edge.src, passed, within, pending):
+                passed = _within(self.passages.read(edge, spans), edge.src, within)
+                if passed:
                     counted.add(edge.id)
+                    self.add(wanted, fresh, edge.src, passed)
         return wanted, counted
 
     def forth(self, held: dict[str, Spans]) -> dict[str, Spans]:
@@ -242,38 +243,32 @@ class _Walk:
         out: dict[str, list[Edge]] = {}
         for edge in self.edges:
             out.setdefault(edge.src, []).append(edge)
-        pending = deque(held)
-        while pending:
-            key = pending.popleft()
+        fresh = dict(held)
+        while fresh:
+            key, spans = _first(fresh)
             for twin in self.twins(key):
-                self.add(held, twin, held[key], None, pending)
+                self.add(held, fresh, twin, spans)
             for edge in out.get(key, ()):
-                passed = self.passages.kept(edge, held[key])
-                known = tuple(span for span in passed if span[0] <= self.as_of)
-                self.add(held, edge.dst, known, None, pending)
+                passed = self.passages.kept(edge, spans)
+                self.add(held, fresh, edge.dst, [s for s in passed if s[0] <= self.as_of])
         return held
 
     def add(
         self,
         spans: dict[str, Spans],
+        fresh: dict[str, Spans],
         key: str,
-        more: Spans,
-        within: Mapping[str, Spans] | None,
-        pending: deque[str],
-    ) -> bool:
-        """Take spans in; whether there were any to take."""
-        if within is not None:
-            more = _common(more, within.get(key, ()))
-        if not more:
-            return False
+        more: Iterable[tuple[int, int]],
+    ) -> None:
+        """Take in what passed; what is new of it is still to be followed."""
         known = spans.get(key, ())
         joined = normal_spans((*known, *more))
         if len(joined) > MOST_SPANS:
             joined = ((joined[0][0], joined[-1][1]),)
         if joined != known:
             spans[key] = joined
-            pending.append(key)
-        return True
+            new = (span for span in joined if span not in known)
+            fresh[key] = normal_spans((*fresh.get(key, ()), *new))
 
     def answer(
         self,
@@ -318,7 +313,17 @@ def holds_at(spans: Spans, moment: int) -> bool:
     return any(since <= moment < until for since, until in spans)
 
 
-def _common(some: Spans, others: Spans) -> Spans:
+def _first(fresh: dict[str, Spans]) -> tuple[str, Spans]:
+    """Take what has waited longest."""
+    key = next(iter(fresh))
+    return key, fresh.pop(key)
+
+
+def _within(spans: Spans, key: str, bounds: Mapping[str, Spans] | None) -> Spans:
+    if bounds is None:
+        return spans
     return normal_spans(
-        (max(since, first), min(until, last)) for since, until in some for first, last in others
+        (max(since, first), min(until, last))
+        for since, until in spans
+        for first, last in bounds.get(key, ())
     )

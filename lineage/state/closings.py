@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Final
 
+from lineage.graph.port import OPEN
 from lineage.state.point_table import read_points
 from lineage.state.precedence import rank
 from lineage.state.resolve import StoredPoint, resolve
@@ -115,37 +117,42 @@ class Closings:
         times = [moment for moment in self._purged(dataset) if moment <= at]
         for number, writing in self._closing_writers(dataset):
             rows = self._db.execute(_BEFORE, (number, at, LOOKED_AT))
-            times += [began for began, ended in self._closed(dataset, writing, rows) if ended <= at]
+            closed = self._closed(dataset, writing, rows)
+            times += islice((began for began, ended in closed if ended <= at), 1)
         return max(times, default=None)
 
     def next(self, dataset: str, after: int) -> int | None:
         """The first closing by a run that began at a moment or behind it, and ended behind it."""
-        times = [moment for moment in self._purged(dataset) if moment > after]
-        times += [ended for _, ended in self._behind(dataset, after)]
-        return min(times, default=None)
+        best = min((moment for moment in self._purged(dataset) if moment > after), default=OPEN)
+        ends = (ended for _, ended in self._behind(dataset, after))
+        best = min(best, min(ends, default=OPEN))
+        return None if best == OPEN else best
 
     def replaced(self, dataset: str, after: int) -> int | None:
         """When the first run behind a moment began that proved to leave nothing of the content."""
         return min((began for began, _ in self._behind(dataset, after)), default=None)
 
-    def _behind(self, dataset: str, after: int) -> list[tuple[int, int]]:
-        found = []
+    def _behind(self, dataset: str, after: int) -> Iterator[tuple[int, int]]:
+        """(began, ended) of runs of each writer, until those that follow ended no sooner."""
         for number, writing in self._closing_writers(dataset):
             rows = self._db.execute(_BEHIND, (number, after, LOOKED_AT))
-            found += [hit for hit in self._closed(dataset, writing, rows) if hit[1] > after]
-        return found
+            first_end = OPEN
+            for began, ended in self._closed(dataset, writing, rows):
+                if began >= first_end:
+                    break
+                if ended > after:
+                    first_end = min(first_end, ended)
+                    yield began, ended
 
     def _closed(
         self, dataset: str, writing: Writing, rows: Iterable[tuple[int, int, int, int | None]]
-    ) -> list[tuple[int, int]]:
+    ) -> Iterator[tuple[int, int]]:
         """(began, ended) of the runs that closed."""
         modes = self._modes[dataset]
-        ends = ((first, seen, last if seen & STATIC else end) for first, seen, last, end in rows)
-        return [
-            (first, at)
-            for first, seen, at in ends
-            if at is not None and writing.closes(seen, at, modes)
-        ]
+        for first, seen, last, end in rows:
+            at = last if seen & STATIC else end
+            if at is not None and writing.closes(seen, at, modes):
+                yield first, at
 
     def _closing_writers(self, dataset: str) -> list[tuple[int, Writing]]:
         known = self._writers.get(dataset)
