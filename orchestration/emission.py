@@ -15,6 +15,7 @@ from typing import Any
 
 from lineage.clock import Clock, format_millis
 from lineage.errors import Denied, InvalidInput, TraceholdError, Unauthenticated, Unavailable
+from orchestration.server_client import address
 
 __all__ = ["PRODUCER", "Client", "In", "Out", "Step", "connect", "step_run_id"]
 
@@ -113,14 +114,7 @@ def connect(environ: Mapping[str, str]) -> Client:
     Raises:
         Unavailable: One of them is not set.
     """
-    url, token = environ.get("TRACEHOLD_URL"), environ.get("TRACEHOLD_TOKEN")
-    if not url or not token:
-        raise Unavailable(
-            "the step does not know its Tracehold server",
-            where="environment variables TRACEHOLD_URL and TRACEHOLD_TOKEN",
-            advice="use tracehold run, which sets them, or set them from tracehold up --json",
-        )
-    return Client(url, token)
+    return Client(*address(environ))
 
 
 @dataclass(slots=True)

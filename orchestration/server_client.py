@@ -22,7 +22,7 @@ from lineage.errors import (
 )
 from lineage.facts import Json
 
-__all__ = ["Server", "Verdict", "connect"]
+__all__ = ["Server", "Verdict", "address", "connect"]
 
 _ERRORS: Mapping[int, type[TraceholdError]] = {
     400: InvalidInput,
@@ -168,8 +168,8 @@ def _verdict(answer: Json) -> Verdict:
     )
 
 
-def connect(environ: Mapping[str, str]) -> Server:
-    """The server that ``TRACEHOLD_URL`` and ``TRACEHOLD_TOKEN`` name.
+def address(environ: Mapping[str, str]) -> tuple[str, str]:
+    """Address and token of the server, from ``TRACEHOLD_URL`` and ``TRACEHOLD_TOKEN``.
 
     Raises:
         Unavailable: One of them is not set.
@@ -181,4 +181,13 @@ def connect(environ: Mapping[str, str]) -> Server:
             where="environment variables TRACEHOLD_URL and TRACEHOLD_TOKEN",
             advice="use tracehold run, which sets them, or set them from tracehold up --json",
         )
-    return Server(url, token)
+    return url, token
+
+
+def connect(environ: Mapping[str, str]) -> Server:
+    """The server that ``TRACEHOLD_URL`` and ``TRACEHOLD_TOKEN`` name.
+
+    Raises:
+        Unavailable: One of them is not set.
+    """
+    return Server(*address(environ))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from lineage.errors import NotFound
+from privacy import queries
 from privacy.deletion.case import Case, list_cases
 from privacy.exposure import Exposed
 from privacy.holds import active_holds
@@ -100,9 +100,7 @@ def _case_row(case: Case) -> list[Cell]:
 def certificates(services: Services) -> dict[str, Any]:
     """Every deletion case and its certificate."""
     incidents: list[list[Cell]] = [
-        [value.slot, moment(value.time)]
-        for values in services.state.with_aspect("incident").values()
-        for value in values
+        [one.incident, moment(one.at)] for one in queries.incidents(services.state)
     ]
     return {
         "heading": "Deletions",
@@ -124,14 +122,11 @@ def certificate(services: Services, name: str) -> dict[str, Any]:
     Raises:
         NotFound: There is no such certificate.
     """
-    for values in services.state.with_aspect("certificate").values():
-        for value in values:
-            if value.value["certificate"] == name:
-                return {
-                    "heading": f"Certificate {name}",
-                    "lead": "Verify it without this server: tracehold certificate verify FILE",
-                    "summary": [("Case", value.value["case"]), ("Issued", moment(value.time))],
-                    "verbatim": value.value["note"],
-                    "sections": [],
-                }
-    raise NotFound("there is no such certificate", where=name)
+    found = queries.certificate(services.state, services.identity, name)
+    return {
+        "heading": f"Certificate {name}",
+        "lead": "Verify it without this server: tracehold certificate verify FILE",
+        "summary": [("Case", found.case), ("Issued", moment(found.at))],
+        "verbatim": found.note,
+        "sections": [],
+    }
