@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from typing import Any
-
-import msgspec
+from collections.abc import Iterable
 
 from catalog import events
 from lineage.errors import InvalidInput
@@ -40,16 +37,12 @@ def entity_of(ref: str) -> Entity:
     raise InvalidInput("a dataset or a model was expected", where=ref)
 
 
-def _when(fact: Fact) -> int:
-    return fact.recorded_time if fact.valid_time is None else fact.valid_time
-
-
 def _person(
     fact: Fact, body: events.PersonAdded | events.PersonChanged, _: FoldContext
 ) -> Iterable[Point]:
     disabled = isinstance(body, events.PersonChanged) and body.disabled
     value = {"name": body.name, "roles": sorted(set(body.roles)), "disabled": disabled}
-    yield Point(person_entity(body.person), "person", value, time=_when(fact))
+    yield Point(person_entity(body.person), "person", value, time=fact.when)
 
 
 def _token(fact: Fact, body: events.TokenIssued, _: FoldContext) -> Iterable[Point]:
@@ -58,19 +51,19 @@ def _token(fact: Fact, body: events.TokenIssued, _: FoldContext) -> Iterable[Poi
         "expires": body.expires,
         "namespaces": sorted(set(body.namespaces)),
     }
-    yield Point(person_entity(body.person), "token", value, slot=body.token, time=_when(fact))
+    yield Point(person_entity(body.person), "token", value, slot=body.token, time=fact.when)
 
 
 def _revoked(fact: Fact, body: events.TokenRevoked, _: FoldContext) -> Iterable[Point]:
     # A slot of its own: revoking must win in whatever order the two facts are folded.
-    value = {"reason": body.reason, "at": _when(fact)}
+    value = {"reason": body.reason, "at": fact.when}
     entity = person_entity(body.person)
-    yield Point(entity, "token_revoked", value, slot=body.token, time=_when(fact))
+    yield Point(entity, "token_revoked", value, slot=body.token, time=fact.when)
 
 
 def _login(fact: Fact, body: events.LoginOpened, _: FoldContext) -> Iterable[Point]:
-    value = {"at": _when(fact), "expires": body.expires}
-    yield Point(person_entity(body.person), "login", value, time=_when(fact))
+    value = {"at": fact.when, "expires": body.expires}
+    yield Point(person_entity(body.person), "login", value, time=fact.when)
 
 
 def _waived(fact: Fact, body: events.ModelWaived, _: FoldContext) -> Iterable[Point]:
@@ -79,45 +72,39 @@ def _waived(fact: Fact, body: events.ModelWaived, _: FoldContext) -> Iterable[Po
         "reason": body.reason,
         "approver": fact.actor,
         "expires": body.expires,
-        "at": _when(fact),
+        "at": fact.when,
     }
     entity = model_entity(body.model, body.version)
-    yield Point(entity, "waiver", value, slot=body.waiver, time=_when(fact))
+    yield Point(entity, "waiver", value, slot=body.waiver, time=fact.when)
 
 
 def _waiver_ended(fact: Fact, body: events.WaiverEnded, _: FoldContext) -> Iterable[Point]:
-    value = {"reason": body.reason, "by": fact.actor, "at": _when(fact)}
+    value = {"reason": body.reason, "by": fact.actor, "at": fact.when}
     entity = model_entity(body.model, body.version)
-    yield Point(entity, "waiver_ended", value, slot=body.waiver, time=_when(fact))
+    yield Point(entity, "waiver_ended", value, slot=body.waiver, time=fact.when)
 
 
 def _concluded(fact: Fact, body: events.LicenseConcluded, _: FoldContext) -> Iterable[Point]:
     texts = {"url": body.url, "attribution": body.attribution, "reason": body.reason}
     value = {"concluded": body.expression, **{k: v for k, v in texts.items() if v}}
     # Beside the declared license and not over it: both stay visible (SPDX keeps the two apart).
-    yield Point(entity_of(body.dataset), "license", value, slot="concluded", time=_when(fact))
+    yield Point(entity_of(body.dataset), "license", value, slot="concluded", time=fact.when)
 
 
 def _verdict(fact: Fact, body: events.VerdictRecorded, _: FoldContext) -> Iterable[Point]:
-    value: Json = {**body.judgement, "at": _when(fact)}
-    yield Point(entity_of(body.ref), "verdict", value, slot=body.question, time=_when(fact))
-
-
-def _fact(
-    body: type[msgspec.Struct], points: Callable[[Fact, Any, FoldContext], Iterable[Point]]
-) -> FactType:
-    return FactType(str(body.__struct_config__.tag), body, points)
+    value: Json = {**body.judgement, "at": fact.when}
+    yield Point(entity_of(body.ref), "verdict", value, slot=body.question, time=fact.when)
 
 
 FACTS: tuple[FactType, ...] = (
-    _fact(events.PersonAdded, _person),
-    _fact(events.PersonChanged, _person),
-    _fact(events.TokenIssued, _token),
-    _fact(events.TokenRevoked, _revoked),
-    _fact(events.LoginOpened, _login),
-    _fact(events.ModelWaived, _waived),
-    _fact(events.WaiverEnded, _waiver_ended),
-    _fact(events.LicenseConcluded, _concluded),
-    _fact(events.VerdictRecorded, _verdict),
+    FactType.of(events.PersonAdded, _person),
+    FactType.of(events.PersonChanged, _person),
+    FactType.of(events.TokenIssued, _token),
+    FactType.of(events.TokenRevoked, _revoked),
+    FactType.of(events.LoginOpened, _login),
+    FactType.of(events.ModelWaived, _waived),
+    FactType.of(events.WaiverEnded, _waiver_ended),
+    FactType.of(events.LicenseConcluded, _concluded),
+    FactType.of(events.VerdictRecorded, _verdict),
 )
 """Every fact type of this package, for bootstrap to join."""

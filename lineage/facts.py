@@ -26,6 +26,7 @@ __all__ = [
     "Point",
     "Receipt",
     "Source",
+    "Upcast",
 ]
 
 Json = Any
@@ -82,6 +83,11 @@ class Fact:
     recorded_time: int
     body: bytes | None
 
+    @property
+    def when(self) -> int:
+        """When it holds: its valid time, or when it was recorded where that is unknown."""
+        return self.recorded_time if self.valid_time is None else self.valid_time
+
 
 @dataclass(frozen=True, slots=True)
 class Entity:
@@ -129,18 +135,44 @@ class FoldContext:
 
 
 @dataclass(frozen=True, slots=True)
+class Upcast:
+    """How a body of an older version becomes one of the next. What is stored never changes.
+
+    Attributes:
+        kind: The older kind and version, as stored.
+        body: Pure; from the decoded body of that version to the one of the next.
+    """
+
+    kind: str
+    body: Callable[[Json], Json]
+
+
+@dataclass(frozen=True, slots=True)
 class FactType:
     """A fact type that a package owns.
 
     Attributes:
-        kind: Kind and version as stored.
+        kind: Kind and version as written today.
         body: The frozen struct that the distilled part decodes to.
         points: Pure; what the fact leaves in the state.
+        older: Every version released before, the oldest first; each leads to the next one, and the
+            last to ``kind``.
     """
 
     kind: str
     body: type[msgspec.Struct]
     points: Callable[[Fact, Any, FoldContext], Iterable[Point]]
+    older: tuple[Upcast, ...] = ()
+
+    @classmethod
+    def of(
+        cls,
+        body: type[msgspec.Struct],
+        points: Callable[[Fact, Any, FoldContext], Iterable[Point]],
+        older: tuple[Upcast, ...] = (),
+    ) -> FactType:
+        """The fact type of a struct whose tag is its kind."""
+        return cls(str(body.__struct_config__.tag), body, points, older)
 
 
 @dataclass(frozen=True, slots=True)

@@ -52,17 +52,13 @@ def tombstone_entity(token: str) -> Entity:
     return Entity("Tombstone", (token,), {"name": token[:12]})
 
 
-def _when(fact: Fact) -> int:
-    return fact.recorded_time if fact.valid_time is None else fact.valid_time
-
-
 def _value(body: msgspec.Struct, *drop: str) -> dict[str, Json]:
     plain: dict[str, Json] = msgspec.to_builtins(body)
     return {name: v for name, v in plain.items() if name not in {"kind", *drop}}
 
 
 def _scan(fact: Fact, body: events.ScanCompleted, _: FoldContext) -> Iterable[Point]:
-    entity, at = entity_of(body.dataset), _when(fact)
+    entity, at = entity_of(body.dataset), fact.when
     scan = {"engine": body.engine, "config_digest": body.config_digest, "rows": body.rows}
     scan["scanned_version"] = body.version
     yield Point(entity, "scan", scan, source="scan", time=at)
@@ -74,40 +70,40 @@ def _scan(fact: Fact, body: events.ScanCompleted, _: FoldContext) -> Iterable[Po
 def _review(fact: Fact, body: events.FindingReviewed, _: FoldContext) -> Iterable[Point]:
     value = _value(body, "dataset")
     slot = f"{body.column}#{body.entity}"
-    yield Point(entity_of(body.dataset), "pii_review", value, slot=slot, time=_when(fact))
+    yield Point(entity_of(body.dataset), "pii_review", value, slot=slot, time=fact.when)
 
 
 def _retention(fact: Fact, body: events.RetentionAssigned, _: FoldContext) -> Iterable[Point]:
     value = {"class": body.retention_class, "clock_start": body.clock_start, "reason": body.reason}
-    yield Point(entity_of(body.dataset), "retention", value, time=_when(fact))
+    yield Point(entity_of(body.dataset), "retention", value, time=fact.when)
 
 
 def _hold_placed(fact: Fact, body: events.HoldPlaced, ctx: FoldContext) -> Iterable[Point]:
     keys = [entity_of(ref).key(ctx.identity) for ref in body.scope]
     value = {**_value(body), "scope_keys": keys}
-    yield Point(hold_entity(body.hold), "hold", value, slot="placed", time=_when(fact))
+    yield Point(hold_entity(body.hold), "hold", value, slot="placed", time=fact.when)
 
 
 def _hold_agreed(fact: Fact, body: events.HoldReleaseAgreed, _: FoldContext) -> Iterable[Point]:
     slot = f"agreed:{fact.actor}"
-    yield Point(hold_entity(body.hold), "hold", _value(body), slot=slot, time=_when(fact))
+    yield Point(hold_entity(body.hold), "hold", _value(body), slot=slot, time=fact.when)
 
 
 def _hold_released(fact: Fact, body: events.HoldReleased, _: FoldContext) -> Iterable[Point]:
-    yield Point(hold_entity(body.hold), "hold", _value(body), slot="released", time=_when(fact))
+    yield Point(hold_entity(body.hold), "hold", _value(body), slot="released", time=fact.when)
 
 
 def _step(slot: Callable[[Fact, Any], str]) -> Callable[[Fact, Any, FoldContext], Iterable[Point]]:
     def points(fact: Fact, body: Any, _: FoldContext) -> Iterable[Point]:
-        value = {**_value(body), "at": _when(fact)}
+        value = {**_value(body), "at": fact.when}
         entity = case_entity(body.case)
-        yield Point(entity, "case", value, slot=slot(fact, body), time=_when(fact))
+        yield Point(entity, "case", value, slot=slot(fact, body), time=fact.when)
 
     return points
 
 
 def _certified(fact: Fact, body: events.CertificateIssued, _: FoldContext) -> Iterable[Point]:
-    at = _when(fact)
+    at = fact.when
     value = {**_value(body), "at": at}
     yield Point(case_entity(body.case), "case", value, slot="certified", time=at)
     certificate = Entity("Certificate", (body.certificate,), {"name": body.certificate})
@@ -120,47 +116,40 @@ def _certified(fact: Fact, body: events.CertificateIssued, _: FoldContext) -> It
 
 
 def _purged(fact: Fact, body: events.DatasetPurged, _: FoldContext) -> Iterable[Point]:
-    value = {"case": body.case, "at": _when(fact)}
-    yield Point(entity_of(body.ref), "purged", value, time=_when(fact))
+    value = {"case": body.case, "at": fact.when}
+    yield Point(entity_of(body.ref), "purged", value, time=fact.when)
 
 
 def _tombstone(fact: Fact, body: events.TombstoneLaid, _: FoldContext) -> Iterable[Point]:
-    value = {"case": body.case, "at": _when(fact)}
-    yield Point(tombstone_entity(body.token), "tombstone", value, time=_when(fact))
+    value = {"case": body.case, "at": fact.when}
+    yield Point(tombstone_entity(body.token), "tombstone", value, time=fact.when)
 
 
 def _incident(fact: Fact, body: events.IncidentRaised, _: FoldContext) -> Iterable[Point]:
     entity = Entity("Incident", (body.incident,), {"name": body.cause})
-    value = {**_value(body), "at": _when(fact)}
-    yield Point(entity, "incident", value, time=_when(fact))
-
-
-def _fact(
-    body: type[msgspec.Struct],
-    points: Callable[[Fact, Any, FoldContext], Iterable[Point]],
-) -> FactType:
-    return FactType(str(body.__struct_config__.tag), body, points)
+    value = {**_value(body), "at": fact.when}
+    yield Point(entity, "incident", value, time=fact.when)
 
 
 FACTS: tuple[FactType, ...] = (
-    _fact(events.ScanCompleted, _scan),
-    _fact(events.FindingReviewed, _review),
-    _fact(events.RetentionAssigned, _retention),
-    _fact(events.HoldPlaced, _hold_placed),
-    _fact(events.HoldReleaseAgreed, _hold_agreed),
-    _fact(events.HoldReleased, _hold_released),
-    _fact(events.DeletionRequested, _step(lambda _, __: "requested")),
-    _fact(events.DeletionPlanned, _step(lambda _, __: "planned")),
-    _fact(events.DeletionApproved, _step(lambda fact, _: f"approved:{fact.actor}")),
-    _fact(events.ItemQuarantined, _step(lambda _, body: f"quarantined:{body.item}")),
-    _fact(events.ItemPurged, _step(lambda _, body: f"purged:{body.item}")),
-    _fact(events.ItemRestored, _step(lambda _, body: f"restored:{body.item}")),
-    _fact(events.DeletionVerified, _step(lambda _, __: "verified")),
-    _fact(events.CertificateIssued, _certified),
-    _fact(events.CaseBlocked, _step(lambda _, __: "blocked")),
-    _fact(events.CaseCancelled, _step(lambda _, __: "cancelled")),
-    _fact(events.DatasetPurged, _purged),
-    _fact(events.TombstoneLaid, _tombstone),
-    _fact(events.IncidentRaised, _incident),
+    FactType.of(events.ScanCompleted, _scan),
+    FactType.of(events.FindingReviewed, _review),
+    FactType.of(events.RetentionAssigned, _retention),
+    FactType.of(events.HoldPlaced, _hold_placed),
+    FactType.of(events.HoldReleaseAgreed, _hold_agreed),
+    FactType.of(events.HoldReleased, _hold_released),
+    FactType.of(events.DeletionRequested, _step(lambda _, __: "requested")),
+    FactType.of(events.DeletionPlanned, _step(lambda _, __: "planned")),
+    FactType.of(events.DeletionApproved, _step(lambda fact, _: f"approved:{fact.actor}")),
+    FactType.of(events.ItemQuarantined, _step(lambda _, body: f"quarantined:{body.item}")),
+    FactType.of(events.ItemPurged, _step(lambda _, body: f"purged:{body.item}")),
+    FactType.of(events.ItemRestored, _step(lambda _, body: f"restored:{body.item}")),
+    FactType.of(events.DeletionVerified, _step(lambda _, __: "verified")),
+    FactType.of(events.CertificateIssued, _certified),
+    FactType.of(events.CaseBlocked, _step(lambda _, __: "blocked")),
+    FactType.of(events.CaseCancelled, _step(lambda _, __: "cancelled")),
+    FactType.of(events.DatasetPurged, _purged),
+    FactType.of(events.TombstoneLaid, _tombstone),
+    FactType.of(events.IncidentRaised, _incident),
 )
 """Every fact type of this package, for bootstrap to join."""

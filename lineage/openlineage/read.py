@@ -15,14 +15,16 @@ from typing import Any, Final, cast
 
 import msgspec
 
-from lineage.facts import Draft, Json
+from lineage.facts import Draft, Json, Upcast
 from lineage.openlineage.errors import NoIdentity, NotAnEvent, TooDeep, TooLarge
 from lineage.openlineage.scrub import Scrubber
 from lineage.openlineage.times import event_time
 
-__all__ = ["EVENT_TYPES", "KIND", "receive"]
+__all__ = ["BEFORE", "EVENT_TYPES", "KIND", "receive"]
 
 KIND: Final = "openlineage.received/1"
+BEFORE: Final[tuple[Upcast, ...]] = ()
+"""Versions of ``KIND`` released before, the oldest first; none yet."""
 EVENT_TYPES: Final = frozenset({"START", "RUNNING", "COMPLETE", "ABORT", "FAIL", "OTHER"})
 
 _RawObject = dict[str, msgspec.Raw]

@@ -68,6 +68,11 @@ class Folding:
 
     def take(self, fact: Fact) -> None:
         """Add what one fact says to the sets."""
+        try:
+            fact = self._registry.current(fact)
+        except ValueError:
+            self._stuck(fact.fact_id, "body does not fit its kind", fact)
+            return
         if fact.kind != KIND:
             self._take_native(fact)
             return

@@ -7,12 +7,15 @@ from collections.abc import Callable, Iterable
 from typing import Final
 
 from lineage.errors import Fault
-from lineage.facts import Entity, FacetReader, FactType
+from lineage.facts import Entity, FacetReader, Fact, FactType
 from lineage.graph.port import Edge, Node
 from lineage.identity import Identity
 from lineage.openlineage.facets import FACETS
+from lineage.openlineage.read import BEFORE as RECEIVED_BEFORE
+from lineage.openlineage.read import KIND as RECEIVED
 from lineage.state.port import AspectValue
 from lineage.state.projections import PROJECTIONS
+from lineage.state.upcasting import Older, current, older_kinds
 
 __all__ = ["FOLD_VERSION", "STRUCTURAL", "Projection", "Registry"]
 
@@ -51,10 +54,13 @@ class Registry:
                 aspect.
         """
         self.facts: dict[str, FactType] = {}
+        self.older = older_kinds(RECEIVED, RECEIVED_BEFORE)
         for fact in facts:
-            if fact.kind in self.facts:
-                raise Fault(f"the fact kind {fact.kind} is declared twice")
+            for kind in (fact.kind, *(step.kind for step in fact.older)):
+                if kind in self.facts or kind in self.older or kind == RECEIVED:
+                    raise Fault(f"the fact kind {kind} is declared twice")
             self.facts[fact.kind] = fact
+            self.older |= older_kinds(fact.kind, fact.older)
         self.projections: dict[str, list[Projection]] = {}
         for projection in (*PROJECTIONS, *projections):
             self.projections.setdefault(projection[0], []).append(projection)
@@ -67,7 +73,17 @@ class Registry:
         self.subject = _index(readers, _DATASET)
         self.job = _index(readers, ("job",))
         self.run = _index(readers, ("run",))
-        self.version = f"{FOLD_VERSION}+{_signature(self.facts, readers, self.projections)}"
+        kinds = [RECEIVED, *self.facts, *self.older]
+        self.version = f"{FOLD_VERSION}+{_signature(kinds, readers, self.projections)}"
+
+    def current(self, fact: Fact) -> Fact:
+        """The fact as today's version of its kind says it; the same one where it is current.
+
+        Raises:
+            ValueError: Its body is not what its kind has.
+        """
+        older: Older | None = self.older.get(fact.kind)
+        return fact if older is None else current(fact, older)
 
 
 class Readers:
