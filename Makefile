@@ -48,8 +48,8 @@ bench: $(VENV)/.dev ## Measure ingest and trace on this machine (ARGS=--write re
 clients: $(VENV)/.dev ## Official OpenLineage clients against a real server (today: the Python client)
 	$(BIN)/python -m pytest -m clients $(ARGS)
 
-campaign: $(VENV)/.dev ## Property tests and kill rounds with large numbers (minutes to hours)
-	TRACEHOLD_CAMPAIGN=1 $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile -m campaign $(ARGS)
+campaign: $(VENV)/.dev ## Kills, faults, tampers, permutations in large numbers, for hours; writes docs/reference/reliability.md
+	PYTHONPATH=tests/support $(BIN)/python tests/support/campaign_page.py -n $(WORKERS) --dist loadfile -- $(ARGS)
 
 lock: $(VENV)/.tools ## Resolve requirements/*.txt anew with hashes (UPGRADE=1 takes newer versions)
 	$(LOCK) requirements/tools.in -o requirements/tools.txt

@@ -6,11 +6,13 @@ import os
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import nullcontext
+from typing import Any
 
 import pytest
+from examples import counted_examples, record_examples, scale
 from hypothesis import HealthCheck, settings
 from neo4j_service import neo4j_address, neo4j_auth, neo4j_to_itself, neo4j_url  # noqa: F401
-from rounds import in_campaign
+from rounds import in_campaign, profile
 from services import NOT_TESTED, SERVICES, services_required
 
 settings.register_profile(
@@ -18,14 +20,15 @@ settings.register_profile(
 )
 # The same examples on every run: a red build must be red again on the next machine.
 settings.register_profile("ci", settings.get_profile("default"), derandomize=True, print_blob=True)
-settings.register_profile(
-    "campaign", settings.get_profile("default"), max_examples=5_000, print_blob=True
-)
+for _name, _examples in (("minutes", 500), ("campaign", 5_000)):
+    settings.register_profile(
+        _name, settings.get_profile("default"), max_examples=_examples, print_blob=True
+    )
 
 
 def _profile() -> str:
-    if in_campaign():
-        return "campaign"
+    if profile() != "usual":
+        return profile()
     return "ci" if os.environ.get("CI") else "default"
 
 
@@ -33,10 +36,31 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE") or _profile())
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Let the campaign find every property test."""
+    """Let the campaign find every property test, and try more examples of it."""
+    tests: dict[int, Any] = {}
     for item in items:
-        if getattr(getattr(item, "obj", None), "is_hypothesis_test", False):
+        test = getattr(item, "obj", None)
+        if getattr(test, "is_hypothesis_test", False):
             item.add_marker("campaign")
+            tests[id(test)] = test
+    for test in tests.values():
+        scale(test)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
+    """Count the examples of every property test for the table of the campaign."""
+    test = getattr(item, "obj", None)
+    if not in_campaign() or not getattr(test, "is_hypothesis_test", False):
+        return (yield)
+    with counted_examples(test) as count:
+        try:
+            result = yield
+        except Exception:
+            record_examples(item.path, count(), failed=1)
+            raise
+    record_examples(item.path, count(), failed=0)
+    return result
 
 
 @pytest.hookimpl(wrapper=True)
