@@ -9,14 +9,14 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
-__all__ = ["Client", "RunningServer", "make_workspace", "serving"]
+__all__ = ["Client", "RunningServer", "kill_in_start", "make_workspace", "serving"]
 
 _START_SECONDS = 60.0
 _STOP_SECONDS = 60.0
@@ -129,9 +129,30 @@ class RunningServer:
         return self.process.wait(timeout=_STOP_SECONDS)
 
 
+def kill_in_start(workspace: Path, seconds: float) -> None:
+    """Start a server and kill it so many seconds later, whether it answers by then or not."""
+    process = subprocess.Popen(
+        [
+            *(sys.executable, "-m", "tracehold", "up", "--json", "--port", "0"),
+            *("--workspace", str(workspace)),
+        ],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        process.wait(seconds)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+
+
 @contextmanager
 def serving(
-    workspace: Path, *, environment: Mapping[str, str] | None = None, port: int = 0
+    workspace: Path,
+    *,
+    environment: Mapping[str, str] | None = None,
+    port: int = 0,
+    command: Sequence[str | Path] = ("-m", "tracehold", "up"),
 ) -> Iterator[RunningServer]:
     """A server for a workspace, stopped at the end.
 
@@ -139,13 +160,14 @@ def serving(
         workspace: A folder that ``tracehold init`` made.
         environment: Settings beside those of the calling process.
         port: Where it listens; 0 for any free port.
+        command: What Python runs, if not ``tracehold up``; it takes the same options.
 
     Raises:
         RuntimeError: It did not become ready; carries what it said.
     """
     process = subprocess.Popen(
         [
-            *(sys.executable, "-m", "tracehold", "up", "--json", "--port", str(port)),
+            *(sys.executable, *map(str, command), "--json", "--port", str(port)),
             *("--workspace", str(workspace)),
         ],
         stdout=subprocess.PIPE,
