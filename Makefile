@@ -12,7 +12,7 @@ LOCK = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generat
        --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" $(if $(UPGRADE),--upgrade)
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test check bench clients campaign lock
+.PHONY: help install demo test check bench clients campaign mutants lock
 
 help: ## Show the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' Makefile
@@ -50,6 +50,9 @@ clients: $(VENV)/.dev ## Official OpenLineage clients against a real server (tod
 
 campaign: $(VENV)/.dev ## Kills, faults, tampers, permutations in large numbers, for hours; writes docs/reference/reliability.md
 	PYTHONPATH=tests/support $(BIN)/python tests/support/campaign_page.py -n $(WORKERS) --dist loadfile -- $(ARGS)
+
+mutants: $(VENV)/.dev ## Change the code place by place and see whether a test notices (ARGS='lineage/journal --sample 300')
+	PYTHONPATH=tests/support:. $(BIN)/python tests/support/mutants.py $(ARGS)
 
 lock: $(VENV)/.tools ## Resolve requirements/*.txt anew with hashes (UPGRADE=1 takes newer versions)
 	$(LOCK) requirements/tools.in -o requirements/tools.txt

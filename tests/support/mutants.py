@@ -1,0 +1,223 @@
+"""Change the code in one place at a time and see whether a test notices: ``make mutants``.
+
+One process loads pytest and the libraries, then forks per mutant. The child imports the mutated
+module through a loader of its own, so that no file is written, and runs only the tests that ran
+the changed line in the first, unchanged round, the quickest first.
+"""
+
+from __future__ import annotations
+
+import argparse
+import ast
+import copy
+import importlib.abc
+import importlib.machinery
+import json
+import os
+import random
+import signal
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from types import CodeType
+from typing import Any
+
+import coverage
+import pytest
+from campaign import record
+
+TESTS = {
+    "lineage/journal": ["tests/lineage/journal", "tests/contracts/test_journal.py"],
+    "lineage/state": ["tests/lineage/state"],
+}
+_FLAGS = ["-q", "-x", "-p", "no:cacheprovider", "-p", "no:randomly"]
+_SWAPS: dict[type[ast.AST], type[ast.AST]] = {
+    ast.Lt: ast.LtE, ast.LtE: ast.Lt, ast.Gt: ast.GtE, ast.GtE: ast.Gt, ast.Eq: ast.NotEq,
+    ast.NotEq: ast.Eq, ast.Is: ast.IsNot, ast.IsNot: ast.Is, ast.In: ast.NotIn, ast.NotIn: ast.In,
+    ast.Add: ast.Sub, ast.Sub: ast.Add, ast.Mult: ast.FloorDiv, ast.FloorDiv: ast.Mult,
+    ast.LShift: ast.RShift, ast.RShift: ast.LShift, ast.BitAnd: ast.BitOr, ast.BitOr: ast.BitAnd,
+    ast.And: ast.Or, ast.Or: ast.And, ast.Break: ast.Continue, ast.Continue: ast.Break,
+}  # fmt: skip
+_SIMPLE = (ast.Expr, ast.Raise, ast.Assign, ast.AugAssign)
+
+
+def _changes(node: ast.AST) -> Iterator[ast.AST]:
+    """The ways to change one node; texts stay, for they are words for people."""
+    if type(node) in _SWAPS:
+        yield _SWAPS[type(node)]()
+    elif isinstance(node, ast.Constant) and isinstance(node.value, bool):
+        yield ast.Constant(not node.value)
+    elif isinstance(node, ast.Constant) and isinstance(node.value, int):
+        yield ast.Constant(node.value + 1)
+    elif isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.Not):
+        yield node.operand
+    elif isinstance(node, (ast.If, ast.While, ast.IfExp)):
+        changed = copy.copy(node)
+        changed.test = ast.UnaryOp(ast.Not(), node.test)
+        yield changed
+    elif isinstance(node, ast.Return) and not isinstance(node.value, (ast.Constant, type(None))):
+        yield ast.Return(ast.Constant(None))
+    elif isinstance(node, _SIMPLE) and not (
+        isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
+    ):
+        yield ast.Pass()
+
+
+def _places(tree: ast.Module) -> Iterator[tuple[ast.AST, str, int | None, ast.AST, int]]:
+    """Every node inside a function: its parent, field, index, itself, and its line."""
+    for function in ast.walk(tree):
+        if not isinstance(function, (ast.FunctionDef, ast.AsyncFunctionDef)):
+            continue
+        for parent in (node for statement in function.body for node in ast.walk(statement)):
+            if isinstance(parent, (ast.FunctionDef, ast.AnnAssign)):
+                continue
+            line = getattr(parent, "lineno", function.lineno)
+            for name, value in ast.iter_fields(parent):
+                for index, child in enumerate(value if isinstance(value, list) else [value]):
+                    if isinstance(child, ast.AST):
+                        at = index if isinstance(value, list) else None
+                        yield parent, name, at, child, getattr(child, "lineno", line)
+        for index, statement in enumerate(function.body):
+            yield function, "body", index, statement, statement.lineno
+
+
+def mutants(source: str) -> Iterator[tuple[int, str, CodeType]]:
+    """Line, description and code of every mutant of a module."""
+    tree = ast.parse(source)
+    for parent, name, at, child, line in list(_places(tree)):
+        for changed in _changes(child):
+            siblings = getattr(parent, name)
+            new = changed if at is None else [*siblings[:at], changed, *siblings[at + 1 :]]
+            setattr(parent, name, new)
+            try:
+                mutated = ast.fix_missing_locations(ast.parse(ast.unparse(tree)))
+                what = f"{ast.unparse(child) or type(child).__name__} -> "
+                yield line, what + (ast.unparse(changed) or type(changed).__name__), compile(
+                    mutated, "<mutant>", "exec", dont_inherit=True
+                )  # fmt: skip
+            except SyntaxError:
+                pass  # `continue` outside a loop and the like
+            setattr(parent, name, siblings)
+
+
+class _Mutated(importlib.abc.MetaPathFinder, importlib.abc.Loader):
+    """Imports one module as its mutant."""
+
+    def __init__(self, name: str, path: Path, code: CodeType) -> None:
+        self._name, self._path, self._code = name, path, code
+
+    def find_spec(self, fullname: str, *_: Any) -> importlib.machinery.ModuleSpec | None:
+        if fullname != self._name:
+            return None
+        return importlib.machinery.ModuleSpec(fullname, self, origin=str(self._path))
+
+    def exec_module(self, module: Any) -> None:
+        module.__file__ = str(self._path)
+        exec(self._code, module.__dict__)
+
+
+class _Timed:
+    """Names the running test to coverage, and keeps how long each took."""
+
+    def __init__(self, cover: coverage.Coverage) -> None:
+        self.cover = cover
+        self.seconds: dict[str, float] = {}
+
+    def pytest_runtest_setup(self, item: pytest.Item) -> None:
+        self.cover.switch_context(item.nodeid)
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        self.seconds[report.nodeid] = self.seconds.get(report.nodeid, 0) + report.duration
+
+
+def _forked(act: Any, limit: float) -> int:
+    """Exit code of ``act`` in a child that says nothing; -1 where it took too long."""
+    if (child := os.fork()) == 0:
+        os.setsid()
+        null = os.open(os.devnull, os.O_RDWR)
+        for stream in (0, 1, 2):
+            os.dup2(null, stream)
+        code = 70
+        try:
+            code = int(act())
+        finally:
+            os._exit(code)
+    end = time.monotonic() + limit
+    while True:
+        done, status = os.waitpid(child, os.WNOHANG)
+        if done:
+            return os.waitstatus_to_exitcode(status)
+        if time.monotonic() > end:
+            os.killpg(child, signal.SIGKILL)
+            os.waitpid(child, 0)
+            return -1
+        time.sleep(0.02)
+
+
+def _unchanged(package: str, tests: list[str], kept: Path) -> int:
+    cover = coverage.Coverage(data_file=str(kept), source=[package], config_file=False)
+    timed = _Timed(cover)
+    cover.start()
+    code = pytest.main([*_FLAGS, *tests], plugins=[timed])
+    cover.stop()
+    cover.save()
+    kept.with_suffix(".json").write_text(json.dumps(timed.seconds))
+    return int(code)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("paths", nargs="*", default=["lineage/journal"], help="folders or modules")
+    parser.add_argument("--tests", nargs="*", help="instead of those of the package")
+    parser.add_argument("--sample", type=int, default=0, help="so many mutants; 0 for all")
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--slowest", type=float, default=3.0, help="skip tests that take longer")
+    parser.add_argument("--kept", type=Path, default=Path(".cache/mutants"), help="the first round")
+    parser.add_argument("--again", action="store_true", help="take the first round as kept")
+    given = parser.parse_args()
+    os.environ["HYPOTHESIS_PROFILE"] = "ci"
+    files = [
+        file.resolve().relative_to(Path.cwd())
+        for path in map(Path, given.paths)
+        for file in (sorted(path.glob("*.py")) if path.is_dir() else [path])
+    ]
+    package = files[0].parent.as_posix()
+    if not given.again:
+        given.kept.parent.mkdir(exist_ok=True)
+        given.kept.unlink(missing_ok=True)
+        tests = given.tests or TESTS[package]
+        if _forked(lambda: _unchanged(package, tests, given.kept), 3600):
+            raise SystemExit("the tests fail without any change")
+    seconds = json.loads(given.kept.with_suffix(".json").read_text())
+    data = coverage.CoverageData(str(given.kept))
+    data.read()
+    todo = [(file, *one) for file in files for one in mutants(file.read_text("utf-8"))]
+    random.Random(given.seed).shuffle(todo)
+    killed = tried = 0
+    for file, line, what, code in todo[: given.sample or None]:
+        nodes = set((data.contexts_by_lineno(str(file.resolve()))).get(line, ())) - {""}
+        chosen = sorted(nodes, key=lambda node: seconds.get(node, 0))
+        chosen = [node for node in chosen if seconds.get(node, 0) <= given.slowest]
+        name = ".".join(file.with_suffix("").parts)
+
+        def act(
+            name: str = name, file: Path = file, code: CodeType = code, run: list[str] = chosen
+        ) -> int:
+            sys.meta_path.insert(0, _Mutated(name, file.resolve(), code))
+            return pytest.main([*_FLAGS, *run])
+
+        tried += 1
+        limit = 20 + 5 * sum(seconds.get(node, 0) for node in chosen)
+        if chosen and _forked(act, limit) != 0:
+            killed += 1
+        else:
+            sys.stdout.write(f"{file}:{line}: {'' if chosen else '(no test) '}{what}\n")
+            sys.stdout.flush()
+    sys.stdout.write(f"{killed} of {tried} mutants killed: {killed / max(tried, 1):.1%}\n")
+    record(f"mutants of {package}", tried=tried, failed=tried - killed, unit="mutants")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
