@@ -245,32 +245,48 @@ class Ledger:
         sequence, previous = self._streams[stream]
         return sequence + 1, previous
 
-    def erase(self, fact_id: str, part: PartName) -> None:
-        """Destroy the key of a part: overwritten in place, synced, and gone from the WAL too.
+    def erase(self, parts: Sequence[tuple[str, PartName]]) -> int:
+        """Destroy the keys of parts: overwritten in place, synced, and gone from the WAL too.
+
+        Returns:
+            How many keys there still were.
 
         Raises:
-            NotFound: There is no such fact, or it never had this part.
-            Unavailable: A reader keeps old pages alive; the key is destroyed, the WAL not yet cut.
+            NotFound: There is no such fact, or it never had this part; then no key is destroyed.
+            Unavailable: A reader keeps old pages alive; the keys are destroyed, the WAL not yet
+                cut.
         """
+        rows = [(self._position_of(fact_id, part), part) for fact_id, part in parts]
+        destroyed = 0
+        self._parts.execute("BEGIN IMMEDIATE")
+        for position, part in rows:
+            # The same length, so that SQLite overwrites the cell and leaves no copy in the page.
+            done = self._parts.execute(
+                f"UPDATE key SET {part} = ?1 WHERE position = ?2 AND {part} != ?1",  # noqa: S608
+                (DESTROYED, position),
+            )
+            destroyed += done.rowcount
+        self._parts.execute("COMMIT")
+        (busy, _, _) = self._parts.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        if busy:
+            raise Unavailable(
+                "the keys are destroyed, but a reader keeps an old page in parts.db-wal",
+                where=parts[0][0] if parts else "",
+                advice="end long-running readers and erase the part again",
+            )
+        return destroyed
+
+    def _position_of(self, fact_id: str, part: PartName) -> int:
+        if part not in ("distilled", "raw"):
+            raise NotFound("a fact has no such part", where=str(part))
         row = self._journal.execute(
             f"SELECT position, {part} IS NULL FROM fact WHERE id = ?",  # noqa: S608 - a literal
             (_raw_id(fact_id),),
         ).fetchone()
         if row is None or row[1]:
             raise NotFound(f"there is no {part} part to erase", where=fact_id)
-        self._parts.execute("BEGIN IMMEDIATE")
-        # The same length, so that SQLite overwrites the cell and leaves no copy in the page.
-        self._parts.execute(
-            f"UPDATE key SET {part} = ? WHERE position = ?",  # noqa: S608 - a literal
-            (DESTROYED, row[0]),
-        )
-        self._parts.execute("COMMIT")
-        (busy, _, _) = self._parts.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
-        if busy:
-            raise Unavailable(
-                "the key is destroyed, but a reader keeps its old page in parts.db-wal",
-                where=fact_id, advice="end long-running readers and erase the part again",
-            )  # fmt: skip
+        position: int = row[0]
+        return position
 
     def close(self) -> None:
         """Keep the last checkpoint with the keys and let go of both files."""

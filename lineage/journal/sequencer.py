@@ -50,7 +50,7 @@ class _Job:
     batch: Batch | None = None
     weight: int = 0
     single: bool = False
-    work: Callable[[], None] | None = None
+    work: Callable[[], int] | None = None
 
 
 class Sequencer:
@@ -85,10 +85,10 @@ class Sequencer:
         self._enqueue(list(drafts), future, single=False)
         return future
 
-    def erase(self, fact_id: str, part: PartName) -> Future[None]:
-        """Queue the destruction of a part's key, in order with the drafts."""
-        future: Future[None] = Future()
-        self._put(_Job(future, work=lambda: self._ledger.erase(fact_id, part)))
+    def erase(self, parts: Sequence[tuple[str, PartName]]) -> Future[int]:
+        """Queue the destruction of keys, in order with the drafts; answers how many there were."""
+        future: Future[int] = Future()
+        self._put(_Job(future, work=lambda: self._ledger.erase(parts)))
         return future
 
     def close(self) -> None:
@@ -175,21 +175,21 @@ class Sequencer:
         for job in group:
             job.future.set_exception(self.failure)
 
-    def _work(self, future: Future[Any], work: Callable[[], None]) -> None:
+    def _work(self, future: Future[Any], work: Callable[[], int]) -> None:
         if not future.set_running_or_notify_cancel():
             return
         if self.failure is not None:
             future.set_exception(self.failure)
             return
         try:
-            work()
+            outcome = work()
         except TraceholdError as error:
             future.set_exception(error)
         except Exception as error:  # noqa: BLE001 - the thread must outlive any fault
             self._fail(error)
             future.set_exception(self.failure)
         else:
-            future.set_result(None)
+            future.set_result(outcome)
 
     def _fail(self, error: Exception) -> None:
         """From here on the journal is read-only."""

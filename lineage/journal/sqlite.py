@@ -20,7 +20,7 @@ from lineage.journal.files import JOURNAL, connect_reader, lock_writer
 from lineage.journal.keys import PARTS, ensure_keys, load_keys
 from lineage.journal.merkle import EMPTY_ROOT, consistency_proof, inclusion_proof
 from lineage.journal.opening import open_ledger
-from lineage.journal.parts import DESTROYED, open_part
+from lineage.journal.parts import DESTROYED, PartName, open_part
 from lineage.journal.port import Head, Proof, StoredFact
 from lineage.journal.sequencer import Sequencer
 from lineage.journal.tiles import StoredTree
@@ -164,9 +164,15 @@ class SqliteJournal:
             NotFound: There is no such fact, or it never had this part.
             Unavailable: The journal cannot be written, or a reader keeps old pages alive.
         """
-        if part not in ("distilled", "raw"):
-            raise NotFound("a fact has no such part", where=str(part))
-        self._writer().erase(fact_id, part).result()
+        self.erase_all([(fact_id, part)])
+
+    def erase_all(self, parts: Sequence[tuple[str, PartName]]) -> int:
+        """Destroy the keys of parts like ``erase``, in one transaction.
+
+        Returns:
+            How many keys there still were.
+        """
+        return self._writer().erase(parts).result() if parts else 0
 
     def read(self, after: int = 0, limit: int = 1000) -> list[Fact]:
         """Facts behind a position, in order."""
