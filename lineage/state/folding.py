@@ -20,6 +20,7 @@ from lineage.openlineage.read import KIND
 from lineage.openlineage.view import EventView, view
 from lineage.state.attributes import Observation, changes, read_value
 from lineage.state.digest import RollingDigest
+from lineage.state.erasures import ERASED, MISSING, Erasures
 from lineage.state.native import Stuck, points_of
 from lineage.state.picture import Picture
 from lineage.state.point_table import PointTable, read_points
@@ -54,6 +55,7 @@ class Folding:
         self._context = FoldContext(identity)
         row = db.execute("select value from meta where key = 'digest'").fetchone()
         self._digest = RollingDigest(int(row[0], 16) if row else 0)
+        self._erasures = Erasures(db)
         self._points = PointTable(db, self._digest)
         self._shapes = ShapeTable(db, registry, identity)
         self._runs = RunTable(db, self._shapes, self._digest)
@@ -73,11 +75,16 @@ class Folding:
         except ValueError:
             self._stuck(fact.fact_id, "body does not fit its kind", fact)
             return
+        if fact.body is None:
+            if not self._erasures.explained(fact.fact_id):
+                self._stuck(fact.fact_id, MISSING, fact)
+            return
+        if fact.kind == ERASED:
+            if cause := self._erasures.take(fact):
+                self._stuck(fact.fact_id, cause, fact)
+            return
         if fact.kind != KIND:
             self._take_native(fact)
-            return
-        if fact.body is None:
-            self._stuck(fact.fact_id, "distilled part erased", fact)
             return
         try:
             event = view(fact.body)

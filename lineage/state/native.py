@@ -35,10 +35,8 @@ def points_of(fact: Fact, registry: Registry, context: FoldContext) -> list[Poin
     kind = registry.facts.get(fact.kind)
     if kind is None:
         return Stuck("unknown kind")
-    if fact.body is None:
-        return Stuck("distilled part erased")
     try:
-        body = msgspec.json.decode(fact.body, type=kind.body)
+        body = msgspec.json.decode(fact.body or b"", type=kind.body)
     except msgspec.DecodeError:
         return Stuck("body does not fit its kind")
     try:

@@ -10,6 +10,7 @@ from lineage.errors import Fault
 from lineage.facts import Entity, FacetReader, Fact, FactType
 from lineage.graph.port import Edge, Node
 from lineage.identity import Identity
+from lineage.journal.erasure import ERASED
 from lineage.openlineage.facets import FACETS
 from lineage.openlineage.read import BEFORE as RECEIVED_BEFORE
 from lineage.openlineage.read import KIND as RECEIVED
@@ -57,7 +58,7 @@ class Registry:
         self.older = older_kinds(RECEIVED, RECEIVED_BEFORE)
         for fact in facts:
             for kind in (fact.kind, *(step.kind for step in fact.older)):
-                if kind in self.facts or kind in self.older or kind == RECEIVED:
+                if kind in self.facts or kind in self.older or kind in (RECEIVED, ERASED):
                     raise Fault(f"the fact kind {kind} is declared twice")
             self.facts[fact.kind] = fact
             self.older |= older_kinds(fact.kind, fact.older)
@@ -73,7 +74,7 @@ class Registry:
         self.subject = _index(readers, _DATASET)
         self.job = _index(readers, ("job",))
         self.run = _index(readers, ("run",))
-        kinds = [RECEIVED, *self.facts, *self.older]
+        kinds = [RECEIVED, ERASED, *self.facts, *self.older]
         self.version = f"{FOLD_VERSION}+{_signature(kinds, readers, self.projections)}"
 
     def current(self, fact: Fact) -> Fact:

@@ -90,6 +90,12 @@ create table if not exists claim (
 ) without rowid;
 create index if not exists claim_by_owner on claim (owner);
 
+-- parts that erasures name; no names, and no part of the digest
+create table if not exists erased (
+  fact_id text not null, part text not null, position integer not null, reason text not null,
+  primary key (fact_id, part)
+) without rowid;
+
 -- facts and owners that the fold could not fold, with the cause
 create table if not exists stuck (
   subject text not null, cause text not null, kind text not null, position integer not null,
