@@ -42,7 +42,7 @@ check: $(VENV)/.dev ## Format, lint, types, import contracts, then the tests wit
 	$(BIN)/lint-imports --no-cache
 	@$(MAKE) --no-print-directory test
 
-bench: $(VENV)/.dev ## Measure ingest and trace on this machine (ARGS=--write renews docs/reference/benchmarks.md)
+bench: $(VENV)/.dev ## Measure on this machine (ARGS="--only accept,visible"; --write renews docs/reference/benchmarks.md)
 	PYTHONPATH=tests/support $(BIN)/python tests/bench/bench.py $(ARGS)
 
 clients: $(VENV)/.dev ## Official OpenLineage clients against a real server (today: the Python client)

@@ -1,10 +1,9 @@
-"""Measure ingest and trace on this machine: ``make bench``.
+"""Measure Tracehold on this machine: ``make bench``, ``make bench ARGS="--only accept,visible"``.
 
-A fresh workspace and a server of its own for every round; the senders are threads on the loopback,
-in one process beside the server. Each figure is the median of the rounds. Ingest is counted three
-times: *accepted* (answered 201, so durable), *visible* (in the SQL state) and *mirrored* (in Neo4j,
-where one is configured). The server's CPU time is read from the system and does not depend on how
-fast the senders are.
+Every scenario starts servers of its own in fresh workspaces and loads them over the loopback, from
+the same machine. Beside the wall clock stands the CPU time of the server's process, which does not
+depend on what else the machine does. What is compared is measured in turns, and the figure is the
+median of the ratios of all pairs.
 """
 
 from __future__ import annotations
@@ -13,213 +12,79 @@ import argparse
 import os
 import platform
 import shlex
-import statistics
 import sys
-import tempfile
-import threading
-import time
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
-from load import Estate, LoadSpec, events
-from running_server import Client, RunningServer, make_workspace, serving
+import accepting
+import visibility
+from rig import Options, Scenario, cores, table
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "reference" / "benchmarks.md"
-_DEADLINE_SECONDS = 600.0
-_PAUSE_SECONDS = 0.02
-
-Figures = dict[str, float]
-
-_UNITS = {
-    "accepted": "events/s answered 201 (durable)",
-    "visible": "events/s until in the SQL state",
-    "mirrored": "events/s until in Neo4j",
-    "answer p50": "ms from sending an event to its 201",
-    "answer p99": "ms from sending an event to its 201",
-    "server CPU": "ms per event, all threads, until visible",
-    "resident": "MB of the server after the load",
-    "journal and state": "kB on disk per event",
-    "trace from the last level p50": "ms, all tables upstream",
-    "trace from the last level p95": "ms, all tables upstream",
-    "trace from the middle p50": "ms, all tables upstream",
-    "column trace p50": "ms, one column, from the last level",
-    "nodes": "tables in the trace from the last level, median",
-}
+SCENARIOS: tuple[Scenario, ...] = (*accepting.SCENARIOS, *visibility.SCENARIOS)
 
 
-def measure(spec: LoadSpec, *, senders: int, questions: int, graph: Mapping[str, str]) -> Figures:
-    """One round: load, wait, ask."""
-    bodies = list(events(spec))
-    with tempfile.TemporaryDirectory(prefix="tracehold-bench-") as folder:
-        workspace = make_workspace(Path(folder, "workspace"))
-        with serving(workspace, environment=graph) as server:
-            figures = _ingest(server, bodies, senders=senders, mirrored=bool(graph))
-            figures["resident"] = server.resident_bytes() / 1e6
-            figures["journal and state"] = _size(workspace / ".tracehold") / 1e3 / len(bodies)
-            figures |= _ask(server, spec, questions)
-    return figures
+def main() -> None:
+    """Measure, print, and write the page where asked to."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--only", default="", help="names or beginnings of names, with commas")
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--senders", type=int, default=32)
+    parser.add_argument("--small", action="store_true", help="show that everything works")
+    parser.add_argument("--write", action="store_true", help=f"write {PAGE.name}")
+    asked = parser.parse_args()
+    options = Options(asked.rounds, asked.senders, asked.small, _graph())
+    busy = os.getloadavg()[0]
+    results: dict[Scenario, str] = {}
+    for scenario in _chosen(asked.only, with_neo4j=bool(options.graph)):
+        print(f"\n## {scenario.title} ({scenario.name})\n", flush=True)
+        results[scenario] = table(scenario.run(options))
+        print(results[scenario], flush=True)
+    if asked.write:
+        PAGE.write_text(_page(results, options, busy), "utf-8")
+        print(f"\nwritten: {PAGE.name}")
 
 
-def _ingest(
-    server: RunningServer, bodies: Sequence[bytes], *, senders: int, mirrored: bool
-) -> Figures:
-    waiting = iter(bodies)
-    lock = threading.Lock()
-    seconds: list[float] = []
-    refused: list[str] = []
-    watcher = server.client()
-    before = _positions(watcher)["journal"]
-
-    def send() -> None:
-        client, mine = server.client(), []
-        while not refused:
-            with lock:
-                body = next(waiting, None)
-            if body is None:
-                break
-            began = time.perf_counter()
-            status, answer = client.post("/api/v1/lineage", body)
-            mine.append(time.perf_counter() - began)
-            if status != 201:
-                refused.append(f"{status} {answer[:300]!r}")
-        client.close()
-        with lock:
-            seconds.extend(mine)
-
-    cpu, began = server.cpu_seconds(), time.perf_counter()
-    threads = [threading.Thread(target=send) for _ in range(senders)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    accepted = time.perf_counter() - began
-    if refused:
-        raise SystemExit(f"the server refused an event: {refused[0]}")
-    goal = before + len(bodies)
-    _wait(watcher, "state", goal)
-    visible = time.perf_counter() - began
-    cpu = server.cpu_seconds() - cpu
-    figures = {
-        "accepted": len(bodies) / accepted,
-        "visible": len(bodies) / visible,
-        "answer p50": _quantile(seconds, 0.50) * 1e3,
-        "answer p99": _quantile(seconds, 0.99) * 1e3,
-        "server CPU": cpu / len(bodies) * 1e3,
-    }
-    if mirrored:
-        _wait(watcher, "mirror", goal)
-        figures["mirrored"] = len(bodies) / (time.perf_counter() - began)
-    watcher.close()
-    return figures
-
-
-def _positions(client: Client) -> dict[str, int]:
-    """How far journal, state and mirror are."""
-    health = client.json("/health")
-    journal = int(health["journal"])
-    lag = (health.get("mirror") or {}).get("lag")
+def _graph() -> Mapping[str, str]:
+    url = os.environ.get("TRACEHOLD_TEST_NEO4J_URL")
+    if not url:
+        return {}
     return {
-        "journal": journal,
-        "state": journal - int(health["lag"]),
-        "mirror": -1 if lag is None else journal - int(lag),
+        "TRACEHOLD_GRAPH_URL": url,
+        "TRACEHOLD_GRAPH_USER": os.environ.get("TRACEHOLD_TEST_NEO4J_USER", "neo4j"),
+        "TRACEHOLD_GRAPH_PASSWORD": os.environ["TRACEHOLD_TEST_NEO4J_PASSWORD"],
     }
 
 
-def _wait(client: Client, what: str, goal: int) -> None:
-    end = time.monotonic() + _DEADLINE_SECONDS
-    while _positions(client)[what] < goal:
-        if time.monotonic() > end:
-            raise SystemExit(f"the {what} did not reach position {goal}")
-        time.sleep(_PAUSE_SECONDS)
-
-
-def _ask(server: RunningServer, spec: LoadSpec, questions: int) -> Figures:
-    estate = Estate(spec)
-    ran = min(spec.runs, spec.jobs)
-    last = [number for number in range(ran) if number // estate.width == (ran - 1) // estate.width]
-    middle = [number for number in range(ran) if number // estate.width == estate.levels // 2 - 1]
-    client = server.client()
-    nodes: list[float] = []
-
-    def times(numbers: Sequence[int], kind: str, suffix: str = "") -> list[float]:
-        taken = []
-        for turn in range(questions):
-            number = numbers[turn * len(numbers) // questions % len(numbers)]
-            name = estate.writes(number)
-            ref = f"{kind}:[{spec.namespace}]{name}{suffix}"
-            began = time.perf_counter()
-            found = client.json("/api/v1/trace", ref=ref, direction="up")
-            taken.append(time.perf_counter() - began)
-            if not found["complete"]:
-                raise SystemExit(f"the trace of {ref} is not complete: {found['reasons']}")
-            if kind == "dataset":
-                expected = len(estate.upstream(number)) + 1
-                if len(found["nodes"]) != expected:
-                    raise SystemExit(f"{ref}: {len(found['nodes'])} nodes, not {expected}")
-                if numbers is last:
-                    nodes.append(expected)
-        return taken
-
-    times(last[:1], "dataset")  # warms connections and caches
-    nodes.clear()
-    deep = times(last, "dataset")
-    figures = {
-        "trace from the last level p50": _quantile(deep, 0.50) * 1e3,
-        "trace from the last level p95": _quantile(deep, 0.95) * 1e3,
-        "nodes": statistics.median(nodes),
-        "column trace p50": _quantile(times(last, "column", "#column_00"), 0.5) * 1e3,
-    }
-    if middle:
-        figures["trace from the middle p50"] = _quantile(times(middle, "dataset"), 0.5) * 1e3
-    client.close()
-    return figures
-
-
-def _quantile(values: Iterable[float], share: float) -> float:
-    ordered = sorted(values)
-    return ordered[min(len(ordered) - 1, int(share * len(ordered)))]
-
-
-def _size(folder: Path) -> int:
-    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
-
-
-def table(rounds: Sequence[Figures]) -> str:
-    """The figures as a Markdown table: median, least and greatest of the rounds."""
-    lines = ["| figure | median | range | unit |", "|---|---:|---:|---|"]
-    for name, unit in _UNITS.items():
-        values = [figures[name] for figures in rounds if name in figures]
-        if values:
-            low, middle, high = (
-                _number(value) for value in (min(values), statistics.median(values), max(values))
-            )
-            lines.append(f"| {name} | {middle} | {low} to {high} | {unit} |")
-    return "\n".join(lines)
-
-
-def _number(value: float) -> str:
-    return f"{value:,.0f}" if value >= 100 else f"{value:.1f}"
+def _chosen(only: str, *, with_neo4j: bool) -> list[Scenario]:
+    wanted = [name for name in only.split(",") if name]
+    found = [s for s in SCENARIOS if any(s.name.startswith(name) for name in wanted)]
+    for name in wanted:
+        if not any(scenario.name.startswith(name) for scenario in found):
+            names = ", ".join(scenario.name for scenario in SCENARIOS)
+            raise SystemExit(f"there is no scenario {name}; there are: {names}")
+    found = found or [scenario for scenario in SCENARIOS if not scenario.asked]
+    for scenario in found:
+        if scenario.neo4j and not with_neo4j:
+            print(f"left out, for want of a Neo4j: {scenario.name}", flush=True)
+    return [scenario for scenario in found if with_neo4j or not scenario.neo4j]
 
 
 def _machine() -> str:
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     python = platform.python_version()
-    return f"{platform.system()} {platform.machine()}, {cores} cores, Python {python}"
+    return f"{platform.system()} {platform.machine()}, {cores()} cores, Python {python}"
 
 
-def _page(
-    results: Mapping[str, str], spec: LoadSpec, options: argparse.Namespace, busy: float
-) -> str:
+def _page(results: Mapping[Scenario, str], options: Options, busy: float) -> str:
     command = "make bench" + (
         f" ARGS={shlex.quote(' '.join(sys.argv[1:]))}" if sys.argv[1:] else ""
     )
     load = (
-        f"Load: {spec.runs} runs of {spec.jobs} jobs on {spec.levels} levels, fan-in"
-        f" {spec.fan_in}, {spec.columns} columns with column lineage, START and COMPLETE;"
-        f" {options.senders} senders beside the server on the same cores; {options.rounds} rounds,"
-        f" each with a fresh workspace. Load average of the machine before the start: {busy:.1f}."
+        "Load: OpenLineage events of 14 kB (three datasets of 20 columns, column lineage), START"
+        f" and COMPLETE; {options.senders} senders beside the server on the same cores;"
+        f" {options.rounds} rounds, each with a fresh workspace. Load average of the machine"
+        f" before the start: {busy:.1f}."
     )
     parts = [
         "# Benchmarks",
@@ -227,42 +92,9 @@ def _page(
         f"Machine: {_machine()} · date: {datetime.now(UTC):%Y-%m-%d} · command: `{command}`",
         load,
     ]
-    for title, text in results.items():
-        parts += [f"## {title}", text]
+    for scenario, text in results.items():
+        parts += [f"## {scenario.title}", f"`--only {scenario.name}`", text]
     return "\n\n".join(parts) + "\n"
-
-
-def main() -> None:
-    """Measure, print, and write the page where asked to."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--runs", type=int, default=1_000)
-    parser.add_argument("--jobs", type=int, default=1_000)
-    parser.add_argument("--senders", type=int, default=8)
-    parser.add_argument("--questions", type=int, default=50)
-    parser.add_argument("--write", action="store_true", help=f"write {PAGE.name}")
-    options = parser.parse_args()
-    spec = replace(LoadSpec(), runs=options.runs, jobs=options.jobs)
-    graphs: dict[str, Mapping[str, str]] = {"Without Neo4j (the default)": {}}
-    if url := os.environ.get("TRACEHOLD_TEST_NEO4J_URL"):
-        graphs["With Neo4j"] = {
-            "TRACEHOLD_GRAPH_URL": url,
-            "TRACEHOLD_GRAPH_USER": os.environ.get("TRACEHOLD_TEST_NEO4J_USER", "neo4j"),
-            "TRACEHOLD_GRAPH_PASSWORD": os.environ["TRACEHOLD_TEST_NEO4J_PASSWORD"],
-        }
-    busy = os.getloadavg()[0]
-    results = {}
-    for title, graph in graphs.items():
-        print(f"{title}: {_machine()}", flush=True)
-        rounds = [
-            measure(spec, senders=options.senders, questions=options.questions, graph=graph)
-            for _ in range(options.rounds)
-        ]
-        results[title] = table(rounds)
-        print(results[title], flush=True)
-    if options.write:
-        PAGE.write_text(_page(results, spec, options, busy), "utf-8")
-        print(f"written: {PAGE.name}")
 
 
 if __name__ == "__main__":

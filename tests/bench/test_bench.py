@@ -12,16 +12,31 @@ BENCH = Path(__file__).with_name("bench.py")
 SUPPORT = BENCH.parents[1] / "support"
 
 
-@pytest.mark.slow
-def test_a_small_benchmark_prints_every_figure() -> None:
-    small = ["--rounds", "1", "--runs", "60", "--jobs", "60", "--questions", "3"]
-    done = subprocess.run(
-        [sys.executable, str(BENCH), *small],
+def run(*words: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, str(BENCH), *words],
         env={"PATH": "/usr/bin:/bin", "PYTHONPATH": str(SUPPORT)},
         capture_output=True,
         text=True,
         check=False,
     )
+
+
+@pytest.mark.slow
+def test_a_small_benchmark_prints_every_figure() -> None:
+    done = run("--small", "--rounds", "1", "--only", "accept,visible,sustained")
     assert done.returncode == 0, done.stderr
     figures = {line.split("|")[1].strip() for line in done.stdout.splitlines() if "|" in line}
-    assert {"accepted", "visible", "server CPU", "trace from the last level p50"} <= figures
+    assert {
+        "scrubbed, server CPU",
+        "not scrubbed, p99 at half rate",
+        "scrubbed, by floor",
+        "visible",
+        "greatest lag",
+    } <= figures
+
+
+def test_an_unknown_scenario_is_refused_with_the_names_of_those_there_are() -> None:
+    done = run("--only", "speed")
+    assert done.returncode != 0
+    assert "accept" in done.stderr

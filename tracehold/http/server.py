@@ -36,6 +36,7 @@ def serve(
     port: int | None = None,
     ready: Callable[[str, Services], None],
     extend: Sequence[Extend] = (),
+    prepare: Callable[[Services], None] = lambda _: None,
     clock: Clock = system_clock,
 ) -> None:
     """Serve a workspace until SIGTERM or SIGINT; then drain and let go.
@@ -45,6 +46,7 @@ def serve(
         port: Instead of ``server.port``; 0 picks a free one.
         ready: Told the address, once requests are answered.
         extend: Adds pages.
+        prepare: Given the services before anything runs on them; may exchange a part.
         clock: Epoch milliseconds.
 
     Raises:
@@ -52,6 +54,7 @@ def serve(
         Unavailable: The port is taken, or files or keys cannot be used.
     """
     with open_services(settings, write=True, clock=clock) as services:
+        prepare(services)
         _log_to(settings.storage.data / LOG)
         listener = _listen(settings.server.host, settings.server.port if port is None else port)
         with listener, _background(services):
