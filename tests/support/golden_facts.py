@@ -27,6 +27,8 @@ from openlineage_events import (
 
 from catalog import events as catalog
 from lineage.facts import Fact, FoldContext, Json, Point
+from lineage.identity import Identity
+from lineage.journal.erasure import ERASED, PartErased
 from lineage.openlineage.read import KIND
 from lineage.state.advance import Folder
 from lineage.state.native import Stuck, points_of
@@ -45,6 +47,7 @@ _PLAN: Final = "5d" * 32
 _AT: Final = 1_772_000_000_000
 
 SAMPLES: Final[tuple[msgspec.Struct, ...]] = (
+    PartErased(fact="0198" + "0e" * 14, part="distilled", reason="request"),
     catalog.PersonAdded(person="p1", name="Ada", roles=["auditor", "engineer"]),
     catalog.PersonChanged(person="p1", name="Ada", roles=["engineer"], disabled=True),
     catalog.TokenIssued(
@@ -131,7 +134,7 @@ def read_fact(stored: Json) -> Fact:
 
 def left_by(fact: Fact, registry: Registry) -> Json:
     """What a fact leaves in an empty state, as JSON."""
-    if registry.current(fact).kind == KIND:
+    if registry.current(fact).kind in (KIND, ERASED):
         return folded([fact], registry)
     found = points_of(registry.current(fact), registry, FoldContext(IDENTITY))
     if isinstance(found, Stuck):
@@ -154,11 +157,11 @@ def _plain(point: Point) -> Json:
     )
 
 
-def folded(facts: Sequence[Fact], registry: Registry) -> Json:
-    """What events say: aspects by entity, edges by the names of their ends, states of runs."""
+def folded(facts: Sequence[Fact], registry: Registry, identity: Identity = IDENTITY) -> Json:
+    """What facts say: aspects by entity, edges by the names of their ends, states of runs."""
     with tempfile.TemporaryDirectory() as folder:
         state = open_state(Path(folder) / "state.db")
-        Folder(ListedJournal(), state, registry, IDENTITY).fold(facts)  # type: ignore[arg-type]
+        Folder(ListedJournal(), state, registry, identity).fold(facts)  # type: ignore[arg-type]
         db, graph = state.connection(), state.graph
         entities = {n.key: f"{n.label}:{n.props.get('name')}" for n in graph.all_nodes()}
         entities |= {

@@ -8,11 +8,12 @@ from pathlib import Path
 import pytest
 from golden_facts import FOLDER, files_of, folded, left_by, read_fact
 
+from lineage.journal.erasure import ERASED
 from lineage.openlineage.read import KIND
 from tracehold.bootstrap import make_registry
 
 REGISTRY = make_registry()
-KINDS = sorted({KIND, *REGISTRY.facts, *REGISTRY.older})
+KINDS = sorted({KIND, ERASED, *REGISTRY.facts, *REGISTRY.older})
 FILES = sorted(FOLDER.glob("*/*.json"))
 
 
