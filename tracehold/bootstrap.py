@@ -6,6 +6,7 @@ journal and fold) or only reads it beside whoever writes.
 
 from __future__ import annotations
 
+import sqlite3
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -22,7 +23,7 @@ import privacy.fold
 import privacy.projections
 from catalog.people import Person, person_by_id
 from lineage.clock import Clock, system_clock
-from lineage.errors import TraceholdError
+from lineage.errors import TraceholdError, Unavailable
 from lineage.facts import Draft, Receipt
 from lineage.graph.router import GraphRouter, SourceEngine
 from lineage.graph.sql import SqlGraph
@@ -272,8 +273,15 @@ def open_services(
             neo4j=neo4j,
             lock=lock,
         )
-    except BaseException:
+    except BaseException as error:
         _close_all(opened)
+        if isinstance(error, sqlite3.Error):
+            name = getattr(error, "sqlite_errorname", "") or type(error).__name__
+            raise Unavailable(
+                f"the state cannot be used ({name})",
+                where=str(data / STATE),
+                advice="check the disk; if it is well: tracehold journal rebuild",
+            ) from error
         raise
 
 

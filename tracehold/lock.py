@@ -11,6 +11,7 @@ import os
 import secrets
 import sys
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -80,7 +81,7 @@ class WorkspaceLock:
             time.sleep(0.02)
         lock = cls(data, handle, clock())
         try:
-            (data / _SERVER).unlink(missing_ok=True)
+            _forget(data / _SERVER)
             write_private(data / _HOLDER, msgspec.json.encode(Holder(os.getpid(), lock._started)))
         except BaseException:
             lock.release()
@@ -96,10 +97,17 @@ class WorkspaceLock:
         """Let go. Harmless when done twice."""
         if self._handle < 0:
             return
+        handle, self._handle = self._handle, -1
         for name in (_SERVER, _HOLDER):
-            (self.data / name).unlink(missing_ok=True)
-        os.close(self._handle)
-        self._handle = -1
+            _forget(self.data / name)
+        with suppress(OSError):
+            os.close(handle)
+
+
+def _forget(path: Path) -> None:
+    """Take a record away. One that stays does no harm: it counts only while the lock is held."""
+    with suppress(OSError):
+        path.unlink(missing_ok=True)
 
 
 def find_server(data: Path) -> Holder | None:

@@ -23,6 +23,7 @@ from tracehold.settings_file import Reader, environment_name
 __all__ = [
     "FILE",
     "SECTIONS",
+    "UNFINISHED",
     "ClockSettings",
     "GraphSettings",
     "LimitSettings",
@@ -34,9 +35,12 @@ __all__ = [
     "find_workspace",
     "load",
     "local_graph_home",
+    "refuse_unfinished",
 ]
 
 FILE: Final = "tracehold.toml"
+UNFINISHED: Final = ".tracehold-init"
+"""There from the first step of ``init`` to its last."""
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
 _LOOPBACK: Final = frozenset({"127.0.0.1", "localhost", "::1"})
 
@@ -304,3 +308,17 @@ def _secret(path: Path) -> str:
         raise Unavailable(
             f"the password file cannot be read ({type(error).__name__})", where=str(path)
         ) from None
+
+
+def refuse_unfinished(folder: Path) -> None:
+    """Refuse to work in a workspace whose ``init`` was cut off: nothing was ever kept in it.
+
+    Raises:
+        Unavailable: It was.
+    """
+    if (folder / UNFINISHED).exists():
+        raise Unavailable(
+            "the workspace is not finished: init was cut off",
+            where=str(folder),
+            advice="run `tracehold init` again; it begins anew",
+        )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +16,7 @@ from tracehold.acts.people import AddPerson, add_person
 from tracehold.bootstrap import open_services
 from tracehold.lock import write_private
 from tracehold.samples import read as samples_read
-from tracehold.settings import FILE, Settings, load
+from tracehold.settings import FILE, UNFINISHED, Settings, load
 
 __all__ = ["PIPELINE", "Made", "init", "read_token", "store_token"]
 
@@ -23,6 +24,7 @@ PIPELINE: Final = "pipeline"
 """The person that steps of the pipeline act as; a producer and nothing more."""
 
 _SYSTEM: Final = "system"
+_FOLDERS: Final = (".tracehold", ".tracehold-keys")
 
 _SETTINGS: Final = """\
 # Settings of this Tracehold workspace. Every key: docs/reference/configuration.md
@@ -99,6 +101,10 @@ def init(
         Unavailable: The folder cannot be written.
     """
     folder = folder.absolute()
+    try:
+        _clear_unfinished(folder)
+    except OSError as error:
+        raise _unwritable(folder, error) from None
     if (folder / FILE).exists():
         raise Conflict(
             "this is a Tracehold workspace already",
@@ -109,6 +115,8 @@ def init(
     text = _SETTINGS.format(name=name, person=person)
     try:
         folder.mkdir(parents=True, exist_ok=True)
+        if not any((folder / name).exists() for name in _FOLDERS):
+            (folder / UNFINISHED).touch()
         made = [_write(folder / FILE, text, folder)]
         settings = _load_fresh(folder)
         storage = settings.storage
@@ -122,16 +130,34 @@ def init(
             if not target.exists():
                 target.parent.mkdir(parents=True, exist_ok=True)
                 made.append(_write(target, sample, folder))
+        settings.storage.data.mkdir(mode=0o700, parents=True, exist_ok=True)
+        keys = ensure_keys(
+            settings.storage.keys, origin=settings.origin, data=settings.storage.data
+        )
+        token_file = _first_people(settings, person, clock)
+        (folder / UNFINISHED).unlink(missing_ok=True)
     except OSError as error:
-        raise Unavailable(
-            f"the workspace cannot be written ({os.strerror(error.errno or 0)})",
-            where=str(folder),
-            advice="check the permissions of the folder and the space that is left",
-        ) from None
-    settings.storage.data.mkdir(mode=0o700, parents=True, exist_ok=True)
-    keys = ensure_keys(settings.storage.keys, origin=settings.origin, data=settings.storage.data)
-    token_file = _first_people(settings, person, clock)
+        raise _unwritable(folder, error) from None
     return Made(folder, keys.verifier_key, person, token_file, tuple(made))
+
+
+def _clear_unfinished(folder: Path) -> None:
+    """Take away what an ``init`` that was cut off left behind."""
+    if not (folder / UNFINISHED).exists():
+        return
+    for name in _FOLDERS:
+        if (folder / name).exists():
+            shutil.rmtree(folder / name)
+    (folder / FILE).unlink(missing_ok=True)
+    (folder / UNFINISHED).unlink()
+
+
+def _unwritable(folder: Path, error: OSError) -> Unavailable:
+    return Unavailable(
+        f"the workspace cannot be written ({os.strerror(error.errno or 0)})",
+        where=str(folder),
+        advice="check the permissions of the folder and the space that is left",
+    )
 
 
 def _first_people(settings: Settings, person: str, clock: Clock) -> Path:
@@ -185,6 +211,7 @@ def _load_fresh(folder: Path) -> Settings:
         return load(folder, environ={})
     except InvalidInput:
         (folder / FILE).unlink()
+        (folder / UNFINISHED).unlink(missing_ok=True)
         raise
 
 

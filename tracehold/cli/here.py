@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from lineage.errors import Conflict, Unavailable
 from lineage.facts import Json
-from tracehold.settings import Settings, load
+from tracehold.settings import Settings, load, refuse_unfinished
 
 if TYPE_CHECKING:
     from tracehold.bootstrap import Services
@@ -27,7 +27,9 @@ _PATIENCE_SECONDS: Final = 5.0
 
 def settings_of(workspace: Path | None) -> Settings:
     """The settings of the workspace named, of ``TRACEHOLD_WORKSPACE``, or of the nearest one."""
-    return load(workspace or Path(os.environ.get("TRACEHOLD_WORKSPACE") or Path.cwd()))
+    settings = load(workspace or Path(os.environ.get("TRACEHOLD_WORKSPACE") or Path.cwd()))
+    refuse_unfinished(settings.folder)
+    return settings
 
 
 def token_of(settings: Settings, person: str) -> str:

@@ -1,0 +1,52 @@
+"""``init`` that was cut off: nothing works there but ``init``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+import tracehold.workspace
+from lineage.errors import Conflict, Unavailable
+from tracehold.settings import UNFINISHED, load, refuse_unfinished
+from tracehold.workspace import init
+
+
+def test_a_workspace_whose_init_was_cut_off_is_refused_and_made_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "shop"
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(tracehold.workspace, "_first_people", full)
+        with pytest.raises(Unavailable, match="cannot be written"):
+            init(folder, samples={})
+    with pytest.raises(Unavailable, match="init was cut off"):
+        refuse_unfinished(folder)
+    init(folder, samples={})
+    refuse_unfinished(folder)
+    assert load(folder, environ={}).workspace.name == "shop"
+
+
+def test_a_folder_that_holds_a_journal_is_never_taken_for_an_unfinished_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "shop"
+    init(folder, samples={})
+    (folder / "tracehold.toml").unlink()
+    kept = (folder / ".tracehold/journal.db").stat().st_ino
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(tracehold.workspace, "_first_people", full)
+        with pytest.raises(Unavailable):
+            init(folder, samples={})
+    assert not (folder / UNFINISHED).exists()
+    with pytest.raises(Conflict):
+        init(folder, samples={})
+    assert (folder / ".tracehold/journal.db").stat().st_ino == kept
