@@ -10,6 +10,7 @@ from lineage.errors import Fault
 from lineage.facts import Fact
 from lineage.identity import Identity
 from lineage.journal.port import Journal
+from lineage.state.erasures import INSIDE
 from lineage.state.folding import Folding
 from lineage.state.registry import Registry
 from lineage.state.store import SqlState
@@ -62,6 +63,17 @@ class Folder:
             )
         self._folding = Folding(self._db, state.writer_graph(), registry, identity)
         self._position = state.position()
+
+    @property
+    def position(self) -> int:
+        """Where the state stands."""
+        return self._position
+
+    @property
+    def erased_inside(self) -> bool:
+        """Whether the state holds what was erased after it had been folded."""
+        row = self._db.execute("select 1 from meta where key = ?", (INSIDE,)).fetchone()
+        return row is not None
 
     def advance(self, limit: int = 1000) -> Advanced:
         """Fold at most ``limit`` facts, in one transaction."""

@@ -7,8 +7,8 @@ fold has the only one that writes.
 from __future__ import annotations
 
 import sqlite3
-import threading
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -17,16 +17,18 @@ import msgspec
 from lineage.errors import Unavailable
 from lineage.graph.port import Node
 from lineage.graph.sql import SqlGraph
-from lineage.graph.sql import create_tables as create_graph_tables
 from lineage.identity import Label
+from lineage.state.connections import Connections
+from lineage.state.erasures import INSIDE, MISSING
+from lineage.state.generations import current
 from lineage.state.passages import RunPassages
 from lineage.state.point_table import read_points, stored_point
 from lineage.state.port import AspectValue, RunRow, VersionRow
 from lineage.state.resolve import StoredPoint, resolve
 from lineage.state.run_rows import list_runs, read_run, run_node, versions_of
-from lineage.state.tables import connect, create_tables
+from lineage.state.tables import TABLES, connect
 
-__all__ = ["SqlState", "open_state"]
+__all__ = ["DIVERGED", "SqlState", "Standing", "is_foreign", "open_state"]
 
 _MANY_POINTS: Final = (
     "select p.entity_key, p.aspect, p.slot, p.source, p.time, p.rank, p.fact_id, p.position,"
@@ -38,47 +40,58 @@ _POINTS_OF_ASPECT: Final = (
     " from point where aspect = ? order by entity_key"
 )
 _MODULUS: Final = 1 << 256
+DIVERGED: Final = "diverged"
+"""Key in ``meta``, there where the state before this one was not what its journal says."""
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Where a state stands.
+
+    Attributes:
+        position: Facts folded.
+        digest: Of everything derived from them.
+        version: Fold version that made it; empty for a new file.
+        erased_inside: Whether it holds what was erased after it had been folded.
+        missing: Facts without their distilled part, which no erasure explains so far.
+        diverged: What the state before this one was instead; empty where all was well.
+    """
+
+    position: int
+    digest: str
+    version: str
+    erased_inside: bool
+    missing: frozenset[str] = frozenset()
+    diverged: str = ""
 
 
 class SqlState:
     """Implements ``lineage.state.port.StateReader``."""
 
-    def __init__(self, path: Path, *, read_only: bool) -> None:
-        self._path = path
-        self._read_only = read_only
-        self._local = threading.local()
-        self._writer: sqlite3.Connection | None = None
-        self._open: list[sqlite3.Connection] = []
-        self._lock = threading.Lock()
-        if not read_only:
-            self._writer = connect(path, read_only=False)
-            create_tables(self._writer)
-            create_graph_tables(self._writer)
+    def __init__(self, path: Path, *, read_only: bool, file: Path | None = None) -> None:
+        """Open the state named ``path``, or one generation of it."""
+        self._connections = Connections(path, read_only=read_only, file=file)
 
     # Connections
 
     @property
     def path(self) -> Path:
-        """The file."""
-        return self._path
+        """The state as it is named; ``connections.file`` is the generation that is open."""
+        return self._connections.path
+
+    @property
+    def connections(self) -> Connections:
+        """How it is opened, reopened and refused."""
+        return self._connections
 
     @property
     def graph(self) -> SqlGraph:
         """The graph in the same file, for reading, on this thread's connection."""
-        graph: SqlGraph | None = getattr(self._local, "graph", None)
-        if graph is None:
-            graph = self._local.graph = SqlGraph(self.connection())
-        return graph
+        return self._connections.graph()
 
     def connection(self) -> sqlite3.Connection:
         """This thread's read-only connection."""
-        db: sqlite3.Connection | None = getattr(self._local, "db", None)
-        if db is None:
-            db = connect(self._path, read_only=True)
-            self._local.db = db
-            with self._lock:
-                self._open.append(db)
-        return db
+        return self._connections.reader()
 
     def writer(self) -> sqlite3.Connection:
         """The connection of the fold.
@@ -86,9 +99,7 @@ class SqlState:
         Raises:
             Unavailable: The state was opened read-only.
         """
-        if self._writer is None:
-            raise Unavailable("the state is open for reading only", where=str(self._path))
-        return self._writer
+        return self._connections.writer()
 
     def writer_graph(self) -> SqlGraph:
         """The graph on the fold's connection."""
@@ -96,14 +107,7 @@ class SqlState:
 
     def close(self) -> None:
         """Let go of the file, on all threads; none may be reading any more."""
-        with self._lock:
-            for db in self._open:
-                db.close()
-            self._open.clear()
-        self._local = threading.local()
-        if self._writer is not None:
-            self._writer.close()
-            self._writer = None
+        self._connections.close()
 
     # Where the state stands
 
@@ -119,6 +123,23 @@ class SqlState:
     def fold_version(self) -> str:
         """Version of the fold that made this state; empty for a new file."""
         return self._meta("fold_version", "")
+
+    def standing(self) -> Standing:
+        """Position, digest and the rest of where it stands, all of one moment."""
+        with self.graph.snapshot():
+            missing = self.connection().execute(
+                "select subject from stuck where cause = ?", (MISSING,)
+            )
+            return Standing(
+                self.position(), self.digest(), self.fold_version(),
+                bool(self._meta(INSIDE, "")), frozenset(row[0] for row in missing),
+                self._meta(DIVERGED, ""),
+            )  # fmt: skip
+
+    def erased(self) -> int:
+        """How many facts contribute nothing because their distilled part was erased."""
+        rows = self.connection().execute("select count(*) from erased where part = 'distilled'")
+        return int(rows.fetchone()[0])
 
     def needs_rebuild(self, version: str) -> bool:
         """Whether another fold version (``Registry.version``) made what is stored here."""
@@ -233,16 +254,31 @@ def _text(values: Sequence[str]) -> str:
     return msgspec.json.encode(values).decode()
 
 
+def is_foreign(path: Path) -> bool:
+    """Whether there is a state with tables that this release does not know how to read.
+
+    Raises:
+        sqlite3.Error: The file is there and is no database.
+    """
+    file = current(path)
+    if not file.exists():
+        return False
+    db = connect(file, read_only=True)
+    try:
+        tables = db.execute("select count(*) from sqlite_master").fetchone()[0]
+        return bool(tables and db.execute("pragma user_version").fetchone()[0] != TABLES)
+    finally:
+        db.close()
+
+
 def open_state(path: Path, *, read_only: bool = False) -> SqlState:
     """Open a state file; made where it is missing.
 
     Raises:
-        Unavailable: It cannot be opened.
+        Unavailable: It cannot be opened, or another release made its tables.
     """
     try:
-        state = SqlState(path, read_only=read_only)
-        if read_only:
-            state.position()
+        state = _opened(path, read_only=read_only)
     except sqlite3.Error as error:
         raise Unavailable(
             "the state cannot be opened",
@@ -250,3 +286,23 @@ def open_state(path: Path, *, read_only: bool = False) -> SqlState:
             advice="start the server once, or rebuild it: tracehold journal rebuild",
         ) from error
     return state
+
+
+def _opened(path: Path, *, read_only: bool) -> SqlState:
+    while True:
+        file = current(path)
+        try:
+            if is_foreign(path):
+                raise Unavailable(
+                    "the state was made by another release", where=str(path),
+                    advice="start the server, or fold it anew: tracehold journal rebuild",
+                )  # fmt: skip
+            state = SqlState(path, read_only=read_only)
+            if read_only:
+                state.position()
+        except sqlite3.Error:
+            # The next generation may have taken its place between two looks.
+            if current(path) == file:
+                raise
+            continue
+        return state

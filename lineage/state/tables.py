@@ -7,10 +7,14 @@ the position is committed together with what it stands for.
 from __future__ import annotations
 
 import sqlite3
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
-__all__ = ["connect", "create_tables"]
+__all__ = ["TABLES", "Reader", "connect", "create_tables"]
+
+TABLES: Final = 2
+"""Raised with every change of a table, so that a state that cannot be read is not."""
 
 _DDL: Final = """
 create table if not exists meta (key text primary key, value text not null) without rowid;
@@ -104,6 +108,15 @@ create table if not exists stuck (
 """
 
 
+class Reader(sqlite3.Connection):
+    """A connection for reading that closes with its last reference, whichever thread that has."""
+
+    def __del__(self) -> None:
+        # One that could not be opened cannot be closed either.
+        with suppress(sqlite3.ProgrammingError):
+            self.close()
+
+
 def connect(path: Path, *, read_only: bool) -> sqlite3.Connection:
     """A connection to a state file in autocommit mode; transactions are explicit.
 
@@ -112,7 +125,9 @@ def connect(path: Path, *, read_only: bool) -> sqlite3.Connection:
     """
     if read_only:
         uri = f"{path.resolve().as_uri()}?mode=ro"
-        connection = sqlite3.connect(uri, uri=True, isolation_level=None, check_same_thread=False)
+        connection: sqlite3.Connection = sqlite3.connect(
+            uri, uri=True, isolation_level=None, check_same_thread=False, factory=Reader
+        )
     else:
         connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
         connection.execute("pragma journal_mode = wal")
@@ -124,4 +139,7 @@ def connect(path: Path, *, read_only: bool) -> sqlite3.Connection:
 
 def create_tables(connection: sqlite3.Connection) -> None:
     """Make the tables that are not there yet."""
+    new = connection.execute("select 1 from sqlite_master limit 1").fetchone() is None
     connection.executescript(_DDL)
+    if new:
+        connection.execute(f"pragma user_version = {TABLES}")
