@@ -15,7 +15,7 @@ import msgspec
 from lineage.facts import Entity, Fact, FoldContext, Json, Point
 from lineage.graph.port import Edge, GraphDiff, Node
 from lineage.graph.sql import SqlGraph
-from lineage.identity import Identity
+from lineage.identity import Identity, Label
 from lineage.openlineage.read import KIND
 from lineage.openlineage.view import EventView, view
 from lineage.state.attributes import Observation, changes, read_value
@@ -63,6 +63,8 @@ class Folding:
         self._timelines = Timelines(db, self._shapes, identity)
         self._picture = Picture(db, graph, identity)
         self._tips: dict[tuple[str, str, str], tuple[Moment, str]] = {}
+        self._touched: list[tuple[int, int]] = []
+        self._named: set[tuple[str, str]] = set()
         self._stale: set[str] = set()
         self._changed: set[tuple[str, str]] = set()
 
@@ -93,6 +95,10 @@ class Folding:
             return
         self._take_event(fact, fact.body, event)
 
+    def mention(self, key: str, label: Label, parts: tuple[str, ...]) -> None:
+        """An entity is known to have been named, by a fact that is not taken."""
+        self._picture.mention(key, label, parts)
+
     def _take_native(self, fact: Fact) -> None:
         found = points_of(fact, self._registry, self._context)
         if isinstance(found, Stuck):
@@ -104,7 +110,7 @@ class Folding:
     def _put_native(self, fact: Fact, point: Point) -> None:
         entity = point.entity
         key = entity.key(self._identity)
-        self._picture.mention(key, entity.label, entity.parts)
+        self._picture.mention(key, entity.label, entity.parts, fact.position)
         self._show(key, entity, point.time, fact.fact_id)
         stored = StoredPoint(
             point.slot, point.source, point.time, fact.fact_id,
@@ -112,6 +118,21 @@ class Folding:
         )  # fmt: skip
         if self._points.put(key, point.aspect, stored):
             self._changed.add((key, point.aspect))
+            self._name(key, entity, point.aspect, stored)
+
+    def _name(self, key: str, entity: Entity, aspect: str, point: StoredPoint) -> None:
+        """Keep whom a point names, taken alone: what holds later may name others."""
+        for name, project in self._registry.projections.get(aspect, ()):
+            nodes, edges = project(entity, resolve(name, [point]), self._identity)
+            made = {key, *(node.key for node in nodes)}
+            self._naming(key, {end for edge in edges for end in (edge.src, edge.dst)} - made)
+
+    def _naming(self, key: str, named: set[str]) -> None:
+        fresh = sorted((one, key) for one in named if (one, key) not in self._named)
+        if len(self._named) > _TIPS:
+            self._named.clear()
+        self._named.update(fresh)
+        self._db.executemany("insert or ignore into naming values (?, ?)", fresh)
 
     def _show(self, key: str, entity: Entity, time: int, rank: str) -> None:
         for prop, value in entity.props.items():
@@ -131,9 +152,10 @@ class Folding:
         moment = (fact.valid_time or 0, rank)
         cite = (fact.fact_id, fact.position, fact.actor)
         info, new = self._shapes.intern(taken.shape, taken.facets)
+        self._touched.append((info.id, fact.position))
         if new:
             for key, (label, parts) in info.wiring.mentions.items():
-                self._picture.mention(key, label, parts)
+                self._picture.mention(key, label, parts, fact.position)
         state = self._run_state(event, info, moment, taken.run)
         sighting = Sighting(moment, moment, *cite)
         self._timelines.updated(self._runs.see(state, info, sighting))
@@ -207,6 +229,8 @@ class Folding:
     def settle(self) -> GraphDiff:
         """Derive what depends on the facts taken; returns what the graph must change."""
         self._runs.flush()
+        self._touched.sort()
+        self._db.executemany("insert or ignore into touch values (?, ?)", self._touched)
         for entity_key in sorted(self._stale):
             self._changed |= {(entity_key, aspect) for aspect in self._attributes(entity_key)}
         for entity_key, aspect in sorted(self._changed):
@@ -219,6 +243,7 @@ class Folding:
             owner = f"{job_key}:run"
             _, parts = self._picture.entity(job_key)
             self._picture.claim(owner, *troubled(self._db, job_key, parts, owner))
+        self._touched.clear()
         self._stale.clear()
         self._changed.clear()
         self._timelines.dirty.clear()
@@ -237,6 +262,8 @@ class Folding:
         """Drop everything held in memory, after a transaction was rolled back."""
         row = self._db.execute("select value from meta where key = 'digest'").fetchone()
         self._digest.total = int(row[0], 16) if row else 0
+        self._touched.clear()
+        self._named.clear()
         self._stale.clear()
         self._changed.clear()
         self._tips.clear()

@@ -45,8 +45,17 @@ class Picture:
         self._edges: dict[EdgeId, Edge] = {}
         self._dropped: list[EdgeId] = []
 
-    def mention(self, key: str, label: Label, parts: tuple[str, ...]) -> None:
-        """An entity is named: it has a node from now on."""
+    def mention(
+        self, key: str, label: Label, parts: tuple[str, ...], since: int | None = None
+    ) -> None:
+        """An entity is named: it has a node from now on.
+
+        Args:
+            key: Its key.
+            label: Its label.
+            parts: Its identity.
+            since: Position of the fact that names it; None where an aspect does.
+        """
         if key in self._mentioned:
             return
         if len(self._mentioned) > _KNOWN:
@@ -55,8 +64,9 @@ class Picture:
         if label == "Column":
             parent = self._identity.key("Dataset", parts[0], parts[1])
         done = self._db.execute(
-            "insert or ignore into entity (key, label, parts, parent) values (?, ?, ?, ?)",
-            (key, label, _encode(parts).decode(), parent),
+            "insert or ignore into entity (key, label, parts, parent, since)"
+            " values (?, ?, ?, ?, ?)",
+            (key, label, _encode(parts).decode(), parent, since),
         )
         self._mentioned.add(key)
         if done.rowcount:

@@ -21,7 +21,7 @@ _INSERT: Final = (
 )
 _CITE: Final = (
     "update point set fact_id = ?, position = ?, actor = ? where entity_key = ? and aspect = ?"
-    " and slot = ? and source = ? and time = ? and rank = ? and fact_id > ?"
+    " and slot = ? and source = ? and time = ? and rank = ? and position > ?"
 )
 _READ: Final = (
     "select slot, source, time, rank, fact_id, position, actor, value from point"
@@ -44,7 +44,7 @@ def stored_point(row: tuple[Any, ...]) -> StoredPoint:
 
 
 class PointTable:
-    """Writes points; a repeated one changes nothing but a later citation."""
+    """Writes points; a repeated one changes nothing, for the first fact that says so is cited."""
 
     def __init__(self, db: sqlite3.Connection, digest: RollingDigest) -> None:
         self._db = db
@@ -61,7 +61,7 @@ class PointTable:
         if done.rowcount:
             self._digest.add("point", *place, value)
             return True
-        self._db.execute(_CITE, (*cite, *place, point.fact_id))
+        self._db.execute(_CITE, (*cite, *place, point.position))
         return False
 
     def replace_derived(

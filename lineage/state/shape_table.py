@@ -83,12 +83,13 @@ class ShapeTable:
         info = self._info(0, digest, shape)
         wiring = info.wiring
         done = self._db.execute(
-            "insert into shape (digest, body, inputs, outputs) values (?, ?, ?, ?)",
+            "insert into shape (digest, body, inputs, outputs, owner) values (?, ?, ?, ?, ?)",
             (
                 digest,
                 msgspec.json.encode(shape).decode(),
                 _encode(sorted(wiring.inputs)).decode(),
                 _encode(sorted(wiring.outputs)).decode(),
+                wiring.owner,
             ),
         )
         info = ShapeInfo(done.lastrowid or 0, digest, shape, wiring, info.observations)

@@ -24,7 +24,8 @@ create table if not exists entity (
   key text primary key,
   label text not null,
   parts text not null,
-  parent text             -- columns: key of the dataset
+  parent text,            -- columns: key of the dataset
+  since integer           -- first fact that names it; null where an aspect did
 ) without rowid;
 create index if not exists entity_by_parent on entity (parent) where parent is not null;
 
@@ -49,8 +50,9 @@ create index if not exists point_by_aspect on point (aspect, entity_key);
 create table if not exists facet (digest text primary key, value text not null) without rowid;
 create table if not exists shape (
   id integer primary key, digest text not null unique, body text not null,
-  inputs text not null, outputs text not null
+  inputs text not null, outputs text not null, owner text not null
 );
+create index if not exists shape_by_owner on shape (owner);
 create table if not exists shape_entity (
   entity_key text not null, shape_id integer not null, primary key (entity_key, shape_id)
 ) without rowid;
@@ -79,6 +81,15 @@ create table if not exists sighting (
   primary key (run_key, shape_id)
 ) without rowid;
 create index if not exists sighting_by_shape on sighting (shape_id);
+
+-- what to fold again to know something as it was known: the facts that showed a shape, and the
+-- entities whose aspects name another one; both grow only
+create table if not exists touch (
+  shape_id integer not null, position integer not null, primary key (shape_id, position)
+) without rowid;
+create table if not exists naming (
+  named text not null, entity_key text not null, primary key (named, entity_key)
+) without rowid;
 
 create table if not exists version (
   dataset_key text not null, version text not null,
