@@ -16,7 +16,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.staticfiles import StaticFiles
-from starlette.types import ASGIApp
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 import tracehold
 import tracehold.ui
@@ -24,10 +24,11 @@ from lineage.errors import TraceholdError
 from tracehold.bootstrap import Services
 from tracehold.http.api_page import add_api_page
 from tracehold.http.gatekeeper import Gatekeeper, allowed_names
+from tracehold.http.ingest import Ingest
 from tracehold.http.login import LOGIN, add_login
 from tracehold.http.metrics import Metrics
 from tracehold.http.problems import answer, fault_answer, framework_answer
-from tracehold.http.routes import add_routes
+from tracehold.http.routes import LINEAGE, add_routes
 
 __all__ = ["PUBLIC", "PUBLIC_FOLDERS", "Extend", "create_app", "create_routes"]
 
@@ -41,7 +42,11 @@ PUBLIC_FOLDERS: Final = ("/static/",)
 
 
 def create_routes(
-    services: Services, metrics: Metrics, *, extend: Sequence[Extend] = ()
+    services: Services,
+    metrics: Metrics,
+    *,
+    extend: Sequence[Extend] = (),
+    ingest: Ingest | None = None,
 ) -> FastAPI:
     """The routes alone, without the gatekeeper around them."""
     app = FastAPI(
@@ -72,7 +77,7 @@ def create_routes(
 
     app.add_exception_handler(HTTPException, framework)
     app.add_exception_handler(Exception, unexpected)
-    add_routes(app, services, metrics)
+    add_routes(app, services, metrics, ingest or Ingest(services, metrics))
     add_login(app, services)
     add_api_page(app)
     static = Path(tracehold.ui.__file__).parent / "static"
@@ -90,8 +95,10 @@ def create_app(services: Services, *, extend: Sequence[Extend] = ()) -> ASGIApp:
         extend: Adds pages.
     """
     metrics = Metrics()
+    ingest = Ingest(services, metrics)
+    routes = create_routes(services, metrics, extend=extend, ingest=ingest)
     return Gatekeeper(
-        create_routes(services, metrics, extend=extend),
+        _past_the_router(routes, ingest),
         by_token=services.people.by_token,
         by_session=services.people.by_session,
         names=allowed_names(services.settings.server.host, services.settings.server.allowed_hosts),
@@ -99,3 +106,19 @@ def create_app(services: Services, *, extend: Sequence[Extend] = ()) -> ASGIApp:
         public_folders=PUBLIC_FOLDERS,
         metrics=metrics,
     )
+
+
+def _past_the_router(routes: ASGIApp, ingest: Ingest) -> ASGIApp:
+    """Hands events to the very endpoint that the routes hold for them.
+
+    Looking a route up and what the framework wraps around it costs more than accepting an event.
+    """
+
+    async def hand_over(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and (scope["method"], scope["path"]) == ("POST", LINEAGE):
+            response = await ingest.receive(Request(scope, receive))
+            await response(scope, receive, send)
+        else:
+            await routes(scope, receive, send)
+
+    return hand_over

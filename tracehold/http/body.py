@@ -8,7 +8,8 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from typing import Final
 
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
+from starlette.types import Receive
 
 from lineage.errors import InvalidInput, Unavailable
 from lineage.openlineage.errors import TooLarge
@@ -94,7 +95,7 @@ async def read_body(request: Request, *, limit: int, share: _Share | None = None
             advice="send it as gzip or without Content-Encoding",
         )
     declared = request.headers.get("content-length", "")
-    pieces = _pieces(request)
+    pieces = _pieces(request.receive)
     if declared.isdigit() and int(declared) > limit:
         await _drain(pieces, limit)
         raise _too_large(limit)
@@ -119,19 +120,18 @@ async def read_body(request: Request, *, limit: int, share: _Share | None = None
     return b"".join(parts)
 
 
-async def _pieces(request: Request) -> AsyncIterator[bytes]:
-    stream = request.stream()
-    while True:
+async def _pieces(receive: Receive) -> AsyncIterator[bytes]:
+    more = True
+    while more:
         try:
             async with asyncio.timeout(_CHUNK_SECONDS):
-                piece = await anext(stream)
-        except StopAsyncIteration:
-            return
+                message = await receive()
         except TimeoutError:
             raise SlowBody("the body did not arrive in time", advice="send it again") from None
-        except ClientDisconnect:
-            raise InvalidInput("the sender went away before the body was complete") from None
-        if piece:
+        if message["type"] == "http.disconnect":
+            raise InvalidInput("the sender went away before the body was complete")
+        more = message.get("more_body", False)
+        if piece := message.get("body", b""):
             yield piece
 
 

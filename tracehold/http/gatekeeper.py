@@ -44,11 +44,22 @@ _HEADERS: Final = (
     ),
 )
 _STORE: Final = (b"cache-control", b"no-store")
+_SEALS: Final = (*_HEADERS, _STORE)
+_SEALED: Final = frozenset(name for name, _ in _SEALS)
 
 
 def allowed_names(host: str, further: Collection[str]) -> frozenset[str]:
     """The ``Host`` names that are answered: loopback, the bound one, and those configured."""
     return _LOOPBACK | {host.lower()} | {name.lower() for name in further}
+
+
+class _Headers(dict[bytes, bytes]):
+    """The headers of a request by name in small letters, as ASGI gives them."""
+
+    def text(self, name: bytes) -> str | None:
+        """The value of a header."""
+        value = self.get(name)
+        return None if value is None else value.decode("latin-1")
 
 
 class Gatekeeper:
@@ -88,16 +99,16 @@ class Gatekeeper:
             nonlocal started
             if message["type"] == "http.response.start":
                 started = True
-                self._metrics.count(
-                    "tracehold_requests_total", status=f"{message['status'] // 100}xx"
-                )
+                status = f"{message['status'] // 100}xx"
+                self._metrics.count("tracehold_requests_total", status=status)
                 _seal(message)
             await send(message)
 
-        request = Request(scope)
         try:
-            self._check_names(request)
-            refusal = self._identify(request)
+            # Of a header sent twice the first counts.
+            headers = _Headers(reversed(scope["headers"]))
+            self._check_names(headers)
+            refusal = self._identify(scope, headers)
             await (refusal or self._app)(scope, receive, sealed)
         except TraceholdError as error:
             await answer(error)(scope, receive, sealed)
@@ -106,33 +117,23 @@ class Gatekeeper:
             if not started:
                 await fault_answer(error)(scope, receive, sealed)
 
-    def _check_names(self, request: Request) -> None:
-        if _host_name(request.headers.get("host", "")) not in self._names:
+    def _check_names(self, headers: _Headers) -> None:
+        host = headers.text(b"host") or ""
+        if _host_name(host) not in self._names:
             raise Denied(
                 "the server does not answer to this host name",
                 where="header Host",
                 advice="use the address it printed, or add the name to server.allowed_hosts",
             )
-        origin = request.headers.get("origin")
-        if origin is not None and not self._is_ours(origin, request):
+        origin = headers.text(b"origin")
+        if origin is not None and not _is_ours(origin, host):
             raise Denied("the request comes from another site", where="header Origin")
 
-    def _is_ours(self, origin: str, request: Request) -> bool:
-        try:
-            parts = urlsplit(origin)
-        except ValueError:
-            return False
-        # The very host and port that was asked, so that another local server is another site.
-        return (
-            parts.scheme in ("http", "https")
-            and parts.netloc.lower() == request.headers.get("host", "").lower()
-        )
-
-    def _identify(self, request: Request) -> Response | None:
-        raw = request.scope.get("raw_path", b"").split(b"?", 1)[0].decode("latin-1")
-        if self._is_public(raw) and raw == request.scope["path"]:
+    def _identify(self, scope: Scope, headers: _Headers) -> Response | None:
+        raw = scope.get("raw_path", b"").split(b"?", 1)[0].decode("latin-1")
+        if self._is_public(raw) and raw == scope["path"]:
             return None
-        authorization = request.headers.get("authorization")
+        authorization = headers.text(b"authorization")
         try:
             if authorization is not None:
                 scheme, _, token = authorization.partition(" ")
@@ -141,21 +142,21 @@ class Gatekeeper:
                 identify = partial(self._by_token, token.strip())
                 person = identify()
             else:
-                session = request.cookies.get(COOKIE)
+                session = Request(scope).cookies.get(COOKIE)
                 if session is None:
                     raise _no_token()
                 identify = partial(self._by_session, session)
                 person = identify()
-                if request.method not in _SAFE and request.headers.get("origin") is None:
+                if scope["method"] not in _SAFE and b"origin" not in headers:
                     raise Denied(
                         "a change asked with a cookie must name its origin", where="header Origin"
                     )
         except Unauthenticated:
-            if _is_browser(request) and authorization is None:
+            if _is_browser(scope, headers) and authorization is None:
                 return RedirectResponse("/login", status_code=303)
             raise
         # A body can take its time; what came of the person meanwhile is asked once it is there.
-        request.scope.setdefault("state", {}).update(person=person, identify=identify)
+        scope.setdefault("state", {}).update(person=person, identify=identify)
         return None
 
     def _is_public(self, path: str) -> bool:
@@ -177,8 +178,17 @@ def _no_token() -> Unauthenticated:
     )
 
 
-def _is_browser(request: Request) -> bool:
-    return request.method == "GET" and "text/html" in request.headers.get("accept", "")
+def _is_browser(scope: Scope, headers: _Headers) -> bool:
+    return scope["method"] == "GET" and b"text/html" in headers.get(b"accept", b"")
+
+
+def _is_ours(origin: str, host: str) -> bool:
+    try:
+        parts = urlsplit(origin)
+    except ValueError:
+        return False
+    # The very host and port that was asked, so that another local server is another site.
+    return parts.scheme in ("http", "https") and parts.netloc.lower() == host.lower()
 
 
 def _host_name(host: str) -> str:
@@ -190,8 +200,7 @@ def _host_name(host: str) -> str:
 
 
 def _seal(message: Message) -> None:
-    present = {name.lower() for name, _ in message.get("headers", ())}
-    extra = [pair for pair in _HEADERS if pair[0] not in present]
-    if b"cache-control" not in present:
-        extra.append(_STORE)
-    message["headers"] = [*message.get("headers", ()), *extra]
+    own = message.get("headers", ())
+    present = _SEALED.intersection(name.lower() for name, _ in own)
+    seals = [pair for pair in _SEALS if pair[0] not in present] if present else _SEALS
+    message["headers"] = [*own, *seals]

@@ -7,14 +7,13 @@ OpenLineage client repeats (413 and a bare 429 lose the event).
 
 from __future__ import annotations
 
-import asyncio
 import time
 from typing import Final
 
 import msgspec
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 
 from catalog.people import Person
 from lineage.errors import Denied, TraceholdError
@@ -23,7 +22,8 @@ from lineage.openlineage.read import receive
 from tracehold.access import authorize
 from tracehold.bootstrap import Services
 from tracehold.http.body import Budget, read_body
-from tracehold.http.metrics import Metrics
+from tracehold.http.landing import Landing
+from tracehold.http.metrics import Key, Metrics
 
 __all__ = ["Ingest"]
 
@@ -31,6 +31,11 @@ _SMALL: Final = 128 * 1024
 """Up to this size reading an event takes less time than handing it to another thread."""
 _IN_FLIGHT: Final = 8
 """Bodies in flight together may take so many times the largest event."""
+
+_ACCEPTED: Final[Key] = ("tracehold_events_total", (("outcome", "accepted"),))
+_DUPLICATE: Final[Key] = ("tracehold_events_total", (("outcome", "duplicate"),))
+_BYTES: Final[Key] = ("tracehold_event_bytes_total", ())
+_SECONDS: Final[Key] = ("tracehold_event_seconds_total", ())
 
 
 class _Part(msgspec.Struct):
@@ -57,6 +62,7 @@ class Ingest:
         self._metrics = metrics
         self._limit = services.settings.server.max_event_bytes
         self._budget = Budget(_IN_FLIGHT * self._limit)
+        self._landing = Landing()
 
     async def receive(self, request: Request) -> Response:
         """Receive one OpenLineage event."""
@@ -77,19 +83,16 @@ class Ingest:
                 draft = self._read(raw, person)
             else:
                 draft = await run_in_threadpool(self._read, raw, person)
-            # Shielded: whoever hangs up does not withdraw what is on its way to the disk.
-            receipt = await asyncio.shield(
-                asyncio.wrap_future(self._services.journal.submit(draft))
-            )
+            receipt = await self._landing.wait(self._services.journal.submit(draft))
         if self._services.advancer is not None:
             self._services.advancer.wake()
-        outcome = "duplicate" if receipt.duplicate else "accepted"
-        self._metrics.count("tracehold_events_total", outcome=outcome)
-        self._metrics.count("tracehold_event_bytes_total", len(raw))
-        self._metrics.count("tracehold_event_seconds_total", time.perf_counter() - began)
-        return JSONResponse(
-            {"receipt": receipt.fact_id, "duplicate": receipt.duplicate}, status_code=201
+        self._metrics.add(
+            (_DUPLICATE if receipt.duplicate else _ACCEPTED, 1),
+            (_BYTES, len(raw)),
+            (_SECONDS, time.perf_counter() - began),
         )
+        answer = {"receipt": receipt.fact_id, "duplicate": receipt.duplicate}
+        return Response(msgspec.json.encode(answer), 201, media_type="application/json")
 
     def _read(self, raw: bytes, person: Person) -> Draft:
         draft = receive(

@@ -6,7 +6,7 @@ import threading
 from collections.abc import Iterable, Mapping
 from typing import Final
 
-__all__ = ["CONTENT_TYPE", "Metrics", "render"]
+__all__ = ["CONTENT_TYPE", "Key", "Metrics", "render"]
 
 CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
 
@@ -26,7 +26,8 @@ HELP: Final[Mapping[str, tuple[str, str]]] = {
 }
 """Every figure: its type and what it says."""
 
-_Key = tuple[str, tuple[tuple[str, str], ...]]
+Key = tuple[str, tuple[tuple[str, str], ...]]
+"""Name of a figure, and its labels sorted."""
 
 
 class Metrics:
@@ -34,15 +35,21 @@ class Metrics:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._counts: dict[_Key, float] = {}
+        self._counts: dict[Key, float] = {}
 
     def count(self, name: str, amount: float = 1, **labels: str) -> None:
         """Add to a counter."""
-        key = (name, tuple(sorted(labels.items())))
-        with self._lock:
-            self._counts[key] = self._counts.get(key, 0) + amount
+        # What has one label at most, as almost all have, needs no sorting.
+        pairs = tuple(labels.items() if len(labels) < 2 else sorted(labels.items()))
+        self.add(((name, pairs), amount))
 
-    def read(self) -> list[tuple[_Key, float]]:
+    def add(self, *counts: tuple[Key, float]) -> None:
+        """Add to several counters: (key, amount)."""
+        with self._lock:
+            for key, amount in counts:
+                self._counts[key] = self._counts.get(key, 0) + amount
+
+    def read(self) -> list[tuple[Key, float]]:
         """All counters now."""
         with self._lock:
             return sorted(self._counts.items())
@@ -55,7 +62,7 @@ def render(metrics: Metrics, gauges: Mapping[str, float]) -> str:
         metrics: The counters.
         gauges: Name → value now.
     """
-    samples: list[tuple[_Key, float]] = [((name, ()), value) for name, value in gauges.items()]
+    samples: list[tuple[Key, float]] = [((name, ()), value) for name, value in gauges.items()]
     lines: list[str] = []
     for name, group in _grouped([*metrics.read(), *samples]).items():
         kind, text = HELP[name]
@@ -65,7 +72,7 @@ def render(metrics: Metrics, gauges: Mapping[str, float]) -> str:
 
 
 def _grouped(
-    samples: Iterable[tuple[_Key, float]],
+    samples: Iterable[tuple[Key, float]],
 ) -> dict[str, list[tuple[tuple[tuple[str, str], ...], float]]]:
     groups: dict[str, list[tuple[tuple[tuple[str, str], ...], float]]] = {}
     for (name, labels), value in samples:

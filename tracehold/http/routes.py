@@ -23,21 +23,22 @@ from tracehold.http.metrics import CONTENT_TYPE, Metrics, render
 from tracehold.questions import QUESTIONS, ask
 from tracehold.questions.health import gauges, health
 
-__all__ = ["ACT_BYTES", "add_routes"]
+__all__ = ["ACT_BYTES", "LINEAGE", "add_routes"]
 
 ACT_BYTES: Final = 1024 * 1024
 """Largest body of an act or a gate."""
 
 _PREFIX: Final = "/api/v1"
+LINEAGE: Final = f"{_PREFIX}/lineage"
+"""Where events are sent."""
 _PLAIN: Final = str.maketrans("/.", "__")
 _Endpoint = Callable[[Request], Coroutine[Any, Any, Response]]
 
 
-def add_routes(app: FastAPI, services: Services, metrics: Metrics) -> None:
+def add_routes(app: FastAPI, services: Services, metrics: Metrics, ingest: Ingest) -> None:
     """Add every route of the JSON interface."""
-    ingest = Ingest(services, metrics)
     _add(
-        app, "POST", f"{_PREFIX}/lineage", ingest.receive, tag="lineage",
+        app, "POST", LINEAGE, ingest.receive, tag="lineage",
         summary="Receive one OpenLineage event; 201 once it is durable.", body={"type": "object"},
     )  # fmt: skip
     for name, act in ACTS.items():
