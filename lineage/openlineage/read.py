@@ -10,13 +10,13 @@ Duplicate members: the last one counts (RFC 8259 §4 leaves it open); the raw pa
 from __future__ import annotations
 
 import re
-import uuid
 from typing import Any, Final, cast
 
 import msgspec
 
 from lineage.facts import Draft, Json, Upcast
 from lineage.openlineage.errors import NoIdentity, NotAnEvent, TooDeep, TooLarge
+from lineage.openlineage.forms.common import URI, UUID
 from lineage.openlineage.scrub import Scrubber
 from lineage.openlineage.times import event_time
 
@@ -32,6 +32,10 @@ _OBJECT = msgspec.json.Decoder(_RawObject)
 _LIST = msgspec.json.Decoder(list[msgspec.Raw])
 _SCHEMA = re.compile(r"https?://\S+/OpenLineage\.json(#/(\$defs|definitions)/\w+)?")
 _NAME_LIMIT = 4096
+_FINDINGS = 1000
+"""So many findings of one event are kept; a hostile one could have millions."""
+_URI = re.compile(URI)
+_UUID = re.compile(UUID)
 
 
 class _Reading:
@@ -42,9 +46,12 @@ class _Reading:
         self.findings: list[dict[str, str]] = []
 
     def flag(self, code: str, at: str) -> None:
-        self.findings.append({"code": code, "at": at})
+        if len(self.findings) < _FINDINGS:
+            self.findings.append({"code": code, "at": at})
+        elif len(self.findings) == _FINDINGS:
+            self.findings.append({"code": "findings-cut", "at": ""})
 
-    def facets(self, raw: msgspec.Raw, at: str) -> Json:
+    def facets(self, raw: msgspec.Raw, at: str, *, removable: bool) -> Json:
         if _is_null(raw):
             self.flag("facets-null", at)
             return None
@@ -56,16 +63,26 @@ class _Reading:
         for name, facet in members.items():
             cleaned = self.scrubber.clean(name, bytes(facet))
             out[name] = cleaned.value
-            for code in cleaned.findings:
-                self.flag(code, f"{at}/{_pointer(name)}")
+            for code, place in cleaned.findings:
+                if removable or code != "facet-deleted-not-boolean":
+                    self.flag(code, f"{at}/{_pointer(name)}{place}")
         return out
 
-    def part(self, members: _RawObject, at: str) -> dict[str, Json]:
-        """A run, job or dataset: facets scrubbed one by one, the rest kept."""
+    def part(self, members: _RawObject, at: str, own: str = "") -> dict[str, Json]:
+        """A run, job or dataset: facets scrubbed one by one, the rest kept.
+
+        ``own`` is what stands beside ``facets`` here: ``inputFacets``, ``outputFacets`` or nothing.
+        """
         out: dict[str, Json] = {}
         for name, raw in members.items():
-            if name in ("facets", "inputFacets", "outputFacets"):
-                out[name] = self.facets(raw, f"{at}/{name}")
+            if name == "facets":
+                out[name] = self.facets(raw, f"{at}/{name}", removable=at != "/run")
+            elif name in ("inputFacets", "outputFacets"):
+                known = len(self.findings)
+                out[name] = self.facets(raw, f"{at}/{name}", removable=False)
+                if name != own:
+                    # The schema knows no such member here, so that anything may stand in it.
+                    del self.findings[known:]
             elif name in ("namespace", "name", "runId"):
                 out[name] = _value(raw, f"{at}/{name}")
             else:
@@ -73,8 +90,6 @@ class _Reading:
         return out
 
     def datasets(self, raw: msgspec.Raw, at: str) -> Json:
-        if _is_null(raw):
-            return None
         try:
             items = _LIST.decode(raw)
         except msgspec.ValidationError:
@@ -88,9 +103,10 @@ class _Reading:
                 self.flag("dataset-not-an-object", where)
                 out.append(self.scrubber.clean("", bytes(item)).value)
                 continue
-            dataset = self.part(members, where)
+            dataset = self.part(members, where, f"{at[1:-1]}Facets")
             if not _named(dataset):
-                self.flag("dataset-without-name", where)
+                empty = dataset.get("name") == "" and isinstance(dataset.get("namespace"), str)
+                self.flag("dataset-name-empty" if empty else "dataset-without-name", where)
             else:
                 self.check_name(dataset["name"], f"{where}/name")
             out.append(dataset)
@@ -168,26 +184,28 @@ def _run(reading: _Reading, raw: msgspec.Raw) -> Json:
     run_id = run.get("runId")
     if not isinstance(run_id, str) or not run_id:
         reading.flag("run-id-missing", "/run/runId")
-    else:
-        try:
-            uuid.UUID(run_id)
-        except ValueError:
-            reading.flag("run-id-not-a-uuid", "/run/runId")
+    elif not _UUID.fullmatch(run_id):
+        reading.flag("run-id-not-a-uuid", "/run/runId")
     return run
 
 
 def _check_kind(reading: _Reading, event: dict[str, Json]) -> None:
-    schema = event.get("schemaURL")
-    if schema is None:
-        reading.flag("schema-url-missing", "/schemaURL")
-    elif not isinstance(schema, str) or not _SCHEMA.fullmatch(schema):
-        reading.flag("schema-url-other", "/schemaURL")
-    if not isinstance(event.get("producer"), str):
-        reading.flag("producer-missing", "/producer")
+    for member, name in (("schemaURL", "schema-url"), ("producer", "producer")):
+        given = event.get(member)
+        if not isinstance(given, str):
+            reading.flag(f"{name}-missing", f"/{member}")
+        elif not _URI.fullmatch(given):
+            reading.flag(f"{name}-no-uri", f"/{member}")
+        elif member == "schemaURL" and not _SCHEMA.fullmatch(given):
+            reading.flag("schema-url-other", "/schemaURL")
+    if "run" not in event:
+        if "job" in event and "dataset" in event:
+            reading.flag("event-ambiguous", "/dataset")
+        return
     kind = event.get("eventType")
-    if "run" in event and kind is None:
+    if "eventType" not in event:
         reading.flag("event-type-missing", "/eventType")
-    elif kind is not None and not (isinstance(kind, str) and kind in EVENT_TYPES):
+    elif not (isinstance(kind, str) and kind in EVENT_TYPES):
         reading.flag("event-type-unknown", "/eventType")
 
 
@@ -197,7 +215,7 @@ _SCALARS = frozenset({"eventTime", "eventType", "producer", "schemaURL"})
 def _event(reading: _Reading, members: _RawObject) -> dict[str, Json]:
     if "job" in members:
         subject = "job"
-    elif "dataset" in members and "run" not in members:
+    elif "dataset" in members:
         subject = "dataset"
     else:
         raise NoIdentity(

@@ -8,6 +8,7 @@ scrubbers implement the same protocol.
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
@@ -16,7 +17,9 @@ import msgspec
 
 from lineage.facts import Json
 from lineage.openlineage.errors import NotAnEvent, TooDeep
+from lineage.openlineage.forms.common import URI
 from lineage.openlineage.masks import mask_error, mask_free_text, mask_sql, mask_stack
+from lineage.openlineage.standard import breach
 
 __all__ = ["DEPTH_LIMIT", "Cleaned", "LexicalScrubber", "Scrubber"]
 
@@ -25,14 +28,15 @@ DEPTH_LIMIT = 200
 
 _CACHE_BYTES = 32 * 1024 * 1024
 _CACHED_FACET = 256 * 1024
+_URI = re.compile(URI)
 
 
 @dataclass(frozen=True, slots=True)
 class Cleaned:
-    """A facet as it is stored: canonical JSON bytes, and what was found about it."""
+    """A facet as it is stored: canonical JSON bytes, and what was found: (code, place in it)."""
 
     value: msgspec.Raw
-    findings: tuple[str, ...]
+    findings: tuple[tuple[str, str], ...]
 
 
 class Scrubber(Protocol):
@@ -130,19 +134,26 @@ def _walk(value: Json, member: str, rule: _Walk, masked: bool, depth: int) -> Js
     return value
 
 
-def _flaws(facet: str, value: Json) -> tuple[str, ...]:
+def _flaws(facet: str, value: Json) -> tuple[tuple[str, str], ...]:
     if not facet:
         return ()
     if value is None:
-        return ("facet-null",)
+        return (("facet-null", ""),)
     if not isinstance(value, dict):
-        return ("facet-not-an-object",)
-    missing = []
-    if not isinstance(value.get("_producer"), str):
-        missing.append("facet-without-producer")
-    if not isinstance(value.get("_schemaURL"), str):
-        missing.append("facet-without-schema-url")
-    return tuple(missing)
+        return (("facet-not-an-object", ""),)
+    found: list[tuple[str, str]] = []
+    for member, name in (("_producer", "producer"), ("_schemaURL", "schema-url")):
+        given = value.get(member)
+        if not isinstance(given, str):
+            found.append((f"facet-without-{name}", ""))
+        elif not _URI.fullmatch(given):
+            found.append((f"facet-{name}-no-uri", ""))
+    if not isinstance(value.get("_deleted", False), bool):
+        found.append(("facet-deleted-not-boolean", ""))
+    place = breach(value)
+    if place is not None:
+        found.append(("facet-off-schema", place))
+    return tuple(found)
 
 
 class LexicalScrubber:

@@ -123,7 +123,7 @@ def test_a_body_beyond_the_limit_is_refused_as_too_large() -> None:
         ({"eventTime": "9999-12-31T23:59:59Z"}, "time-absurd"),
         ({"eventTime": True}, "time-unreadable"),
         ({"eventType": "FINISHED"}, "event-type-unknown"),
-        ({"eventType": None}, "event-type-missing"),
+        ({"eventType": None}, "event-type-unknown"),
         ({"schemaURL": None}, "schema-url-missing"),
         ({"schemaURL": "https://example.org/x"}, "schema-url-other"),
         ({"producer": None}, "producer-missing"),

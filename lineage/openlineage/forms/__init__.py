@@ -1,0 +1,1 @@
+"""The standard facets of OpenLineage as typed forms, written from the specification."""
