@@ -6,7 +6,7 @@ import logging
 import sqlite3
 import threading
 from collections.abc import Callable
-from typing import Final
+from typing import Final, TypeVar
 
 from lineage.errors import Fault, TraceholdError, Unavailable
 from lineage.facts import Receipt
@@ -15,12 +15,18 @@ from tracehold.faults import describe, summary
 
 __all__ = ["Advancer"]
 
+T = TypeVar("T")
+
 _log = logging.getLogger(__name__)
 
 _IDLE_SECONDS: Final = 1.0
 _PAUSE_AFTER_FAULT_SECONDS: Final = 2.0
 _PRUNE_EVERY: Final = 5000
-_DISK: Final = ("SQLITE_FULL", "SQLITE_IOERR", "SQLITE_CANTOPEN")
+# A read that fails can look like damage.
+_DISK: Final = (
+    "SQLITE_FULL", "SQLITE_IOERR", "SQLITE_CANTOPEN", "SQLITE_READONLY", "SQLITE_CORRUPT",
+    "SQLITE_NOTADB",
+)  # fmt: skip
 
 
 class Advancer:
@@ -28,11 +34,12 @@ class Advancer:
 
     Attributes:
         trouble: Why the last step failed, in one line; empty while all is well.
+        erased: Called when the state holds what was erased after it had been folded.
     """
 
     def __init__(
         self,
-        folder: Folder,
+        folder: Folder | None,
         *,
         followed: Callable[[], int | None] | None = None,
         prune_every: int = _PRUNE_EVERY,
@@ -40,7 +47,7 @@ class Advancer:
         """Does not fold yet.
 
         Args:
-            folder: Folds into the state.
+            folder: Folds into the state; None while the state is made anew.
             followed: Where the mirror stands, None while it does not know; no function where
                 nothing follows the graph.
             prune_every: Facts between two times at which the graph forgets what was dropped.
@@ -53,6 +60,7 @@ class Advancer:
         self._news = threading.Event()
         self._position = 0
         self.trouble = ""
+        self.erased: Callable[[], object] = lambda: None
 
     def wake(self) -> None:
         """There are new facts."""
@@ -62,11 +70,16 @@ class Advancer:
         """Fold everything that is durable now; returns the position.
 
         Raises:
-            Unavailable: The disk does not take it.
+            Unavailable: The disk does not take it, or the state is being made anew.
         """
         with self._lock:
+            if self._folder is None:
+                raise Unavailable(
+                    "the state is being made anew", where="state",
+                    advice="try again in a while; /health says how far it is",
+                )  # fmt: skip
             try:
-                self._position = self._folder.catch_up().position
+                done = self._folder.catch_up()
             except sqlite3.Error as error:
                 name = getattr(error, "sqlite_errorname", "")
                 if not name.startswith(_DISK):
@@ -77,13 +90,25 @@ class Advancer:
                     advice="free disk space, or check the disk; it then follows by itself",
                 ) from error
             self.trouble = ""
-            return self._position
+            self._position = done.position
+            if done.folded and self._folder.erased_inside:
+                self.erased()
+            return done.position
+
+    def exchange(self, act: Callable[[Folder | None], tuple[Folder, T]]) -> T:
+        """Fold with another folder from now on; nothing is folded while ``act`` makes it."""
+        with self._lock:
+            self._folder, outcome = act(self._folder)
+            self._position = self._pruned = self._folder.position
+            self.trouble = ""
+        return outcome
 
     def until(self, receipt: Receipt) -> None:
         """Return once the state holds the fact of a receipt.
 
         Raises:
-            Unavailable: The disk does not take the state; the fact itself is safe.
+            Unavailable: The disk does not take the state, or it is being made anew; the fact
+                itself is safe.
             Fault: It cannot be folded; the fact itself is safe.
         """
         if receipt.position is not None and receipt.position <= self._position:
@@ -113,6 +138,8 @@ class Advancer:
         self._step()
 
     def _step(self) -> bool:
+        if self._folder is None:
+            return True
         try:
             self.catch_up()
             self._prune()
@@ -130,7 +157,7 @@ class Advancer:
             if self._position - self._pruned < self._prune_every:
                 return
             upto = self._position if self._followed is None else self._followed()
-            if upto is not None:
+            if upto is not None and self._folder is not None:
                 self._folder.forget_dropped(min(upto, self._position))
                 self._pruned = self._position
 

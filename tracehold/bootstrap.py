@@ -7,6 +7,7 @@ journal and fold) or only reads it beside whoever writes.
 from __future__ import annotations
 
 import sqlite3
+import logging
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -28,11 +29,12 @@ from lineage.facts import Draft, Receipt
 from lineage.graph.router import GraphRouter, SourceEngine
 from lineage.graph.sql import SqlGraph
 from lineage.identity import Identity
+from lineage.journal.erasure import finish_erasures
 from lineage.journal.keys import WorkspaceKeys, load_keys
 from lineage.journal.sqlite import SqliteJournal, open_journal
 from lineage.openlineage.scrub import LexicalScrubber, Scrubber
 from lineage.state.advance import Folder
-from lineage.state.rebuild import rebuild
+from lineage.state.generations import sweep
 from lineage.state.registry import Registry
 from lineage.state.store import SqlState, open_state
 from lineage.state.tables import connect
@@ -43,6 +45,7 @@ from tracehold.advancing import Advancer
 from tracehold.authentication import Authenticator
 from tracehold.lock import WorkspaceLock
 from tracehold.logins import Logins
+from tracehold.refolding import Refolder, cause_to_refold, open_beside
 from tracehold.settings import Settings
 
 if TYPE_CHECKING:
@@ -53,6 +56,8 @@ if TYPE_CHECKING:
 __all__ = ["STATE", "Services", "make_registry", "open_services"]
 
 STATE: Final = "state.db"
+
+_log = logging.getLogger(__name__)
 
 
 def make_registry() -> Registry:
@@ -83,6 +88,7 @@ class Services:
         logins: One-time codes and sessions.
         people: Tokens and sessions to people.
         advancer: Brings the state up to the journal; None where only reading.
+        refolder: Folds the state anew beside itself; None where only reading.
         lock: Held while writing.
         serving: Whether a server runs on these services.
         refill: Asks the mirror's thread of a server to fill the graph anew.
@@ -102,6 +108,7 @@ class Services:
     logins: Logins
     people: Authenticator
     advancer: Advancer | None = None
+    refolder: Refolder | None = None
     mirror: Mirror | None = None
     neo4j: Neo4jGraph | None = None
     lock: WorkspaceLock | None = None
@@ -114,6 +121,8 @@ class Services:
 
     def __post_init__(self) -> None:
         """Wire the desk, which records through these very services."""
+        if self.refolder is not None:
+            self.refolder.swapped = self._swapped
         self.desk = Desk(
             state=self.state,
             reader=self.sql_graph(),
@@ -179,6 +188,11 @@ class Services:
         """Bring the state up to the journal where this process may; returns the position."""
         return self.state.position() if self.advancer is None else self.advancer.catch_up()
 
+    def _swapped(self) -> None:
+        """Another state took over: forget what was remembered of the one before."""
+        self.people.forget()
+        self.coverage = KeptCoverage()
+
     def close(self) -> None:
         """Commit, sync, let go of the files, then of the lock."""
         self.journal.close()
@@ -212,6 +226,7 @@ def open_services(
     *,
     write: bool,
     clock: Clock = system_clock,
+    background: bool = False,
     progress: Callable[[int], None] | None = None,
 ) -> Services:
     """Open a workspace.
@@ -220,7 +235,9 @@ def open_services(
         settings: From ``tracehold.settings.load``.
         write: True to take the lock and own journal and fold; False to read only.
         clock: Epoch milliseconds.
-        progress: Told the position while a state of another fold version is made again.
+        background: Whether the caller runs ``refolder``; without it a state that must be folded
+            anew is, before this returns.
+        progress: Told the position meanwhile.
 
     Raises:
         Conflict: ``write``, and another process has the workspace.
@@ -243,17 +260,23 @@ def open_services(
         opened.append(journal.close)
         registry = make_registry()
         identity = Identity(keys.secret)
-        state = _open_state(
-            data / STATE, journal, registry, identity, write=write, progress=progress
-        )
+        path, cause = data / STATE, None
+        if write:
+            _tidy_up(journal, path)
+            cause = cause_to_refold(path, journal, registry.version)
+            if cause == "missing" and not background:
+                cause = None  # folding from the first fact is all there is to do
+        state = open_state(path, read_only=not write) if cause is None else open_beside(path)
         opened.append(state.close)
         neo4j = _open_neo4j(settings)
         mirror = _make_mirror(state.path, neo4j) if write else None
-        advancer = None
+        advancer = refolder = None
         if write:
             followed = None if mirror is None else (lambda: mirror.status().position)
-            advancer = Advancer(Folder(journal, state, registry, identity), followed=followed)
-            advancer.catch_up()
+            folder = Folder(journal, state, registry, identity) if cause is None else None
+            advancer = Advancer(folder, followed=followed)
+            refolder = Refolder(journal, state, registry, identity, advancer)
+            refolder.begin(cause, background=background, progress=progress)
         graph = cast("SourceEngine", _Following(lambda: state.graph))
         logins = Logins(clock)
         return Services(
@@ -269,6 +292,7 @@ def open_services(
             logins=logins,
             people=Authenticator(state, identity, logins, clock),
             advancer=advancer,
+            refolder=refolder,
             mirror=mirror,
             neo4j=neo4j,
             lock=lock,
@@ -293,21 +317,13 @@ def _close_all(opened: Sequence[Callable[[], None]]) -> None:
             continue  # the first error is the one to hear of
 
 
-def _open_state(
-    path: Path,
-    journal: SqliteJournal,
-    registry: Registry,
-    identity: Identity,
-    *,
-    write: bool,
-    progress: Callable[[int], None] | None,
-) -> SqlState:
-    state = open_state(path, read_only=not write)
-    if write and state.needs_rebuild(registry.version):
-        state.close()
-        rebuild(journal, path, registry, identity, progress=progress)
-        state = open_state(path)
-    return state
+def _tidy_up(journal: SqliteJournal, state: Path) -> None:
+    """Finish what a crash cut off: keys that were to be destroyed, states that were replaced."""
+    try:
+        finish_erasures(journal)
+    except Unavailable as error:
+        _log.warning("erasures are not finished yet: %s", error)
+    sweep(state)
 
 
 def _open_neo4j(settings: Settings) -> Neo4jGraph | None:

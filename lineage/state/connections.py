@@ -77,6 +77,11 @@ class Connections:
             raise Unavailable("the state is open for reading only", where=str(self.path))
         return self._writer
 
+    @property
+    def refused(self) -> bool:
+        """Whether every question is answered with an error now."""
+        return self._refusal is not None
+
     def refuse(self, refusal: Callable[[], TraceholdError]) -> None:
         """Answer no question until ``reopen``, but with this error."""
         self._refusal = refusal

@@ -53,7 +53,7 @@ def serve(
         Conflict: A server already runs in this workspace.
         Unavailable: The port is taken, or files or keys cannot be used.
     """
-    with open_services(settings, write=True, clock=clock) as services:
+    with open_services(settings, write=True, background=True, clock=clock) as services:
         prepare(services)
         _log_to(settings.storage.data / LOG)
         listener = _listen(settings.server.host, settings.server.port if port is None else port)
@@ -126,11 +126,13 @@ def _url(host: str, listener: socket.socket) -> str:
 
 @contextmanager
 def _background(services: Services) -> Iterator[None]:
-    """The threads of fold and mirror, for the length of a block."""
+    """The threads of fold, refold and mirror, for the length of a block."""
     stop = threading.Event()
     threads = []
     if services.advancer is not None:
         threads.append(threading.Thread(target=services.advancer.run, args=(stop,), name="fold"))
+    if services.refolder is not None:
+        threads.append(threading.Thread(target=services.refolder.run, args=(stop,), name="refold"))
     if services.mirror is not None:
         threads.append(
             threading.Thread(target=_mirror, args=(services, stop), name="mirror", daemon=True)
@@ -156,7 +158,7 @@ def _mirror(services: Services, stop: threading.Event) -> None:
             if services.refill.is_set():
                 services.refill.clear()
                 mirror.fill()
-            elif mirror.step():
+            elif not services.state.connections.refused and mirror.step():
                 continue
         except Exception as error:  # noqa: BLE001 - the mirror must never end the server
             log.error("the mirror met a fault of ours\n%s", describe(error))  # noqa: TRY400

@@ -39,6 +39,13 @@ def health(services: Services) -> dict[str, Json]:
     }
     if services.advancer is not None and services.advancer.trouble:
         answer["status"] = "stale"
+    if services.state.connections.refused:
+        answer["status"] = "refolding"
+    if services.refolder is not None and (refold := services.refolder.status()).running:
+        answer["refold"] = {
+            "cause": refold.cause, "done": refold.done, "of": refold.of,
+            "trouble": refold.trouble,
+        }  # fmt: skip
     if "tracehold_mirror_reachable" in figures:
         answer["mirror"] = {
             "reachable": bool(figures["tracehold_mirror_reachable"]),
@@ -50,7 +57,8 @@ def health(services: Services) -> dict[str, Json]:
 def gauges(services: Services) -> dict[str, float]:
     """The figures of the server now."""
     size = services.journal.head().size
-    position = services.state.position()
+    # A state that is made anew, for want of one that can be read, stands nowhere yet.
+    position = 0 if services.state.connections.refused else services.state.position()
     figures: dict[str, float] = {
         "tracehold_journal_facts": size,
         "tracehold_journal_writable": services.journal.failure is None,
