@@ -9,17 +9,23 @@ what stood together. Pure; the same for every engine. In doubt a contribution co
 
 from __future__ import annotations
 
+import time
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal, Protocol
 
 from lineage.graph.port import OPEN, Direction, Edge, GraphReader, Limits, Spans
 from lineage.graph.rows import normal_spans
+from lineage.graph.walk import Deadline
 
-__all__ = ["ALL_TIME", "Aliases", "BySpans", "Contents", "Passages", "contents", "holds_at"]
+__all__ = [
+    "ALL_TIME", "Aliases", "BySpans", "Contents", "Passages", "contents", "holds_at",
+    "passages_between",
+]  # fmt: skip
 
 ALL_TIME: Final[Spans] = ((-OPEN, OPEN),)
+LIMITS: Final = ("depth", "nodes", "edges", "time")
 MOST_SPANS: Final = 32
 """Intervals carried per node; more are taken together as one."""
 
@@ -136,6 +142,7 @@ def contents(
     edge_type: Literal["FEEDS", "FEEDS_COLUMN"] = "FEEDS",
     aliases: Aliases | None = None,
     begin: Mapping[str, Spans] | None = None,
+    deadline: Deadline | None = None,
 ) -> Contents:
     """What can be inside ``starts`` at a moment, or what can hold something of them.
 
@@ -150,7 +157,83 @@ def contents(
         aliases: Follow ``SAME_AS`` at every step, for a copy under another name feeds what it
             feeds; None to stay with the names.
         begin: When the content of a start matters, or when it held it, where that is known better.
+        deadline: When all of it must end; without one, after ``limits.seconds``. What is not
+            followed by then is missing, and ``truncated`` says so.
     """
+    deadline = deadline or Deadline(limits.seconds, time.monotonic, limits.stopped)
+    found = _candidates(
+        reader, starts, direction, as_of, limits, edge_type=edge_type, aliases=aliases,
+        deadline=deadline,
+    )  # fmt: skip
+    walk = _Walk(found, passages, as_of, deadline)
+    always = walk.now if direction == "up" else ALL_TIME
+    opening = {key: (begin or {}).get(key, always) for key in found.starts}
+    flow = walk.up(opening) if direction == "up" else walk.down(opening)
+    return walk.answer(found.starts, direction, flow, limits)
+
+
+def passages_between(
+    reader: GraphReader,
+    starts: Sequence[str],
+    ends: Mapping[str, Spans],
+    *,
+    as_of: int,
+    limits: Limits,
+    passages: Passages,
+    edge_type: Literal["FEEDS", "FEEDS_COLUMN"] = "FEEDS",
+    begin: Mapping[str, Spans] | None = None,
+    deadline: Deadline | None = None,
+) -> Contents:
+    """Along which content of ``starts`` came into ``ends``: everything on any way, never the ways.
+
+    Args:
+        reader: The graph, for the candidates.
+        starts: Keys that the content comes from; they count as holding it at all times.
+        ends: When the content of each end matters.
+        as_of: Epoch milliseconds.
+        limits: What the walk may cost.
+        passages: When data passed.
+        edge_type: Along datasets or along columns.
+        begin: When a start held its content, where that is known better.
+        deadline: When all of it must end.
+
+    Returns:
+        Distances are those from the starts. An end that nothing came into is not among them.
+    """
+    deadline = deadline or Deadline(limits.seconds, time.monotonic, limits.stopped)
+    found = _candidates(
+        reader, starts, "down", as_of, limits, edge_type=edge_type, aliases=None,
+        deadline=deadline,
+    )  # fmt: skip
+    walk = _Walk(found, passages, as_of, deadline)
+    held = walk.forth({key: (begin or {}).get(key, ALL_TIME) for key in found.starts})
+    met = {key: _within(spans, key, held) for key, spans in ends.items() if key in held}
+    wanted, counted = walk.back({key: spans for key, spans in met.items() if spans}, held)
+    starts_met = [key for key in found.starts if key in wanted]
+    return walk.answer(starts_met, "down", _Flow(wanted, set(wanted), counted), limits)
+
+
+@dataclass(frozen=True, slots=True)
+class _Candidates:
+    """Every edge that may count, and what is to be known about how it was found."""
+
+    starts: Sequence[str]
+    edges: Sequence[Edge]
+    twins: Callable[[str], Sequence[str]]
+    truncated: frozenset[str]
+
+
+def _candidates(
+    reader: GraphReader,
+    starts: Sequence[str],
+    direction: Direction,
+    as_of: int,
+    limits: Limits,
+    *,
+    edge_type: Literal["FEEDS", "FEEDS_COLUMN"],
+    aliases: Aliases | None,
+    deadline: Deadline,
+) -> _Candidates:
     edges: dict[EdgeId, Edge] = {}
     truncated: set[str] = set()
     reached: set[str] = set()
@@ -163,7 +246,7 @@ def contents(
             edge_type=edge_type,
             view="content",
             as_of=as_of,
-            limits=limits,
+            limits=deadline.rest(limits),
         )
         truncated.update(closure.truncated)
         edges |= {edge.id: edge for edge in closure.edges}
@@ -173,12 +256,15 @@ def contents(
         if len(reached) > limits.nodes:
             truncated.add("nodes")
             break
+        if len(edges) > limits.edges:
+            truncated.add("edges")
+            break
+        if deadline.passed():
+            truncated.update({"time"} if frontier else ())
+            break
     twins = aliases.twins if aliases else _no_twins
-    walk = _Walk(edges.values(), twins, passages, as_of)
-    always = walk.now if direction == "up" else ALL_TIME
-    opening = {key: (begin or {}).get(key, always) for key in first}
-    flow = walk.up(opening) if direction == "up" else walk.down(opening)
-    return walk.answer(first, direction, flow, limits, truncated)
+    ordered = sorted(edges.values(), key=lambda edge: edge.id)
+    return _Candidates(first, ordered, twins, frozenset(truncated))
 
 
 def _no_twins(key: str) -> list[str]:  # noqa: ARG001 - nothing has another name
@@ -194,16 +280,14 @@ class _Flow:
 
 class _Walk:
     def __init__(
-        self,
-        edges: Iterable[Edge],
-        twins: Callable[[str], Sequence[str]],
-        passages: Passages,
-        as_of: int,
+        self, found: _Candidates, passages: Passages, as_of: int, deadline: Deadline
     ) -> None:
-        self.edges = sorted(edges, key=lambda edge: edge.id)
-        self.twins = twins
+        self.edges = found.edges
+        self.twins = found.twins
+        self.truncated = set(found.truncated)
         self.passages = passages
         self.as_of = as_of
+        self.deadline = deadline
         self.now: Spans = ((as_of, as_of + 1),)
 
     def up(self, opening: dict[str, Spans]) -> _Flow:
@@ -213,9 +297,25 @@ class _Walk:
     def down(self, opening: dict[str, Spans]) -> _Flow:
         held = self.forth(opening)
         inside = {key for key, spans in held.items() if holds_at(spans, self.as_of)}
+        if self.late():
+            return _Flow(held, inside, self.ways(inside, held))
         # Of what once held something only that stays through which something came to where it is.
         _, counted = self.back(dict.fromkeys(sorted(inside), self.now), held)
         return _Flow(held, inside, counted)
+
+    def ways(self, inside: set[str], held: Mapping[str, Spans]) -> set[EdgeId]:
+        """Every edge that leads from what held something to what is inside; no run is asked."""
+        into: dict[str, list[Edge]] = {}
+        for edge in self.edges:
+            if edge.src in held and edge.dst in held:
+                into.setdefault(edge.dst, []).append(edge)
+        pending, seen = list(inside), set(inside)
+        while pending:
+            for edge in into.get(pending.pop(), ()):
+                if edge.src not in seen:
+                    seen.add(edge.src)
+                    pending.append(edge.src)
+        return {edge.id for key in seen for edge in into.get(key, ())}
 
     def back(
         self, wanted: dict[str, Spans], within: Mapping[str, Spans] | None
@@ -227,11 +327,10 @@ class _Walk:
                 into.setdefault(edge.dst, []).append(edge)
         counted: set[EdgeId] = set()
         fresh = dict(wanted)
-        while fresh:
-            key, spans = _first(fresh)
+        for key, spans, edges in self.steps(fresh, into):
             for twin in self.twins(key):
                 self.add(wanted, fresh, twin, _within(spans, twin, within))
-            for edge in into.get(key, ()):
+            for edge in edges:
                 passed = _within(self.passages.read(edge, spans), edge.src, within)
                 if passed:
                     counted.add(edge.id)
@@ -244,14 +343,35 @@ class _Walk:
         for edge in self.edges:
             out.setdefault(edge.src, []).append(edge)
         fresh = dict(held)
-        while fresh:
-            key, spans = _first(fresh)
+        for key, spans, edges in self.steps(fresh, out):
             for twin in self.twins(key):
                 self.add(held, fresh, twin, spans)
-            for edge in out.get(key, ()):
+            for edge in edges:
                 passed = self.passages.kept(edge, spans)
                 self.add(held, fresh, edge.dst, [s for s in passed if s[0] <= self.as_of])
         return held
+
+    def steps(
+        self, fresh: dict[str, Spans], table: Mapping[str, Sequence[Edge]]
+    ) -> Iterator[tuple[str, Spans, Iterator[Edge]]]:
+        """What is still to be followed, in the order of arrival, until time is up."""
+        while fresh and not self.late():
+            key, spans = _first(fresh)
+            yield key, spans, self.timely(table.get(key, ()))
+
+    def timely(self, edges: Iterable[Edge]) -> Iterator[Edge]:
+        """The edges for which there is time: each costs a look at its runs."""
+        for edge in edges:
+            if self.late():
+                return
+            yield edge
+
+    def late(self) -> bool:
+        """Whether time is up; then the answer says so."""
+        if self.deadline.passed():
+            self.truncated.add("time")
+            return True
+        return False
 
     def add(
         self,
@@ -276,9 +396,9 @@ class _Walk:
         direction: Direction,
         flow: _Flow,
         limits: Limits,
-        truncated: set[str],
     ) -> Contents:
-        held = flow.held
+        """The answer, with what lies too far away left out."""
+        held, truncated = flow.held, self.truncated
         passed = [edge for edge in self.edges if edge.id in flow.counted]
         onward: dict[str, list[str]] = {}
         for edge in passed:
@@ -304,7 +424,7 @@ class _Walk:
             held={key: held[key] for key in depths},
             inside=frozenset(flow.inside & depths.keys()),
             parents=parents,
-            truncated=tuple(limit for limit in ("depth", "nodes", "time") if limit in truncated),
+            truncated=tuple(limit for limit in LIMITS if limit in truncated),
         )
 
 

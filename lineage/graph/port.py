@@ -8,7 +8,7 @@ notice".
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
@@ -125,18 +125,29 @@ class GraphDiff:
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What a walk may cost. Reaching one makes the answer incomplete, and it says which."""
+    """What a walk may cost. Reaching one makes the answer incomplete, and it says which.
+
+    Attributes:
+        depth: Edges away from where it begins.
+        nodes: Nodes reached, those it begins with included.
+        seconds: Time that it may take.
+        edges: Edges looked at; the level whose edges would go beyond is left out as a whole.
+        stopped: Says that nobody waits for the answer any more; the work then ends as at its
+            deadline. Asked often, from the thread that works.
+    """
 
     depth: int = 64
     nodes: int = 10_000
     seconds: float = 5.0
+    edges: int = 200_000
+    stopped: Callable[[], bool] | None = field(default=None, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
 class Closure:
     """Everything reached, with the distance in edges of each node, and the edges among them.
 
-    ``truncated`` names the limits that were reached: ``depth``, ``nodes``, ``time``.
+    ``truncated`` names the limits that were reached: ``depth``, ``nodes``, ``edges``, ``time``.
     """
 
     depths: Mapping[str, int]

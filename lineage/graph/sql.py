@@ -10,10 +10,12 @@ import sqlite3
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Final, Literal
+from dataclasses import dataclass
+from typing import Final, Literal, Protocol
 
 import msgspec
 
+from lineage.graph.pages import Pages
 from lineage.graph.port import (
     Closure,
     Direction,
@@ -28,6 +30,7 @@ from lineage.graph.rows import decode_props, edge_row, format_digest, node_row, 
 from lineage.graph.sql_read import (
     EDGES_BY_NUMBER,
     EDGES_CHANGED,
+    EDGES_INTO,
     EDGES_OF_OWNER,
     EDGES_TOUCHING,
     EVERY_EDGE,
@@ -88,6 +91,23 @@ STEPS: Final = 10_000
 _json = msgspec.json.Encoder()
 
 
+class Ending(Protocol):
+    """Says when work must end."""
+
+    def passed(self) -> bool:
+        """Whether it must end now."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class _Both:
+    outer: Ending
+    inner: Ending
+
+    def passed(self) -> bool:
+        return self.inner.passed() or self.outer.passed()
+
+
 class SqlGraph:
     """A graph in SQLite; see ``lineage.graph.port`` for what the methods promise."""
 
@@ -99,6 +119,7 @@ class SqlGraph:
         """``connection`` is an open database in which ``create_tables`` has run."""
         self._db = connection
         self._monotonic = monotonic
+        self._deadline: Ending | None = None
 
     # Reading
 
@@ -114,16 +135,12 @@ class SqlGraph:
     ) -> Closure:
         """Nodes reached from ``starts`` along ``edge_type``, and the edges among them."""
         axis = AXES[edge_type, view, direction]
-        deadline = Deadline(limits.seconds, self._monotonic)
+        deadline = Deadline(limits.seconds, self._monotonic, limits.stopped)
         level_sql, moments = (LEVEL, (as_of, as_of)) if view == "structural" else (EVER, (as_of,))
 
-        def expand(level: Sequence[int]) -> list[tuple[int, int]]:
-            try:
-                return self._db.execute(level_sql, (_encode(level), axis, *moments)).fetchall()
-            except sqlite3.OperationalError as error:
-                if error.sqlite_errorname == "SQLITE_INTERRUPT":
-                    raise OutOfTime("the walk ran out of time") from error
-                raise
+        def expand(level: Sequence[int]) -> Iterator[tuple[int, int]]:
+            with self.within(deadline):
+                yield from self._db.execute(level_sql, (_encode(level), axis, *moments))
 
         with self.snapshot():
             numbers = dict(self._db.execute(NUMBERS_OF_KEYS, (_encode(starts),)))
@@ -135,11 +152,7 @@ class SqlGraph:
                 names.update(self._keys([n for n in numbers if n not in names]))
                 return sorted(numbers, key=names.__getitem__)
 
-            self._db.set_progress_handler(deadline.passed, STEPS)
-            try:
-                walked = walk(names, expand, limits=limits, deadline=deadline, order=by_key)
-            finally:
-                self._db.set_progress_handler(None, 0)
+            walked = walk(names, expand, limits=limits, deadline=deadline, order=by_key)
             names.update(self._keys([n for n in walked.depths if n not in names]))
             make = EdgeMaker(names)
             rows = self._db.execute(EDGES_BY_NUMBER, (_encode(walked.payloads),))
@@ -185,6 +198,11 @@ class SqlGraph:
         """All edges that an owner says."""
         return [EdgeMaker.with_keys(row) for row in self._db.execute(EDGES_OF_OWNER, (owner,))]
 
+    def edges_into(self, keys: Sequence[str], edge_type: EdgeType) -> list[Edge]:
+        """The edges of a type that end in one of the keys."""
+        rows = self._db.execute(EDGES_INTO, (_encode(keys), edge_type))
+        return [EdgeMaker.with_keys(row) for row in rows]
+
     def position(self) -> int:
         """Number of facts folded into this graph."""
         return int(self._meta("position", "0"))
@@ -204,6 +222,10 @@ class SqlGraph:
         return format_digest(total)
 
     # What a mirror reads
+
+    def pages(self) -> Pages:
+        """The graph piece by piece, none of them read in a transaction that lasts."""
+        return Pages(self._db)
 
     def all_nodes(self) -> Iterator[Node]:
         """Every node; hold a ``snapshot`` around it and ``all_edges``."""
@@ -245,6 +267,28 @@ class SqlGraph:
                 digest=self.mark(upto) or "",
             )
         return diff, upto
+
+    @contextmanager
+    def within(self, deadline: Deadline) -> Iterator[None]:
+        """What this connection is asked inside ends at the deadline, in the middle if need be.
+
+        Raises:
+            OutOfTime: It was ended.
+        """
+        outer = self._deadline
+        self._limit(deadline if outer is None else _Both(outer, deadline))
+        try:
+            yield
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorname == "SQLITE_INTERRUPT":
+                raise OutOfTime("a question to the state ran out of time") from error
+            raise
+        finally:
+            self._limit(outer)
+
+    def _limit(self, deadline: Ending | None) -> None:
+        self._deadline = deadline
+        self._db.set_progress_handler(None if deadline is None else deadline.passed, STEPS)
 
     @contextmanager
     def snapshot(self) -> Iterator[None]:

@@ -10,11 +10,14 @@ from lineage.graph.port import Edge, Spans
 from lineage.graph.rows import decode_props, decode_spans
 
 __all__ = [
+    "COLUMNS",
     "EDGES_BY_NUMBER",
     "EDGES_CHANGED",
+    "EDGES_INTO",
     "EDGES_OF_OWNER",
     "EDGES_TOUCHING",
     "EVERY_EDGE",
+    "JOINS",
     "EdgeMaker",
     "cut_batch",
 ]
@@ -41,6 +44,13 @@ WHERE e.live = 1 AND e.id IN (
     UNION SELECT id FROM edge WHERE dst = (SELECT id FROM node WHERE key = ?1)
 ) AND (?2 = '[]' OR e.type IN (SELECT value FROM json_each(?2)))
 ORDER BY e.type, s.key, d.key, o.key, e.kind LIMIT ?3
+"""  # noqa: S608
+EDGES_INTO: Final = f"""
+SELECT {COLUMNS} FROM json_each(?) AS wanted
+CROSS JOIN node AS d ON d.key = wanted.value
+CROSS JOIN edge AS e ON e.dst = d.id AND e.type = ? AND e.live = 1
+JOIN node AS s ON s.id = e.src JOIN owner AS o ON o.id = e.owner
+ORDER BY s.key, d.key, o.key, e.kind
 """  # noqa: S608
 EDGES_CHANGED: Final = f"""
 SELECT e.changed_at, e.live, {COLUMNS} FROM edge AS e {JOINS}

@@ -7,6 +7,8 @@ level that is cut short the smallest keys stay.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Hashable, Iterable, Sequence
+from dataclasses import replace
+from itertools import islice
 from typing import Generic, TypeVar
 
 from lineage.errors import TraceholdError
@@ -27,19 +29,37 @@ class OutOfTime(TraceholdError):
 
 
 class Deadline:
-    """A moment on a monotonic clock."""
+    """A moment on a monotonic clock, or the moment at which nobody waits any more."""
 
-    def __init__(self, seconds: float, monotonic: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        seconds: float,
+        monotonic: Callable[[], float],
+        stopped: Callable[[], bool] | None = None,
+    ) -> None:
         self._monotonic = monotonic
         self._at = monotonic() + seconds
+        self._stopped = stopped
 
     def remaining(self) -> float:
         """Seconds left; zero or less once it has passed."""
         return self._at - self._monotonic()
 
+    def abandoned(self) -> bool:
+        """Whether nobody waits any more."""
+        return self._stopped is not None and self._stopped()
+
     def passed(self) -> bool:
         """Whether it has passed."""
-        return self.remaining() <= 0
+        return self.abandoned() or self.remaining() <= 0
+
+    def again(self, seconds: float) -> Deadline:
+        """Another one, that long from now."""
+        return Deadline(seconds, self._monotonic, self._stopped)
+
+    def rest(self, limits: Limits) -> Limits:
+        """The limits with the time that is left."""
+        return replace(limits, seconds=max(self.remaining(), 0.0), stopped=self._stopped)
 
 
 class Walked(Generic[K, P]):
@@ -69,7 +89,7 @@ def walk(
     Args:
         starts: Where to begin; distance 0, known or not.
         expand: Gives for a level all edges that stand there, as (far end, payload). It may raise
-            ``OutOfTime``.
+            ``OutOfTime``. No more of it is read than the limit of edges leaves room for.
         limits: Nodes include the starts. At the depth limit edges among known nodes still count.
         deadline: Checked before each level.
         order: Sorts nodes by key; called only where a level must be cut short.
@@ -92,9 +112,13 @@ def walk(
             result.limit("time")
             break
         try:
-            edges = list(expand(level))
+            room = limits.edges - len(found)
+            edges = list(islice(expand(level), room + 1))
         except OutOfTime:
             result.limit("time")
+            break
+        if len(edges) > room:
+            result.limit("edges")
             break
         found += edges
         fresh = {far for far, _ in edges if far not in result.depths}

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Protocol
 
 from lineage.facts import Json, Source
 from lineage.graph.content import Passages
-from lineage.graph.port import Node
+from lineage.graph.port import Edge, EdgeType, Node
+from lineage.graph.walk import Deadline
 from lineage.identity import Label
 
-__all__ = ["AspectValue", "RunRow", "StateReader", "VersionRow"]
+__all__ = ["AspectValue", "EstateCounts", "RunRow", "StateReader", "VersionRow"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,11 +72,52 @@ class VersionRow:
     run_key: str | None
 
 
+@dataclass(frozen=True, slots=True)
+class EstateCounts:
+    """How much of the estate is known for what.
+
+    Attributes:
+        datasets: Datasets, files aside.
+        linked: Of these, those that feed or are fed, at any time.
+        owned: Of these, those with an owner.
+        classed: Of these, those with a retention class.
+        files: Datasets of the namespace ``file``: known by a path alone.
+        files_linked: Of these, those that feed or are fed.
+    """
+
+    datasets: int
+    linked: int
+    owned: int
+    classed: int
+    files: int
+    files_linked: int
+
+
 class StateReader(Protocol):
     """Questions to the state. ``as_of`` None means: everything recorded so far, latest wins."""
 
     def node(self, key: str) -> Node | None:
         """One entity by key."""
+        ...
+
+    def nodes(self, keys: Sequence[str]) -> dict[str, Node]:
+        """The entities of the keys that exist, runs aside."""
+        ...
+
+    def edges_into(self, keys: Sequence[str], edge_type: EdgeType) -> list[Edge]:
+        """The edges of a type that end in one of the keys."""
+        ...
+
+    def mentioned(self, keys: Sequence[str]) -> set[str]:
+        """Of the keys those that no event read, wrote or described: known by mention alone."""
+        ...
+
+    def estate(self) -> EstateCounts:
+        """How many datasets there are, and how many have lineage, owner and class."""
+        ...
+
+    def within(self, deadline: Deadline) -> AbstractContextManager[None]:
+        """What this thread reads inside ends at the deadline, with ``OutOfTime``."""
         ...
 
     def list_nodes(

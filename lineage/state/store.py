@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -15,15 +16,17 @@ from typing import Final
 import msgspec
 
 from lineage.errors import Unavailable
-from lineage.graph.port import Node
+from lineage.graph.port import Edge, EdgeType, Node
 from lineage.graph.sql import SqlGraph
+from lineage.graph.walk import Deadline
 from lineage.identity import Label
 from lineage.state.connections import Connections
 from lineage.state.erasures import INSIDE, MISSING
+from lineage.state.estate import count_estate, mentioned
 from lineage.state.generations import current
 from lineage.state.passages import RunPassages
 from lineage.state.point_table import read_points, stored_point
-from lineage.state.port import AspectValue, RunRow, VersionRow
+from lineage.state.port import AspectValue, EstateCounts, RunRow, VersionRow
 from lineage.state.resolve import StoredPoint, resolve
 from lineage.state.run_rows import list_runs, read_run, run_node, versions_of
 from lineage.state.tables import TABLES, connect
@@ -169,6 +172,26 @@ class SqlState:
         """One entity by key; a run is answered from its row."""
         found = self.graph.nodes([key]).get(key)
         return found or run_node(self.connection(), key)
+
+    def nodes(self, keys: Sequence[str]) -> dict[str, Node]:
+        """The entities of the keys that exist, runs aside."""
+        return self.graph.nodes(keys)
+
+    def edges_into(self, keys: Sequence[str], edge_type: EdgeType) -> list[Edge]:
+        """The edges of a type that end in one of the keys."""
+        return self.graph.edges_into(keys, edge_type)
+
+    def mentioned(self, keys: Sequence[str]) -> set[str]:
+        """Of the keys those that no event read, wrote or described: known by mention alone."""
+        return mentioned(self.connection(), _text(keys))
+
+    def estate(self) -> EstateCounts:
+        """How many datasets there are, and how many have lineage, owner and class."""
+        return count_estate(self.connection())
+
+    def within(self, deadline: Deadline) -> AbstractContextManager[None]:
+        """What this thread reads inside ends at the deadline, with ``OutOfTime``."""
+        return self.graph.within(deadline)
 
     def list_nodes(
         self, label: Label, *, text: str = "", after: str = "", limit: int = 100

@@ -2,17 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final, Literal
 
 from lineage.graph.content import ALL_TIME, Contents, Passages, contents
 from lineage.graph.port import Closure, Direction, Edge, GraphReader, Limits, Node, Spans, View
 from lineage.graph.rows import normal_spans
+from lineage.graph.walk import Deadline
 from lineage.identity import Identity
 from lineage.state.port import StateReader
 
-__all__ = ["INFERRED_KINDS", "Question", "Reached", "along_columns", "along_datasets"]
+__all__ = [
+    "INFERRED_KINDS",
+    "Question",
+    "Reached",
+    "Walkable",
+    "along_columns",
+    "along_datasets",
+    "first_edges",
+]
+
+Walkable = Literal["FEEDS", "FEEDS_COLUMN"]
 
 INFERRED_KINDS: Final = frozenset({"product", "static", "input"})
 """Edges that follow from inputs and outputs alone, or join a whole dataset's columns."""
@@ -30,16 +41,23 @@ class Question:
     as_of: int
     limits: Limits
     passages: Passages
+    deadline: Deadline
+    cut: set[str] = field(default_factory=set)
+    """Limits that single steps met."""
+
+    def turned(self, direction: Direction) -> Question:
+        """The same in a direction."""
+        return replace(self, direction=direction)
 
     def walk(
         self,
         starts: Iterable[str],
-        edge_type: Literal["FEEDS", "FEEDS_COLUMN"],
+        edge_type: Walkable,
         begin: Mapping[str, Spans] | None = None,
     ) -> Contents:
         """Reachability in the direction and the view that are asked for."""
         if self.view == "structural":
-            closure = self._closure(list(starts), edge_type, self.limits)
+            closure = self.closure(list(starts), edge_type, self.limits)
             found = frozenset(closure.depths)
             return Contents(closure.depths, closure.edges, {}, found, {}, closure.truncated)
         return contents(
@@ -51,6 +69,7 @@ class Question:
             passages=self.passages,
             edge_type=edge_type,
             begin=begin,
+            deadline=self.deadline,
         )
 
     def hop(self, held: Mapping[str, Spans]) -> list[Edge]:
@@ -59,14 +78,23 @@ class Question:
         Args:
             held: When the content of each matters; wiring does not ask.
         """
-        closure = self._closure(sorted(held), "FEEDS", replace(self.limits, depth=1))
-        return [
-            edge
-            for edge in closure.edges
-            if self.near(edge) in held
-            and edge.src != edge.dst
-            and (self.view == "structural" or self.passed(edge, held[self.near(edge)]))
-        ]
+        # One step has as many ends as there are; the limit of nodes is one of walks.
+        limits = replace(self.limits, depth=1, nodes=self.limits.nodes + self.limits.edges)
+        closure = self.closure(sorted(held), "FEEDS", limits)
+        self.cut.update(set(closure.truncated) - {"depth"})
+        found = []
+        for edge in closure.edges:
+            near = self.near(edge)
+            if near not in held or edge.src == edge.dst:
+                continue
+            if self.view == "content":
+                if self.deadline.passed():
+                    self.cut.add("time")
+                    break
+                if not self.passed(edge, held[near]):
+                    continue
+            found.append(edge)
+        return found
 
     def passed(self, edge: Edge, held: Spans) -> Spans:
         """When the content of the far end matters, for what matters of the near one."""
@@ -79,16 +107,15 @@ class Question:
         """When the content of the start matters."""
         return ((self.as_of, self.as_of + 1),) if self.direction == "up" else ALL_TIME
 
-    def _closure(
-        self, starts: list[str], edge_type: Literal["FEEDS", "FEEDS_COLUMN"], limits: Limits
-    ) -> Closure:
+    def closure(self, starts: Sequence[str], edge_type: Walkable, limits: Limits) -> Closure:
+        """Reachability under what is left of the time."""
         return self.engine.closure(
             starts,
             self.direction,
             edge_type=edge_type,
             view=self.view,
             as_of=self.as_of,
-            limits=limits,
+            limits=self.deadline.rest(limits),
         )
 
     def near(self, edge: Edge) -> str:
@@ -125,7 +152,7 @@ def along_datasets(ask: Question, start: str) -> Reached:
     walked = ask.walk([start], "FEEDS")
     reached = Reached(dict(walked.depths), list(walked.edges), walked.truncated)
     reached.passed_on = frozenset(walked.depths.keys() - walked.inside)
-    reached.nodes = ask.engine.nodes(list(reached.depths))
+    reached.nodes = ask.state.nodes(list(reached.depths))
     return reached
 
 
@@ -135,7 +162,7 @@ def along_columns(ask: Question, start: str, label: str) -> Reached:
     A model has no columns of its own: each column of a dataset next to it is joined to it by an
     edge of kind ``input``.
     """
-    joins, begin, without = _first_edges(ask, start, label)
+    joins, begin, without = first_edges(ask, start, label)
     starts = [ask.far(edge) for edge in joins] if label != "Column" else [start]
     walked = ask.walk(dict.fromkeys(starts), "FEEDS_COLUMN", begin)
     offset = 0 if label == "Column" else 1
@@ -147,15 +174,16 @@ def along_columns(ask: Question, start: str, label: str) -> Reached:
     reached.passed_on = frozenset(walked.depths.keys() - walked.inside)
     if without:
         reached.gaps["no-columns"] = without
-    reached.nodes = ask.engine.nodes(list(depths))
+    reached.nodes = ask.state.nodes(list(depths))
     homes = _homes(ask, reached.nodes)
     if ask.direction == "down":
         _add_models(ask, reached, homes, walked.held)
     _find_gaps(ask, reached, homes, walked.held)
+    reached.truncated = tuple(dict.fromkeys((*reached.truncated, *sorted(ask.cut))))
     return reached
 
 
-def _first_edges(ask: Question, start: str, label: str) -> tuple[list[Edge], dict[str, Spans], int]:
+def first_edges(ask: Question, start: str, label: str) -> tuple[list[Edge], dict[str, Spans], int]:
     """Edges to the first columns, when these matter, and how many datasets show no columns."""
     if label == "Column":
         return [], {}, 0
@@ -180,12 +208,12 @@ def _first_edges(ask: Question, start: str, label: str) -> tuple[list[Edge], dic
 
 def _homes(ask: Question, nodes: Mapping[str, Node]) -> dict[str, list[str]]:
     """Column keys by the key of their dataset."""
-    homes: dict[str, list[str]] = {}
+    named: dict[tuple[str, str], list[str]] = {}
     for key, node in nodes.items():
         if node.label == "Column":
             parts = (str(node.props.get("namespace", "")), str(node.props.get("name", "")))
-            homes.setdefault(ask.identity.key("Dataset", *parts), []).append(key)
-    return homes
+            named.setdefault(parts, []).append(key)
+    return {ask.identity.key("Dataset", *parts): keys for parts, keys in named.items()}
 
 
 def _held(homes: Mapping[str, Iterable[str]], held: Mapping[str, Spans]) -> dict[str, Spans]:
@@ -204,7 +232,7 @@ def _add_models(
 ) -> None:
     """Join the models that the datasets of reached columns feed."""
     hops = ask.hop(_held(homes, held))
-    ends = ask.engine.nodes(list({edge.dst for edge in hops}))
+    ends = ask.state.nodes(list({edge.dst for edge in hops}))
     for edge in hops:
         model = ends.get(edge.dst)
         if model is None or model.label != "Model":

@@ -26,13 +26,20 @@ def as_json(trace: Trace) -> dict[str, Json]:
 
 
 def mermaid(trace: Trace) -> str:
-    """A Mermaid flowchart, data flowing from left to right; inferred edges are dotted."""
+    """A Mermaid flowchart, data flowing from left to right; inferred edges are dotted.
+
+    Of a further page, nodes of the pages before stand without their names.
+    """
     numbers = {node.key: f"n{number}" for number, node in enumerate(trace.nodes)}
     lines = ["flowchart LR"]
     for node in trace.nodes:
         left, right = SHAPES.get(node.label, ('["', '"]'))
         lines.append(f"  {numbers[node.key]}{left}{_node_text(node)}{right}")
     for edge in trace.edges:
+        for key in (edge.src, edge.dst):
+            if key not in numbers:
+                numbers[key] = f"n{len(numbers)}"
+                lines.append(f'  {numbers[key]}["on a page before"]')
         arrow = "-.->" if edge.inferred else "-->"
         src, dst = numbers[edge.src], numbers[edge.dst]
         lines.append(f'  {src} {arrow}|"{_edge_text(edge)}"| {dst}')

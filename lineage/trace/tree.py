@@ -8,10 +8,10 @@ from typing import Final
 
 from lineage.clock import format_millis
 from lineage.facts import Json
-from lineage.trace.model import Trace, TraceEdge, TraceNode
+from lineage.trace.model import Coverage, Trace, TraceEdge, TraceNode
 from lineage.trace.names import clean, display_width, wrap
 
-__all__ = ["WIDTH", "short", "text"]
+__all__ = ["WIDTH", "coverage_text", "moment_text", "short", "summary", "text"]
 
 WIDTH: Final = 80
 NARROWEST: Final = 40
@@ -22,6 +22,12 @@ FILES: Final = "file"
 """Namespace of what is known by its path."""
 HAPPENED: Final = frozenset({"content", "deletion", "holds", "purged", "waivers"})
 """Annotations that tell what happened to one thing, and are no terms of it."""
+WHY: Final = {
+    "no-name": "no name:",
+    "mentioned": "by mention alone:",
+    "no-schema": "in no schema:",
+}
+"""How things of which little more than a name is known are listed."""
 VOCABULARIES: Final = ("dpv:", "eu-gdpr:")
 """Prefixes that codes are read without."""
 
@@ -52,11 +58,16 @@ def text(trace: Trace, *, width: int = WIDTH) -> str:
     lines: list[str] = []
     for line in _lines(trace):
         lines += _draw(line, width)
+    if trace.to is not None and not trace.nodes:
+        lines += _fold(f"no path: {clean(trace.ref)} and {clean(trace.to)}", width, "", "  ")
     lines.append("")
     for reason in trace.reasons:
         sign = "!" if reason.missing else "i"
-        lines += _fold(f"{sign} {reason.text}", width, "", "  ")
-    lines += _fold(_coverage(trace), width, "", "  ")
+        go_on = f"; {reason.advice}" if reason.advice else ""
+        lines += _fold(f"{sign} {reason.text}{go_on}", width, "", "  ")
+    for one in trace.unresolved:
+        lines += _fold(f"? {WHY[one.why]} {clean(one.ref)}", width, "", "  ")
+    lines += _fold(coverage_text(trace.coverage), width, "", "  ")
     lines += _fold(summary(trace), width, "", "  ")
     return "\n".join(lines) + "\n"
 
@@ -64,10 +75,13 @@ def text(trace: Trace, *, width: int = WIDTH) -> str:
 def summary(trace: Trace) -> str:
     """``complete · 14 nodes · as of … · known at fact N · answered by sql``."""
     nodes = len(trace.nodes)
+    counted = f"{nodes:,} node{'' if nodes == 1 else 's'}"
+    if trace.total is not None and trace.total != nodes:
+        counted = f"{nodes:,} of {trace.total:,} nodes"
     parts = [
         "complete" if trace.complete else "incomplete",
-        f"{nodes:,} node{'' if nodes == 1 else 's'}",
-        f"as of {_moment(trace.as_of)}",
+        counted,
+        f"as of {moment_text(trace.as_of)}",
         f"known at fact {trace.known_at}",
         f"answered by {clean(trace.answered_by)}",
     ]
@@ -94,7 +108,7 @@ def short(value: Json) -> str:
     return next((said[len(p) :] for p in VOCABULARIES if said.startswith(p)), said)
 
 
-def _moment(millis: int) -> str:
+def moment_text(millis: int) -> str:
     """A date where it is midnight, else the time as exact as it is; in UTC."""
     moment = format_millis(millis)
     return moment.removesuffix("T00:00:00.000Z").replace(".000Z", "Z")
@@ -107,7 +121,14 @@ def _lines(trace: Trace) -> Iterator[_Line]:
     for edge in trace.edges:
         near, far = (edge.dst, edge.src) if up else (edge.src, edge.dst)
         children.setdefault(near, {}).setdefault(far, []).append(edge)
-    roots = [node for node in trace.nodes if node.depth == 0]
+    # Further pages begin below nodes of the pages before.
+    led_to = {
+        far
+        for near, some in children.items()
+        for far in some
+        if near in nodes and far in nodes and nodes[near].depth < nodes[far].depth
+    }
+    roots = [node for node in trace.nodes if node.key not in led_to]
     seen: set[str] = set()
     # A stack, not recursion: depth is the user's to choose.
     pending: list[tuple[TraceNode, tuple[TraceEdge, ...], tuple[bool, ...], TraceNode | None]] = [
@@ -222,10 +243,11 @@ def _fold(content: str, width: int, own: str, under: str) -> list[str]:
     return [own + pieces[0], *(under + piece for piece in pieces[1:])]
 
 
-def _coverage(trace: Trace) -> str:
-    known = trace.coverage
+def coverage_text(known: Coverage) -> str:
+    """``estate: 12 datasets, 8% without lineage, … · 3 files``."""
+    files = f"{known.files:,} file{'' if known.files == 1 else 's'} known by path"
     if not known.datasets:
-        return "estate: no datasets"
+        return f"estate: {files}" if known.files else "estate: no datasets"
     lacks = ", ".join(
         f"{known.share(count):.0%} without {what}"
         for count, what in (
@@ -235,4 +257,5 @@ def _coverage(trace: Trace) -> str:
         )
     )
     noun = "dataset" if known.datasets == 1 else "datasets"
-    return f"estate: {known.datasets:,} {noun}, {lacks}"
+    counted = f"estate: {known.datasets:,} {noun}, {lacks}"
+    return f"{counted}{DOT}{files}" if known.files else counted

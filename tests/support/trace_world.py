@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 
 from graph_builders import ALWAYS, sql_graph
 
 from lineage.facts import Json
 from lineage.graph.content import BySpans
-from lineage.graph.port import Edge, GraphDiff, Node, Spans
+from lineage.graph.port import Edge, EdgeType, GraphDiff, Node, Spans
 from lineage.graph.sql import SqlGraph
+from lineage.graph.walk import Deadline
 from lineage.identity import Identity, Label
 from lineage.refs import ColumnRef, DatasetRef, JobRef, ModelRef
-from lineage.state.port import AspectValue, RunRow, VersionRow
+from lineage.state.port import AspectValue, EstateCounts, RunRow, VersionRow
 
 IDENTITY = Identity(b"a workspace secret of 32 bytes!!")
 
@@ -23,6 +25,8 @@ class GraphState:
     def __init__(self, graph: SqlGraph) -> None:
         self.graph = graph
         self.said: dict[tuple[str, str], list[AspectValue]] = {}
+        self.mere: set[str] = set()
+        """Keys that nothing but a mention is known of."""
 
     def say(self, key: str, aspect: str, value: Json) -> None:
         """Let an aspect hold."""
@@ -31,6 +35,32 @@ class GraphState:
 
     def node(self, key: str) -> Node | None:
         return self.graph.nodes([key]).get(key)
+
+    def nodes(self, keys: Sequence[str]) -> dict[str, Node]:
+        return self.graph.nodes(keys)
+
+    def edges_into(self, keys: Sequence[str], edge_type: EdgeType) -> list[Edge]:
+        return self.graph.edges_into(keys, edge_type)
+
+    def mentioned(self, keys: Sequence[str]) -> set[str]:
+        return self.mere & set(keys)
+
+    def estate(self) -> EstateCounts:
+        nodes = [node for node in self.graph.all_nodes() if node.label == "Dataset"]
+        files = {node.key for node in nodes if node.props.get("namespace") == "file"}
+        keys = {node.key for node in nodes} - files
+        linked = {
+            key for edge in self.graph.all_edges() if edge.type == "FEEDS"
+            for key in (edge.src, edge.dst)
+        }  # fmt: skip
+        owned, classed = self.with_aspect("ownership"), self.with_aspect("retention")
+        return EstateCounts(
+            len(keys), len(keys & linked), len(keys & owned.keys()), len(keys & classed.keys()),
+            len(files), len(files & linked),
+        )  # fmt: skip
+
+    def within(self, deadline: Deadline) -> AbstractContextManager[None]:
+        return self.graph.within(deadline)
 
     def list_nodes(
         self, label: Label, *, text: str = "", after: str = "", limit: int = 100
@@ -107,7 +137,10 @@ class Estate:
 
     def column(self, dataset: DatasetRef, field: str) -> ColumnRef:
         ref = ColumnRef(dataset.namespace, dataset.name, field)
-        props = {"namespace": ref.namespace, "name": ref.name, "field": field}
+        place = len(self.state.columns(dataset.key(IDENTITY)))
+        props = {
+            "namespace": ref.namespace, "name": ref.name, "field": field, "ordinal": place,
+        }  # fmt: skip
         owner = f"{dataset.key(IDENTITY)}:schema"
         edge = Edge("HAS_COLUMN", dataset.key(IDENTITY), ref.key(IDENTITY), owner, "schema")
         self.put(Node(ref.key(IDENTITY), "Column", props), edges=[edge])

@@ -56,7 +56,7 @@ def walk(services: Services, params: AskTrace) -> Trace:
         as_of=moment(services, params.as_of),
         limits=services.settings.limits.walk(params.depth),
         annotators=ANNOTATORS,
-        coverage=services.coverage.at(services.sql_graph(), services.state),
+        coverage=services.coverage.at(services.state),
     )
 
 

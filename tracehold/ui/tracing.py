@@ -47,7 +47,7 @@ def _retention(node: TraceNode) -> Cell:
 
 
 def _href(node: TraceNode) -> str:
-    folder = PAGES.get(node.label)
+    folder = PAGES.get(node.label) if node.label != "Hidden" else None
     return f"{folder}/{node.key}" if folder else ""
 
 

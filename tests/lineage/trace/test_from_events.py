@@ -141,9 +141,9 @@ def test_a_content_trace_shows_what_data_went_through_and_left(world: World) -> 
 
 def test_coverage_is_counted_once_per_position(world: World) -> None:
     kept = KeptCoverage()
-    before = kept.at(world.state.graph, world.state)
-    assert before == estate_coverage(world.state.graph, world.state)
-    assert kept.at(world.state.graph, world.state) is before
+    before = kept.at(world.state)
+    assert before == estate_coverage(world.state)
+    assert kept.at(world.state) is before
     world.send(run_event("COMPLETE", 11, job="alone", run="x", outputs=["island"]))
-    after = kept.at(world.state.graph, world.state)
+    after = kept.at(world.state)
     assert (after.datasets, after.without_lineage) == (before.datasets + 1, 1)

@@ -222,8 +222,10 @@ def test_coverage_counts_the_datasets_that_lack_something() -> None:
     estate, model = churn_estate()
     estate.dataset("forgotten")
     coverage = ask(estate, model).coverage
-    assert coverage == Coverage(10, without_lineage=1, without_owner=6, without_class=9)
-    assert coverage.share(1) == 0.1
+    assert coverage == Coverage(
+        7, without_lineage=1, without_owner=3, without_class=6, files=3, known_at=estate.position
+    )
+    assert coverage.share(1) == 1 / 7
     known = Coverage(1, 1, 1, 1)
     assert ask(estate, model, coverage=known).coverage is known
     assert Coverage(0, 0, 0, 0).share(0) == 0
