@@ -10,16 +10,21 @@ from __future__ import annotations
 import logging
 import sqlite3
 import threading
+import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
+from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import Any
 
 from lineage.clock import Clock
-from lineage.errors import Conflict, Fault, TraceholdError, Unavailable
+from lineage.errors import Conflict, Fault, InvalidInput, TraceholdError, Unavailable
 from lineage.facts import Draft, Receipt
+from lineage.journal.checkpoint import Signer
 from lineage.journal.envelope import check_draft
+from lineage.journal.keychain import KEY_KINDS
+from lineage.journal.keys import load_signer, make_next_key, take_next_key
 from lineage.journal.ledger import Batch, Ledger
 from lineage.journal.parts import PartName
 
@@ -36,6 +41,14 @@ GROUP_BYTES = 8 << 20
 WAITING_BYTES = 256 << 20
 """Above so many bytes in the queue new drafts are refused, so that memory stays bounded."""
 
+PAUSE_SECONDS = 0.001
+PAUSES = 3
+"""How long a group waits to become as large as the last one: a fraction of what its syncs take.
+
+Whoever was just answered sends again at once. Without the wait the first of them would have two
+syncs for itself, while all others wait for those.
+"""
+
 _ADVICE = {
     "SQLITE_FULL": "free disk space, then start the server again; what was acknowledged is safe",
     "SQLITE_IOERR": "check the disk, then start again; what was acknowledged is safe",
@@ -50,7 +63,7 @@ class _Job:
     batch: Batch | None = None
     weight: int = 0
     single: bool = False
-    work: Callable[[], int] | None = None
+    work: Callable[[], object] | None = None
 
 
 class Sequencer:
@@ -69,6 +82,7 @@ class Sequencer:
         self._waiting = 0
         self._closed = False
         self._held: _Job | None = None
+        self._lately = 0
         self.failure: TraceholdError | None = None
         self._thread = threading.Thread(target=self._run, name="journal-sequencer", daemon=True)
         self._thread.start()
@@ -91,6 +105,20 @@ class Sequencer:
         self._put(_Job(future, work=lambda: self._ledger.erase(parts)))
         return future
 
+    def rotate(self, keys: Path, *, actor: str) -> Future[tuple[Receipt, Signer]]:
+        """Queue the change to a new signing key; answers the receipt of its fact, and the key."""
+        future: Future[tuple[Receipt, Signer]] = Future()
+        received = self._clock()
+
+        def work() -> tuple[Receipt, Signer]:
+            following = make_next_key(keys, load_signer(keys).name)
+            receipt = self._ledger.rotate(following, actor=actor, received=received)
+            take_next_key(keys)
+            return receipt, following
+
+        self._put(_Job(future, work=work))
+        return future
+
     def close(self) -> None:
         """Commit what is queued, stop the thread and close the files."""
         with self._gate:
@@ -103,6 +131,8 @@ class Sequencer:
     def _enqueue(self, drafts: list[Draft], future: Future[Any], *, single: bool) -> None:
         for draft in drafts:
             check_draft(draft)
+            if draft.kind in KEY_KINDS:
+                raise InvalidInput("only the journal itself writes facts of this kind", where="kind")
         weight = sum(len(draft.body) + len(draft.raw or b"") for draft in drafts)
         self._put(_Job(future, Batch(drafts, self._clock()), weight, single))
 
@@ -137,9 +167,10 @@ class Sequencer:
             _log.exception("the journal did not close cleanly")
 
     def _gather(self, first: _Job) -> list[_Job]:
-        """The jobs of one group: what waits already, never waiting for more."""
+        """The jobs of one group: what waits already, and what is likely to come in a moment."""
         group: list[_Job] = []
         count = weight = 0
+        pauses = PAUSES
         job: _Job | None = first
         while job is not None and job.batch is not None:
             size = len(job.batch.drafts)
@@ -150,10 +181,15 @@ class Sequencer:
                 count, weight = count + size, weight + job.weight
             with self._gate:
                 self._waiting -= job.weight
+            while pauses and len(group) < self._lately and self._queue.empty():
+                pauses -= 1
+                time.sleep(PAUSE_SECONDS)
             try:
                 job = self._queue.get_nowait()
             except Empty:
+                self._lately = len(group)
                 return group
+        self._lately = len(group)
         self._held = job
         if job is None:
             self._queue.put(None)
@@ -175,7 +211,7 @@ class Sequencer:
         for job in group:
             job.future.set_exception(self.failure)
 
-    def _work(self, future: Future[Any], work: Callable[[], int]) -> None:
+    def _work(self, future: Future[Any], work: Callable[[], object]) -> None:
         if not future.set_running_or_notify_cancel():
             return
         if self.failure is not None:
