@@ -13,7 +13,17 @@ import msgspec
 
 from lineage.facts import Json
 
-__all__ = ["DatasetView", "EventView", "FacetBytes", "JobView", "RunView", "facets_of", "view"]
+__all__ = [
+    "DatasetView",
+    "EventView",
+    "FacetBytes",
+    "Finding",
+    "JobView",
+    "RunView",
+    "Stored",
+    "facets_of",
+    "view",
+]
 
 FacetBytes = dict[str, msgspec.Raw]
 
@@ -54,26 +64,41 @@ class EventView(msgspec.Struct, frozen=True):
     outputs: list[DatasetView] | None = None
 
 
-class _Body(msgspec.Struct, frozen=True):
+class Finding(msgspec.Struct, frozen=True):
+    """What ``receive`` found odd: a code, and where in the event."""
+
+    code: str
+    at: str = ""
+
+
+class Stored(msgspec.Struct, frozen=True):
+    """A distilled part: the event, and what is odd about it."""
+
     event: EventView
+    findings: tuple[Finding, ...] = ()
 
 
-_DECODER = msgspec.json.Decoder(_Body)
+class _Findings(msgspec.Struct, frozen=True):
+    findings: tuple[Finding, ...] = ()
 
 
-def view(body: bytes) -> EventView:
+_DECODER = msgspec.json.Decoder(Stored)
+
+
+def view(body: bytes) -> Stored:
     """The event of a distilled part.
 
     Raises:
         ValueError: The part is no stored event.
     """
     try:
-        return _DECODER.decode(body).event
+        return _DECODER.decode(body)
     except msgspec.ValidationError:
         decoded = msgspec.json.decode(body)
         if not isinstance(decoded, dict) or not isinstance(decoded.get("event"), dict):
             raise
-        return _repaired(decoded["event"])
+        found = msgspec.convert(decoded, _Findings).findings
+        return Stored(_repaired(decoded["event"]), found)
 
 
 def facets_of(part: FacetBytes | None) -> FacetBytes:

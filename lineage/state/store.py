@@ -23,6 +23,7 @@ from lineage.identity import Label
 from lineage.state.connections import Connections
 from lineage.state.erasures import INSIDE, MISSING
 from lineage.state.estate import count_estate, mentioned
+from lineage.state.finding_table import FindingRow, count_findings, read_findings
 from lineage.state.generations import current
 from lineage.state.passages import RunPassages
 from lineage.state.point_table import read_points, stored_point
@@ -161,6 +162,17 @@ class SqlState:
             (limit,),
         )
         return [(row[0], row[1], row[2], row[3]) for row in rows]
+
+    def findings(
+        self, owner: str | None = None, *, after: tuple[str, str, str] = ("", "", ""),
+        limit: int = 100,
+    ) -> list[FindingRow]:  # fmt: skip
+        """What is odd about events, of one job or dataset or of all, in order of the key."""
+        return read_findings(self.connection(), owner, after, limit)
+
+    def count_findings(self, codes: Sequence[str]) -> tuple[int, int]:
+        """How many findings of some codes there are, and of how many jobs and datasets."""
+        return count_findings(self.connection(), codes)
 
     def _meta(self, key: str, default: str) -> str:
         row = self.connection().execute("select value from meta where key = ?", (key,)).fetchone()

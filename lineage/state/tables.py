@@ -13,7 +13,7 @@ from typing import Final
 
 __all__ = ["TABLES", "Reader", "connect", "create_tables"]
 
-TABLES: Final = 2
+TABLES: Final = 3
 """Raised with every change of a table, so that a state that cannot be read is not."""
 
 _DDL: Final = """
@@ -96,6 +96,14 @@ create table if not exists version (
   first integer not null, last integer not null,
   made_time integer, made_rank text, run_key text,
   primary key (dataset_key, version)
+) without rowid;
+
+-- what is odd about the events of a job or dataset, one row per code and place
+create table if not exists finding (
+  owner text not null, code text not null, place text not null,
+  first integer not null, last integer not null, rank text not null,
+  fact_id text not null, actor text not null,
+  primary key (owner, code, place)
 ) without rowid;
 
 -- nodes that projections speak of, by owner
