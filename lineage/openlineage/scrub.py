@@ -65,6 +65,7 @@ _VERBATIM = frozenset(
         "dataQualityAssertions", "iceberg_scan_report", "iceberg_commit_report",
     }
 )  # fmt: skip
+_NESTING = (dict, list)
 _FREE_TEXT = frozenset({"description", "expected", "actual", "content", "message", "errorMessage"})
 _SECRETS = ("password", "passwd", "secret", "token", "api_key", "apikey", "accesskey", "access_key")
 
@@ -72,10 +73,6 @@ _SECRETS = ("password", "passwd", "secret", "token", "api_key", "apikey", "acces
 def _is_secret(member: str) -> bool:
     lowered = member.lower()
     return any(word in lowered for word in _SECRETS)
-
-
-def _known(member: str, text: str) -> str:
-    return mask_free_text(text) if member in _FREE_TEXT else text
 
 
 def _unknown(member: str, text: str) -> str:
@@ -112,10 +109,32 @@ _RULES: dict[str, _Walk] = {
 }
 
 
-def _rule(facet: str) -> _Walk:
+def _scrub(facet: str, value: Json) -> Json:
+    """The value with everything masked that its facet does not vouch for; may change ``value``."""
     if facet in _VERBATIM or facet.startswith("tracehold_"):
-        return _known
-    return _RULES.get(facet, _unknown)
+        if type(value) in _NESTING:
+            _mask_members(value, "", 0)
+        return value
+    rule = _RULES.get(facet, _unknown)
+    return _walk(value, "", rule, rule is _values, 0)
+
+
+def _mask_members(value: Json, member: str, depth: int) -> None:
+    """Mask free text in place: nearly all of a verbatim facet stays, so nothing is built anew."""
+    if depth >= DEPTH_LIMIT:
+        raise _too_deep()
+    items = value.items() if type(value) is dict else enumerate(value)
+    for place, inner in items:
+        own = place if type(place) is str else member
+        if type(inner) is str:
+            if own in _FREE_TEXT:
+                value[place] = mask_free_text(inner)
+        elif type(inner) in _NESTING:
+            _mask_members(inner, own, depth + 1)
+
+
+def _too_deep() -> TooDeep:
+    return TooDeep("the event nests too deep", advice=f"keep below {DEPTH_LIMIT} levels")
 
 
 def _walk(value: Json, member: str, rule: _Walk, masked: bool, depth: int) -> Json:
@@ -123,11 +142,11 @@ def _walk(value: Json, member: str, rule: _Walk, masked: bool, depth: int) -> Js
         return rule(member, value)
     if isinstance(value, dict):
         if depth >= DEPTH_LIMIT:
-            raise TooDeep("the event nests too deep", advice=f"keep below {DEPTH_LIMIT} levels")
+            raise _too_deep()
         return {k: _walk(v, k, rule, masked, depth + 1) for k, v in value.items()}
     if isinstance(value, list):
         if depth >= DEPTH_LIMIT:
-            raise TooDeep("the event nests too deep", advice=f"keep below {DEPTH_LIMIT} levels")
+            raise _too_deep()
         return [_walk(v, member, rule, masked, depth + 1) for v in value]
     if masked and member == "value" and value is not None:
         return "[masked]"
@@ -171,9 +190,8 @@ class LexicalScrubber:
             return known
         try:
             value = msgspec.json.decode(raw)
-            rule = _rule(facet)
-            scrubbed = _walk(value, "", rule, rule is _values, 0)
-            stored = msgspec.json.encode(scrubbed, order="deterministic")
+            flaws = _flaws(facet, value)
+            stored = msgspec.json.encode(_scrub(facet, value), order="deterministic")
         except RecursionError as error:
             raise TooDeep("the event nests too deep", where=facet) from error
         except (msgspec.DecodeError, UnicodeError, OverflowError, ValueError) as error:
@@ -182,7 +200,7 @@ class LexicalScrubber:
                 where=f"facet {facet}" if facet else "",
                 advice="send UTF-8 JSON: no NaN, no lone surrogates, no numbers beyond a double",
             ) from error
-        cleaned = Cleaned(msgspec.Raw(stored), _flaws(facet, value))
+        cleaned = Cleaned(msgspec.Raw(stored), flaws)
         if len(raw) <= _CACHED_FACET:
             self._keep(key, cleaned, len(stored))
         return cleaned
