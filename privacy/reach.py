@@ -61,7 +61,7 @@ def reach_down(
         as_of: Epoch milliseconds.
         nodes: More than this many make the answer truncated.
     """
-    aliases = Aliases(reader)
+    aliases = Aliases(reader, as_of)
     origin = frozenset(aliases.of(keys))
     found = contents(
         reader,

@@ -99,7 +99,7 @@ def ancestry(
         as_of: Epoch milliseconds.
         limits: What the walk may cost; reaching one is said.
     """
-    aliases = Aliases(reader)
+    aliases = Aliases(reader, as_of)
     passages = state.passages()
     found = contents(
         reader,

@@ -98,8 +98,10 @@ class Contents:
 class Aliases:
     """Classes of keys that are the same thing under other names, asked for as they are met."""
 
-    def __init__(self, reader: GraphReader) -> None:
+    def __init__(self, reader: GraphReader, as_of: int = OPEN - 1) -> None:
+        """Aliases that were said by a moment, withdrawn or not, unless a person rejected them."""
         self._reader = reader
+        self._as_of = as_of
         self._twins: dict[str, set[str]] = {}
         self._parent: dict[str, str] = {}
 
@@ -121,7 +123,11 @@ class Aliases:
             key = pending.pop()
             if key not in self._twins:
                 edges = self._reader.neighbors(key, edge_types=("SAME_AS",))
-                self._twins[key] = {e.dst if e.src == key else e.src for e in edges}
+                self._twins[key] = {
+                    e.dst if e.src == key else e.src
+                    for e in edges
+                    if not e.content or e.holds_at("content", self._as_of)
+                }
                 for other in self._twins[key]:
                     left, right = sorted((self.thing(key), self.thing(other)))
                     self._parent[right] = left

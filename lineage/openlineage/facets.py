@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from lineage.facts import FacetReader, Json
+from lineage.refs import DatasetRef
 
 __all__ = ["FACETS", "members"]
 
@@ -88,6 +89,19 @@ def _assertions(facet: Mapping[str, Json]) -> Json:
     return value
 
 
+def _symlinks(facet: Mapping[str, Json]) -> Json:
+    found: dict[str, Json] = {}
+    identifiers = facet.get("identifiers")
+    for item in identifiers if isinstance(identifiers, list) else ():
+        if not isinstance(item, dict):
+            continue
+        namespace, name, kind = item.get("namespace"), item.get("name"), item.get("type")
+        if isinstance(namespace, str) and isinstance(name, str) and name:
+            said = {"type": kind} if isinstance(kind, str) else {}
+            found[str(DatasetRef(namespace, name))] = said
+    return found
+
+
 def _documentation(facet: Mapping[str, Json]) -> Json:
     text = facet.get("description")
     return {"description": text} if isinstance(text, str) else None
@@ -98,7 +112,7 @@ FACETS: Final[tuple[FacetReader, ...]] = (
     FacetReader("ownership", "ownership", read=_owners),
     FacetReader("tags", "tags", read=_tags),
     FacetReader("documentation", "documentation", read=_documentation),
-    FacetReader("symlinks", "symlinks"),
+    FacetReader("symlinks", "symlinks", read=_symlinks, slotted=True),
     FacetReader("dataSource", "source"),
     FacetReader("storage", "storage"),
     FacetReader("datasetType", "type"),

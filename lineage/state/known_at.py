@@ -62,8 +62,15 @@ select distinct io.entity_key from shape s join shape_io io on io.shape_id = s.i
 where s.owner in (select value from json_each(?1))
 and exists (select 1 from touch t where t.shape_id = s.id and t.position <= ?2)
 """
-_COLUMNS: Final = """
-select key, parts, since from entity where parent in (select value from json_each(?))
+_NAMED: Final = """
+select key, label, parts, since from entity where key in (select value from json_each(?1))
+union all
+select key, label, parts, since from entity where parent in (select value from json_each(?1))
+"""
+_SHOWN: Final = """
+select min(t.position) from shape_io io join touch t on t.shape_id = io.shape_id
+where io.entity_key in (select value from json_each(?1)) and t.position <= ?2
+group by io.entity_key, io.role
 """
 _HOMES: Final = "select key, parent from entity where key in (select value from json_each(?))"
 _NAMING: Final = """
@@ -144,7 +151,10 @@ def known_at(
     try:
         made.claim_version(registry.version)
         folding = Folding(made.writer(), made.writer_graph(), registry, identity)
-        refold = _Refold(journal, state, folding, made, position, limits, most_facts, monotonic)
+        refold = _Refold(
+            journal, state, made, folding, position=position, limits=limits,
+            most_facts=most_facts, monotonic=monotonic,
+        )  # fmt: skip
         with state.graph.snapshot():
             refold.run(starts, directions)
         yield KnownAt(
@@ -220,8 +230,9 @@ class _Refold:
         self,
         journal: Journal,
         index: SqlState,
-        folding: Folding,
         made: SqlState,
+        folding: Folding,
+        *,
         position: int,
         limits: Limits,
         most_facts: int,
@@ -259,13 +270,12 @@ class _Refold:
 
     def load(self, keys: Sequence[str], *, down: bool) -> None:
         """Everything that decides what stands at these datasets and models."""
-        columns = self.db.execute(_COLUMNS, (_text(keys),)).fetchall()
-        for key, parts, since in columns:
+        subjects = self.column(_NAMING, keys)
+        for key, label, parts, since in self.db.execute(_NAMED, (_text(keys),)).fetchall():
+            subjects.add(key)
             if since is not None and since <= self.position:
-                self.folding.mention(key, "Column", tuple(msgspec.json.decode(parts)))
-        naming = self.column(_NAMING, keys)
-        subjects = [*keys, *(key for key, _, _ in columns), *sorted(naming)]
-        wanted = self.numbers(_SAID, subjects)
+                self.folding.mention(key, label, tuple(msgspec.json.decode(parts)))
+        wanted = self.numbers(_SAID, subjects) | self.numbers(_SHOWN, keys)
         owners = self.column(_TOUCHING if down else _WRITING, keys)
         wanted |= self.exact(owners)
         self.fold(wanted)

@@ -13,6 +13,8 @@ from lineage.facts import Json
 from lineage.graph.port import Edge, GraphDiff, Node
 from lineage.graph.sql import SqlGraph
 from lineage.identity import Identity, Label
+from lineage.state.aliases import ASPECT as SYMLINKS
+from lineage.state.aliases import alias_edges
 from lineage.state.columns import columns
 from lineage.state.point_table import read_points
 from lineage.state.resolve import resolve
@@ -42,6 +44,7 @@ class Picture:
         self._mentioned: set[str] = set()
         self._nodes: set[str] = set()
         self._datasets: set[str] = set()
+        self._aliased: set[str] = set()
         self._edges: dict[EdgeId, Edge] = {}
         self._dropped: list[EdgeId] = []
 
@@ -99,6 +102,10 @@ class Picture:
         """The columns of a dataset may differ now."""
         self._datasets.add(dataset)
 
+    def aliases_changed(self, key: str) -> None:
+        """The other names of an entity may differ now."""
+        self._aliased.add(key)
+
     def replace_owner(self, owner: str, edges: dict[EdgeId, Edge]) -> None:
         """Make the edges of an owner these."""
         wanted = dict(edges)
@@ -134,6 +141,8 @@ class Picture:
 
     def diff(self) -> GraphDiff:
         """Everything collected, and start again."""
+        for key in sorted(self._aliased):
+            self._aliases(key)
         for dataset in sorted(self._datasets):
             self._columns(dataset)
         put, gone = [], []
@@ -151,6 +160,7 @@ class Picture:
         )
         self._nodes.clear()
         self._datasets.clear()
+        self._aliased.clear()
         self._edges.clear()
         self._dropped.clear()
         return diff
@@ -160,8 +170,16 @@ class Picture:
         self._mentioned.clear()
         self._nodes.clear()
         self._datasets.clear()
+        self._aliased.clear()
         self._edges.clear()
         self._dropped.clear()
+
+    def _aliases(self, key: str) -> None:
+        points = read_points(self._db, key, SYMLINKS)
+        others, edges = alias_edges(key, points, self._identity)
+        for other, ref in others.items():
+            self.mention(other, "Dataset", (ref.namespace, ref.name))
+        self.replace_owner(f"{key}:{SYMLINKS}", {edge.id: edge for edge in edges})
 
     def _columns(self, dataset: str) -> None:
         row = self._db.execute("select parts from entity where key = ?", (dataset,)).fetchone()

@@ -19,10 +19,11 @@ _INSERT: Final = (
     "insert or ignore into point (entity_key, aspect, slot, source, time, rank, derived, fact_id,"
     " position, actor, value) values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 )
-_CITE: Final = (
+_RECITE: Final = (
     "update point set fact_id = ?, position = ?, actor = ? where entity_key = ? and aspect = ?"
-    " and slot = ? and source = ? and time = ? and rank = ? and position > ?"
+    " and slot = ? and source = ? and time = ? and rank = ?"
 )
+_CITE: Final = _RECITE + " and position > ?"
 _READ: Final = (
     "select slot, source, time, rank, fact_id, position, actor, value from point"
     " where entity_key = ? and aspect = ?"
@@ -74,23 +75,27 @@ class PointTable:
             wanted: Points by (aspect, facet).
         """
         rows = self._db.execute(
-            "select aspect, slot, source, time, rank, value from point"
+            "select aspect, slot, source, time, rank, value, fact_id, position, actor from point"
             " where entity_key = ? and derived = 1",
             (entity_key,),
         ).fetchall()
-        old = {row[:5]: row[5] for row in rows}
+        old = {row[:5]: row[5:] for row in rows}
         changed: set[str] = set()
         for (aspect, _), points in wanted.items():
             for point in points:
                 place = (aspect, point.slot, point.source, point.time, point.rank)
                 known = old.pop(place, None)
-                if known is not None and known == _encode(point.value).decode():
+                if known is not None and known[0] == _encode(point.value).decode():
+                    cite = (point.fact_id, point.position, point.actor)
+                    if known[1:] != cite:
+                        self._db.execute(_RECITE, (*cite, entity_key, *place))
+                        changed.add(aspect)
                     continue
                 if known is not None:
-                    self._drop(entity_key, place, known)
+                    self._drop(entity_key, place, known[0])
                 self.put(entity_key, aspect, point, derived=True)
                 changed.add(aspect)
-        for place, value in old.items():
+        for place, (value, *_) in old.items():
             self._drop(entity_key, place, value)
             changed.add(place[0])
         return changed

@@ -30,7 +30,7 @@ Projection = tuple[
 
 STRUCTURAL: Final = frozenset(
     {
-        "columnLineage", "lineage", "symlinks", "lifecycleStateChange",
+        "columnLineage", "lineage", "lifecycleStateChange",
         "tracehold_model", "tracehold_training", "tracehold_terms",
     }
 )  # fmt: skip

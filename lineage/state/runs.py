@@ -64,8 +64,8 @@ class Sighting:
     actor: str
 
     def joined(self, other: Sighting) -> Sighting:
-        """Both together; the smaller fact id is cited where the same event was said twice."""
-        a, b = sorted((self, other), key=lambda s: (s.first, s.fact_id))
+        """Both together; where the same event was said twice, the lesser actor is cited."""
+        a, b = sorted((self, other), key=lambda s: (s.first, s.actor, s.position))
         return replace(a, last=max(self.last, b.last, other.last))
 
 

@@ -117,21 +117,6 @@ class _Wirer:
         if src != dst:
             self.put(("FEEDS", src, dst, kind), Wired(ends=(src, dst), into=dst))
 
-    def aliases(self, port: Port, key: str) -> None:
-        facet = self.facet(port, "symlinks")
-        identifiers = facet.get("identifiers") if facet else None
-        for item in identifiers if isinstance(identifiers, list) else ():
-            if not isinstance(item, dict):
-                continue
-            namespace, name = item.get("namespace"), item.get("name")
-            if not isinstance(namespace, str) or not isinstance(name, str) or not name:
-                continue
-            alias = self.dataset((namespace, name))
-            if alias != key:
-                kind = item.get("type")
-                props = {"alias": kind} if isinstance(kind, str) else {}
-                self.put(("SAME_AS", key, alias, "symlink"), Wired(props, timeless=True))
-
     def columns(self, port: Port, dst: str, claims: Claims) -> set[str]:
         """Wires the columns; returns the datasets they come from."""
         sources: set[str] = set()
@@ -201,7 +186,6 @@ class _Wirer:
             key, _ = self.entity(port)
             sources.append(key)
             wiring.inputs.append(key)
-            self.aliases(port, key)
             self.put(("READ", key, owner, "run"), Wired(ends=(key,)))
         open_outputs: list[str] = []
         models: list[str] = []
@@ -228,7 +212,6 @@ class _Wirer:
     def output(self, port: Port, key: str) -> None:
         wiring = self.wiring
         wiring.outputs.append(key)
-        self.aliases(port, key)
         if self.shape.subject != "dataset":
             self.put(("WROTE", wiring.owner, key, "run"), Wired(ends=(key,)))
         lifecycle = self.facet(port, "lifecycleStateChange")

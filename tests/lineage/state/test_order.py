@@ -7,125 +7,15 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-import msgspec
+from histories import REGISTRY, fact_sets
 from hypothesis import given
 from hypothesis import strategies as st
-from openlineage_events import (
-    IDENTITY,
-    ListedJournal,
-    at,
-    dataset,
-    dataset_event,
-    facet,
-    facts_of,
-    job_event,
-    run_event,
-)
+from openlineage_events import IDENTITY, ListedJournal, dataset, facts_of, run_event
 
-from lineage.facts import Entity, Fact, FactType, Point
+from lineage.facts import Fact
 from lineage.state.advance import Folder
 from lineage.state.rebuild import rebuild
-from lineage.state.registry import Registry
 from lineage.state.store import open_state
-
-TABLES = ["a", "b", "c", "d"]
-
-
-class Said(msgspec.Struct, frozen=True):
-    name: str
-    aspect: str
-    value: Any
-    source: Any = "manifest"
-
-
-def _points(fact: Fact, body: Said, _: object) -> list[Point]:
-    subject = Entity("Dataset", ("warehouse", body.name), {"shown": body.aspect})
-    time = fact.valid_time or 0
-    return [Point(subject, body.aspect, body.value, source=body.source, time=time)]
-
-
-REGISTRY = Registry([FactType("test.said/1", Said, _points)])
-
-minutes = st.integers(0, 12)
-changes = st.sampled_from(["", "", "", "OVERWRITE", "TRUNCATE", "DROP", "CREATE"])
-modes = st.sampled_from(["", "", "append", "overwrite"])
-
-
-@st.composite
-def tables(draw: st.DrawFn, outputs: bool) -> list[dict[str, Any]]:
-    names = draw(st.lists(st.sampled_from(TABLES), max_size=2, unique=True))
-    made = []
-    for name in names:
-        columns = draw(st.sampled_from([(), ("x",), ("x", "y"), ("y", "x")]))
-        extra: dict[str, Any] = {}
-        if draw(st.booleans()):
-            version = draw(st.sampled_from(["v1", "v2"]))
-            extra["version"] = facet("DatasetVersionDatasetFacet", datasetVersion=version)
-        if draw(st.booleans()):
-            owner = draw(st.sampled_from(["team:a", "team:b"]))
-            deleted = {"_deleted": True} if draw(st.booleans()) else {}
-            extra["ownership"] = facet("Ownership", owners=[{"name": owner}], **deleted)
-        if not outputs:
-            made.append(dataset(name, columns=columns, **extra))
-            continue
-        lineage = draw(
-            st.sampled_from([None, None, {"x": ["a.x"]}, {"x": ["b.x", "c.y"]}, {"y": ["a.x"]}])
-        )
-        made.append(
-            dataset(
-                name, columns=columns, lineage=lineage,
-                change=draw(changes), mode=draw(modes), **extra,
-            )
-        )  # fmt: skip
-    return made
-
-
-@st.composite
-def events(draw: st.DrawFn) -> dict[str, Any]:
-    kind = draw(
-        st.sampled_from(
-            ["START", "RUNNING", "COMPLETE", "COMPLETE", "COMPLETE", "FAIL", "ABORT", "OTHER",
-             "job", "dataset"]
-        )
-    )  # fmt: skip
-    moment = draw(minutes)
-    if kind == "dataset":
-        return dataset_event(moment, draw(tables(outputs=True).filter(bool))[0])
-    job = draw(st.sampled_from(["one", "two", "three"]))
-    inputs, outputs = draw(tables(outputs=False)), draw(tables(outputs=True))
-    if kind == "job":
-        return job_event(moment, job=job, inputs=inputs, outputs=outputs)
-    run = draw(st.sampled_from(["r1", "r2", "r3", "r4"]))
-    event = run_event(kind, moment, job=job, run=run, inputs=inputs, outputs=outputs)
-    if draw(st.integers(0, 9)) == 0:
-        del event["eventTime"]
-    return event
-
-
-@st.composite
-def said(draw: st.DrawFn) -> tuple[int, Said]:
-    aspect, value = draw(
-        st.sampled_from(
-            [("write_mode", "overwrite"), ("write_mode", None), ("purged", {"case": "1"}),
-             ("terms", {"write_mode": "append"}), ("ownership", {"owners": [{"name": "p"}]})]
-        )
-    )  # fmt: skip
-    source = draw(st.sampled_from(["manifest", "decision"]))
-    return draw(minutes), Said(draw(st.sampled_from(TABLES)), aspect, value, source)
-
-
-@st.composite
-def fact_sets(draw: st.DrawFn) -> list[Fact]:
-    facts = facts_of(draw(st.lists(events(), min_size=1, max_size=14)))
-    for moment, body in draw(st.lists(said(), max_size=4)):
-        number = len(facts) + 1
-        facts.append(
-            Fact(
-                number, f"fact-{number:06d}", "test.said/1", "p", None, at(moment), 0,
-                msgspec.json.encode(body),
-            )
-        )  # fmt: skip
-    return facts
 
 
 def fold(folder: Path, facts: list[Fact], batches: list[int]) -> tuple[str, list[Any]]:
