@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import sqlite3
+from collections.abc import Sequence
 from typing import Final
 
 import msgspec
@@ -17,12 +18,13 @@ from lineage.graph.port import Edge, GraphDiff, Node
 from lineage.graph.sql import SqlGraph
 from lineage.identity import Identity, Label
 from lineage.openlineage.read import KIND
-from lineage.openlineage.view import EventView, view
+from lineage.openlineage.view import EventView, Finding, view
 from lineage.state.aliases import ASPECT as SYMLINKS
 from lineage.state.aliases import named_slots
 from lineage.state.attributes import Observation, changes, read_value
 from lineage.state.digest import RollingDigest
 from lineage.state.erasures import ERASED, MISSING, Erasures
+from lineage.state.finding_table import FindingTable
 from lineage.state.native import Stuck, points_of
 from lineage.state.picture import Picture
 from lineage.state.point_table import PointTable, read_points
@@ -62,6 +64,7 @@ class Folding:
         self._shapes = ShapeTable(db, registry, identity)
         self._runs = RunTable(db, self._shapes, self._digest)
         self._versions = VersionTable(db, self._digest)
+        self._findings = FindingTable(db, self._digest)
         self._timelines = Timelines(db, self._shapes, identity)
         self._picture = Picture(db, graph, identity)
         self._tips: dict[tuple[str, str, str], tuple[Moment, str]] = {}
@@ -91,11 +94,11 @@ class Folding:
             self._take_native(fact)
             return
         try:
-            event = view(fact.body)
+            stored = view(fact.body)
         except (ValueError, RecursionError):
             self._stuck(fact.fact_id, "body is no stored event", fact)
             return
-        self._take_event(fact, fact.body, event)
+        self._take_event(fact, fact.body, stored.event, stored.findings)
 
     def mention(self, key: str, label: Label, parts: tuple[str, ...]) -> None:
         """An entity is known to have been named, by a fact that is not taken."""
@@ -148,7 +151,9 @@ class Folding:
             if done.rowcount:
                 self._picture.node_changed(key)
 
-    def _take_event(self, fact: Fact, body: bytes, event: EventView) -> None:
+    def _take_event(
+        self, fact: Fact, body: bytes, event: EventView, findings: Sequence[Finding]
+    ) -> None:
         taken = content(event, self._registry)
         rank = hashlib.sha256(body).hexdigest()[:32]
         moment = (fact.valid_time or 0, rank)
@@ -162,6 +167,8 @@ class Folding:
         sighting = Sighting(moment, moment, *cite)
         self._timelines.updated(self._runs.see(state, info, sighting))
         self._observe(info, moment)
+        if findings:
+            self._findings.see(info.wiring.owner, findings, moment, cite)
         for varying in taken.varying:
             self._vary(varying, info, state, moment, cite)
 
