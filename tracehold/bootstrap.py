@@ -26,7 +26,7 @@ from catalog.people import Person, person_by_id
 from lineage.clock import Clock, system_clock
 from lineage.errors import TraceholdError, Unavailable
 from lineage.facts import Draft, Receipt
-from lineage.graph.router import GraphRouter, SourceEngine
+from lineage.graph.router import Allowance, GraphRouter, SourceEngine
 from lineage.graph.sql import SqlGraph
 from lineage.identity import Identity
 from lineage.journal.erasure import finish_erasures
@@ -91,7 +91,6 @@ class Services:
         refolder: Folds the state anew beside itself; None where only reading.
         lock: Held while writing.
         serving: Whether a server runs on these services.
-        refill: Asks the mirror's thread of a server to fill the graph anew.
         coverage: Coverage of the estate, for traces.
         desk: What acts of privacy need.
     """
@@ -113,7 +112,6 @@ class Services:
     neo4j: Neo4jGraph | None = None
     lock: WorkspaceLock | None = None
     serving: bool = False
-    refill: threading.Event = field(default_factory=threading.Event)
     coverage: KeptCoverage = field(default_factory=KeptCoverage)
     desk: Desk = field(init=False)
     _policy: tuple[object, Policy] | None = field(default=None, init=False)
@@ -197,8 +195,9 @@ class Services:
         """Commit, sync, let go of the files, then of the lock."""
         self.journal.close()
         self.state.close()
-        if self.neo4j is not None:
-            self.neo4j.close()
+        for engine in (self.neo4j, self.mirror):
+            if engine is not None:
+                engine.close()
         if self.lock is not None:
             self.lock.release()
 
@@ -268,8 +267,8 @@ def open_services(
                 cause = None  # folding from the first fact is all there is to do
         state = open_state(path, read_only=not write) if cause is None else open_beside(path)
         opened.append(state.close)
-        neo4j = _open_neo4j(settings)
-        mirror = _make_mirror(state.path, neo4j) if write else None
+        neo4j = open_neo4j(settings, identity)
+        mirror = _make_mirror(settings, state, identity) if write else None
         advancer = refolder = None
         if write:
             followed = None if mirror is None else (lambda: mirror.status().position)
@@ -287,7 +286,12 @@ def open_services(
             registry=registry,
             journal=journal,
             state=state,
-            router=GraphRouter(graph, neo4j),
+            router=GraphRouter(
+                graph,
+                neo4j,
+                allowance=_allowance(settings),
+                known=mirror.status if mirror is not None else None,
+            ),
             scrubber=LexicalScrubber(),
             logins=logins,
             people=Authenticator(state, identity, logins, clock),
@@ -326,7 +330,8 @@ def _tidy_up(journal: SqliteJournal, state: Path) -> None:
     sweep(state)
 
 
-def _open_neo4j(settings: Settings) -> Neo4jGraph | None:
+def open_neo4j(settings: Settings, identity: Identity) -> Neo4jGraph | None:
+    """The Neo4j of a workspace, not connected yet; None where none is configured."""
     graph = settings.graph
     if not graph.url:
         return None
@@ -334,16 +339,30 @@ def _open_neo4j(settings: Settings) -> Neo4jGraph | None:
     from lineage.graph.neo4j import Neo4jGraph
 
     return Neo4jGraph(
-        graph.url, graph.user, graph.password, deadline_seconds=graph.deadline_seconds
+        graph.url,
+        graph.user,
+        graph.password,
+        workspace=identity.token("mirror", b"")[:32],
+        deadline_seconds=graph.deadline_seconds,
     )
 
 
-def _make_mirror(state: Path, neo4j: Neo4jGraph | None) -> Mirror | None:
-    if neo4j is None:
+def _make_mirror(settings: Settings, state: SqlState, identity: Identity) -> Mirror | None:
+    # Its own way to the server: a question that is given up must not cut off what is written.
+    target = open_neo4j(settings, identity)
+    if target is None:
         return None
     from lineage.graph.mirror import Mirror
 
-    return Mirror(lambda: SqlGraph(connect(state, read_only=True)), neo4j)
+    def source() -> SqlGraph:
+        return SqlGraph(connect(state.connections.file, read_only=True))
+
+    return Mirror(source, target, max_lag=settings.graph.max_lag_facts)
+
+
+def _allowance(settings: Settings) -> Allowance:
+    graph = settings.graph
+    return Allowance(graph.max_lag_facts, graph.max_lag_seconds, graph.answer_seconds)
 
 
 def _stamp(root: Path) -> object:

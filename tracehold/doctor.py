@@ -163,11 +163,14 @@ def _state(settings: Settings) -> Iterator[Check]:
     with open_services(settings, write=False) as services:
         lag = services.journal.head().size - services.state.position()
         stuck = services.state.stuck(1)
+        odd, sources = services.state.count_findings([c for c in CODES if CODES[c].breaks])
         fits = services.state.fold_version() == services.registry.version
     yield Check(
         "state",
         fits and not stuck,
-        f"{lag} facts behind" + ("" if fits else ", made by another release"),
+        f"{lag} facts behind"
+        + ("" if fits else ", made by another release")
+        + "".join(f"; stuck: {cause} ({kind}, fact {at})" for _, cause, kind, at in stuck),
         "" if fits and not stuck else "tracehold journal rebuild",
     )
 
@@ -185,11 +188,12 @@ def _graph(settings: Settings) -> Iterator[Check]:
     if not graph.url:
         yield Check("graph", True, "embedded")
         return
-    from lineage.graph.neo4j import Neo4jGraph
+    from lineage.identity import Identity
+    from lineage.journal.keys import load_keys
+    from tracehold.bootstrap import open_neo4j
 
-    engine = Neo4jGraph(
-        graph.url, graph.user, graph.password, deadline_seconds=graph.deadline_seconds
-    )
+    engine = open_neo4j(settings, Identity(load_keys(settings.storage.keys).secret))
+    assert engine is not None  # noqa: S101 - it has an address
     try:
         position, _ = engine.meta()
     finally:

@@ -105,6 +105,15 @@ class GraphSettings:
         default=None, metadata={"doc": "File (mode 0600) with the user's password."}
     )
     deadline_seconds: float = _setting(10.0, "Longest that one call to the graph may take.")
+    answer_seconds: float = _setting(
+        3.0, "Longest that a question waits for the graph; then SQL answers it."
+    )
+    max_lag_facts: int = _setting(
+        0, "Facts that the graph may be behind and still answer; the answer says how many."
+    )
+    max_lag_seconds: float = _setting(
+        5.0, "Seconds that it may be behind so; beyond either limit SQL answers."
+    )
     password: str = field(default="", repr=False, metadata={"secret": True})
 
 
@@ -252,9 +261,16 @@ def _checked(settings: Settings, read: Reader) -> Settings:
         ("limits", "trace_nodes", settings.limits.trace_nodes),
         ("limits", "trace_seconds", settings.limits.trace_seconds),
         ("graph", "deadline_seconds", settings.graph.deadline_seconds),
+        ("graph", "answer_seconds", settings.graph.answer_seconds),
     ):
         if not number > 0:
             raise InvalidInput(f"{section}.{key} must be positive", where=read.where(section, key))
+    for key, allowed in (
+        ("max_lag_facts", settings.graph.max_lag_facts),
+        ("max_lag_seconds", settings.graph.max_lag_seconds),
+    ):
+        if allowed < 0:
+            raise InvalidInput(f"graph.{key} is negative", where=read.where("graph", key))
     folders = {
         f.name: (settings.folder / getattr(settings.storage, f.name)).absolute()
         for f in fields(StorageSettings)

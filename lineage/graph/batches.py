@@ -8,7 +8,7 @@ from typing import Any, Final, TypeVar, cast
 
 from lineage.graph import cypher
 from lineage.graph.port import Edge, EdgeType, GraphDiff, Node
-from lineage.graph.rows import normal_edge, normal_node
+from lineage.graph.rows import encode_props, encode_spans, normal_edge, normal_node
 from lineage.identity import Label
 
 __all__ = ["BATCH", "batches", "statements_of_diff", "statements_of_rows"]
@@ -25,11 +25,9 @@ def statements_of_diff(diff: GraphDiff) -> Statements:
     """Drop, then put, then remove the placeholders that nothing names any more."""
     statements: Statements = []
     for type_, some in groupby(sorted(diff.drop_edges), key=lambda identity: identity[0]):
-        rows = (
-            {"src": src, "dst": dst, "owner": owner, "kind": kind}
-            for _, src, dst, owner, kind in some
-        )
-        drop = cypher.DROP_EDGES[cast("EdgeType", type_)]
+        names = ("type", "src", "dst", "owner", "kind")
+        rows = (dict(zip(names, identity, strict=True)) for identity in some)
+        drop = cypher.DROP_EDGES.get(cast("EdgeType", type_), cypher.DROP_STRANGE)
         statements += [(drop, {"rows": batch}) for batch in batches(rows)]
     statements += [(cypher.DROP_NODES, {"keys": keys}) for keys in batches(diff.drop_nodes)]
     statements += statements_of_rows(
@@ -54,12 +52,25 @@ def statements_of_rows(
             statements.append((node_statements[label], {"rows": rows}))
     for type_, some in groupby(sorted(edges, key=lambda e: e.type), key=lambda e: e.type):
         for those in batches(some):
-            rows = [
-                {"src": e.src, "dst": e.dst, "props": cypher.edge_params(e)}
-                for e in map(normal_edge, those)
-            ]
-            statements.append((edge_statements[type_], {"rows": rows}))
+            statements.append((edge_statements[type_], {"rows": _alike(those)}))
     return statements
+
+
+def _alike(edges: Iterable[Edge]) -> list[dict[str, Any]]:
+    """Edges with equal properties as one row: those of a job mostly are, and so travel once."""
+    rows: dict[tuple[str, ...], dict[str, Any]] = {}
+    for edge in map(normal_edge, edges):
+        same = (
+            edge.owner,
+            edge.kind,
+            encode_props(edge.props),
+            encode_spans(edge.structural, edge.content),
+        )
+        row = rows.get(same)
+        if row is None:
+            row = rows[same] = {"props": cypher.edge_params(edge), "pairs": []}
+        row["pairs"].append((edge.src, edge.dst))
+    return list(rows.values())
 
 
 def batches(items: Iterable[T]) -> Iterator[list[T]]:

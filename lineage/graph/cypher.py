@@ -61,8 +61,9 @@ ADD_NODES: Final = {
 PUT_EDGES: Final = {
     type_: f"""
     UNWIND $rows AS row
-    MERGE (a:Tracehold {{key: row.src}}) ON CREATE SET a:Placeholder
-    MERGE (b:Tracehold {{key: row.dst}}) ON CREATE SET b:Placeholder
+    UNWIND row.pairs AS pair
+    MERGE (a:Tracehold {{key: pair[0]}}) ON CREATE SET a:Placeholder
+    MERGE (b:Tracehold {{key: pair[1]}}) ON CREATE SET b:Placeholder
     MERGE (a)-[r:{type_} {{owner: row.props.owner, kind: row.props.kind}}]->(b)
     SET r = row.props
     """
@@ -71,8 +72,9 @@ PUT_EDGES: Final = {
 ADD_EDGES: Final = {
     type_: f"""
     UNWIND $rows AS row
-    MERGE (a:Tracehold {{key: row.src}}) ON CREATE SET a:Placeholder
-    MERGE (b:Tracehold {{key: row.dst}}) ON CREATE SET b:Placeholder
+    UNWIND row.pairs AS pair
+    MERGE (a:Tracehold {{key: pair[0]}}) ON CREATE SET a:Placeholder
+    MERGE (b:Tracehold {{key: pair[1]}}) ON CREATE SET b:Placeholder
     CREATE (a)-[r:{type_}]->(b)
     SET r = row.props
     """
@@ -81,13 +83,21 @@ ADD_EDGES: Final = {
 DROP_EDGES: Final = {
     type_: f"""
     UNWIND $rows AS row
-    MATCH (a:Tracehold {{key: row.src}})-[r:{type_} {{owner: row.owner, kind: row.kind}}]->
-          (b:Tracehold {{key: row.dst}})
+    MATCH (a:Tracehold {{key: row.src}})-[r:{type_}]->(b:Tracehold {{key: row.dst}})
     USING INDEX a:Tracehold(key)
+    WHERE coalesce(r.owner, '') = row.owner AND coalesce(r.kind, '') = row.kind
     DELETE r
     """
     for type_ in EDGE_TYPES
 }
+DROP_STRANGE: Final = """
+UNWIND $rows AS row
+MATCH (a:Tracehold {key: row.src})-[r]->(b:Tracehold {key: row.dst})
+USING INDEX a:Tracehold(key)
+WHERE type(r) = row.type AND coalesce(r.owner, '') = row.owner AND coalesce(r.kind, '') = row.kind
+DELETE r
+"""
+"""Relationships that other people made between nodes of ours."""
 DROP_NODES: Final = f"""
 UNWIND $keys AS key
 MATCH (n:Tracehold {{key: key}})
@@ -101,10 +111,21 @@ WIPE: Final = """
 MATCH (n:Tracehold) WITH n LIMIT $limit DETACH DELETE n RETURN count(*) AS gone
 """
 GET_META: Final = """
-MATCH (m:TraceholdMeta {id: 'mirror'}) RETURN m.position AS position, m.digest AS digest
+MATCH (m:TraceholdMeta {id: 'mirror'})
+RETURN m.position AS position, m.digest AS digest, m.workspace AS workspace
 """
 SET_META: Final = """
-MERGE (m:TraceholdMeta {id: 'mirror'}) SET m.position = $position, m.digest = $digest
+MATCH (m:TraceholdMeta {id: 'mirror'}) WHERE m.workspace = $workspace
+SET m.position = $position, m.digest = $digest RETURN m.position
+"""
+"""Writes where the graph was claimed, and only there: one that was emptied meanwhile is not."""
+CLAIM: Final = """
+MERGE (m:TraceholdMeta {id: 'mirror'})
+ON CREATE SET m.workspace = $workspace
+WITH m, $take_over OR coalesce(m.workspace, $workspace) = $workspace AS ours
+FOREACH (_ IN CASE WHEN ours THEN [1] ELSE [] END |
+    SET m.workspace = $workspace, m.position = 0, m.digest = '')
+RETURN m.workspace
 """
 NODES: Final = """
 UNWIND $keys AS key
@@ -112,6 +133,19 @@ MATCH (n:Tracehold {key: key})
 USING INDEX n:Tracehold(key)
 WHERE NOT n:Placeholder
 RETURN labels(n) AS labels, properties(n) AS props
+"""
+COUNT: Final = "MATCH (n:Tracehold) RETURN count(n) AS nodes"
+RANGE_NODES: Final = """
+MATCH (n:Tracehold)
+USING INDEX n:Tracehold(key)
+WHERE n.key >= $low AND n.key < $high AND NOT n:Placeholder
+RETURN labels(n) AS labels, properties(n) AS props
+"""
+RANGE_EDGES: Final = """
+MATCH (a:Tracehold)-[r]->(b:Tracehold)
+USING INDEX a:Tracehold(key)
+WHERE a.key >= $low AND a.key < $high
+RETURN type(r) AS type, a.key AS src, b.key AS dst, properties(r) AS props
 """
 ALL_NODES: Final = """
 MATCH (n:Tracehold) WHERE NOT n:Placeholder RETURN labels(n) AS labels, properties(n) AS props
@@ -185,11 +219,16 @@ STATEMENTS: Final[dict[str, str]] = {
     **{f"COUNT_LINKED[{label}]": text for label, text in COUNT_LINKED.items()},
     **{f"CLOSURE{list(case)}": text for case, text in CLOSURE.items()},
     **{f"LEVEL{list(case)}": text for case, text in LEVEL.items()},
+    "DROP_STRANGE": DROP_STRANGE,
     "DROP_NODES": DROP_NODES,
     "DROP_PLACEHOLDERS": DROP_PLACEHOLDERS,
     "WIPE": WIPE,
     "GET_META": GET_META,
     "SET_META": SET_META,
+    "CLAIM": CLAIM,
+    "COUNT": COUNT,
+    "RANGE_NODES": RANGE_NODES,
+    "RANGE_EDGES": RANGE_EDGES,
     "NODES": NODES,
     "ALL_NODES": ALL_NODES,
     "ALL_EDGES": ALL_EDGES,

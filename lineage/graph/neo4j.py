@@ -1,26 +1,18 @@
-"""The Neo4j engine, over the official driver: managed transactions, a deadline on every call.
-
-The driver waits without limit for a server that accepts and never answers. Each call therefore
-runs in a thread of its own; at the deadline the caller goes on with ``Unavailable`` and the driver
-with the silent connection is given up.
-"""
+"""The Neo4j engine: the graph in one database of Neo4j 5 or newer, for one workspace."""
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from concurrent.futures import Future
-from typing import Any, Final, Literal, TypeVar, cast
+from contextlib import AbstractContextManager
+from typing import Any, Final, Literal
 
-import neo4j
-from neo4j import Driver, GraphDatabase, ManagedTransaction, Session, unit_of_work
-from neo4j.exceptions import DriverError, Neo4jError
-
-from lineage.errors import Fault, InvalidInput, Unavailable
+from lineage.errors import Unavailable
 from lineage.graph import cypher
-from lineage.graph.batches import BATCH, batches, statements_of_diff, statements_of_rows
+from lineage.graph.batches import batches, statements_of_diff, statements_of_rows
+from lineage.graph.bolt import Bolt, Transaction
 from lineage.graph.port import Closure, Direction, Edge, EdgeType, GraphDiff, Limits, Node, View
+from lineage.graph.refusal import GraphRefused
 from lineage.graph.rows import (
     edge_row,
     encode_props,
@@ -36,24 +28,17 @@ from lineage.identity import Label
 
 __all__ = ["Neo4jGraph"]
 
-T = TypeVar("T")
-
 BULK_SECONDS: Final = 600.0
 """Deadline of one batch of a load, and of reading everything back."""
-GRACE: Final = 3.0
-"""The server looks every 2 s for calls past their deadline; silence for longer is a dead server."""
 CANDIDATES: Final = 4
 """Candidate nodes asked for, as a multiple of the node limit, before walking level by level."""
-TIMED_OUT: Final = "Neo.ClientError.Transaction.TransactionTimedOut"
-SCHEMES: Final = tuple(
-    f"{name}{secure}://" for name in ("bolt", "neo4j") for secure in ("", "+s", "+ssc")
-)
+WIPED_AT_ONCE: Final = 10_000
 
 
 class Neo4jGraph:
-    """A graph in Neo4j 5 or newer; see ``lineage.graph.port`` for what the methods promise.
+    """Implements the ports of ``lineage.graph.port``, which say what the methods promise.
 
-    One database serves one workspace. Safe to share between threads.
+    Safe to share between threads.
     """
 
     name = "neo4j"
@@ -64,6 +49,7 @@ class Neo4jGraph:
         user: str,
         password: str,
         *,
+        workspace: str = "",
         deadline_seconds: float = 10.0,
         database: str | None = None,
         monotonic: Callable[[], float] = time.monotonic,
@@ -74,6 +60,7 @@ class Neo4jGraph:
             url: ``bolt://``, ``neo4j://`` or their ``+s`` forms.
             user: Name of the database user.
             password: Its password.
+            workspace: What tells the workspace from others; a graph of another one is refused.
             deadline_seconds: What one call may take; bulk loading and reading back take longer.
             database: Name of the database; None for the user's home database.
             monotonic: Clock for deadlines, in seconds.
@@ -81,22 +68,23 @@ class Neo4jGraph:
         Raises:
             InvalidInput: The address is of another kind, or carries a password.
         """
-        if not url.startswith(SCHEMES) or "@" in url:
-            raise InvalidInput(
-                "the address of Neo4j cannot be used",
-                where="graph.url",
-                advice="write bolt://HOST:7687 or neo4j://HOST:7687; user and password stand apart",
-            )
-        self.url = url
-        self._auth = (user, password)
-        self._seconds = deadline_seconds
-        self._database = database
+        self.bolt = Bolt(
+            url,
+            user,
+            password,
+            deadline_seconds=deadline_seconds,
+            database=database,
+            monotonic=monotonic,
+        )
+        self._workspace = workspace
         self._monotonic = monotonic
-        self._lock = threading.Lock()
-        self._driver: Driver | None = None
         self._has_schema = False
 
     # Reading
+
+    def answering_within(self, seconds: float) -> AbstractContextManager[None]:
+        """What this thread's calls inside may take together; past it, ``Unavailable``."""
+        return self.bolt.within(seconds)
 
     def closure(
         self,
@@ -109,13 +97,13 @@ class Neo4jGraph:
         limits: Limits,
     ) -> Closure:
         """Nodes reached from ``starts`` along ``edge_type``, and the edges among them."""
-        deadline = Deadline(limits.seconds, self._monotonic)
+        deadline = Deadline(limits.seconds, self._monotonic, limits.stopped)
 
         def hops(statement: str, params: Mapping[str, Any]) -> list[Any]:
-            rows = self._read(
+            rows = self.bolt.read(
                 statement,
                 {**params, "known": cypher.KNOWN},
-                seconds=min(self._seconds, deadline.remaining()),
+                seconds=min(self.bolt.seconds, deadline.remaining()),
             )
             return list(rows[0]["hops"])
 
@@ -140,7 +128,7 @@ class Neo4jGraph:
 
     def nodes(self, keys: Sequence[str]) -> dict[str, Node]:
         """The nodes of the keys that exist."""
-        rows = self._read(cypher.NODES, {"keys": list(keys)})
+        rows = self.bolt.read(cypher.NODES, {"keys": list(keys)})
         return {row["props"]["key"]: cypher.node_of(row["labels"], row["props"]) for row in rows}
 
     def neighbors(
@@ -148,30 +136,37 @@ class Neo4jGraph:
     ) -> Sequence[Edge]:
         """Edges that touch a node, both directions; all types where none is named."""
         params = {"key": key, "types": list(edge_types), "limit": limit}
-        return [_edge(row) for row in self._read(cypher.NEIGHBORS, params)]
+        return [_edge(row) for row in self.bolt.read(cypher.NEIGHBORS, params)]
 
     def find(self, label: Label, text: str = "", *, limit: int = 100) -> Sequence[Node]:
         """Nodes of a label whose name contains the text, case aside, ordered by name then key."""
-        rows = self._read(cypher.FIND[label], {"text": text.lower(), "limit": limit})
+        rows = self.bolt.read(cypher.FIND[label], {"text": text.lower(), "limit": limit})
         return [cypher.node_of(row["labels"], row["props"]) for row in rows]
 
     def count_linked(self, label: Label) -> int:
         """How many nodes of a label have an edge of type ``FEEDS``, in or out, at any time."""
-        return int(self._read(cypher.COUNT_LINKED[label], {})[0]["linked"])
+        return int(self.bolt.read(cypher.COUNT_LINKED[label], {})[0]["linked"])
 
     def position(self) -> int:
         """Journal position up to which this graph is filled; 0 while it is being loaded."""
         return self.meta()[0]
 
     def meta(self) -> tuple[int, str]:
-        """Position, and the digest that the source had there as far as it was told."""
-        rows = self._read(cypher.GET_META, {})
-        return (int(rows[0]["position"]), str(rows[0]["digest"])) if rows else (0, "")
+        """Position, and the digest that the source had there as far as it was told.
+
+        Raises:
+            GraphRefused: The graph is that of another workspace.
+        """
+        rows = self.bolt.read(cypher.GET_META, {})
+        if not rows:
+            return (0, "")
+        self._own(rows[0]["workspace"])
+        return (int(rows[0]["position"]), str(rows[0]["digest"]))
 
     def digest(self) -> str:
         """The digest of all nodes and edges, read back from the server."""
 
-        def add_up(tx: ManagedTransaction) -> int:
+        def add_up(tx: Transaction) -> int:
             total = 0
             for record in tx.run(cypher.ALL_NODES):
                 total += _hash_node(cypher.node_of(record["labels"], record["props"]))
@@ -179,16 +174,36 @@ class Neo4jGraph:
                 total += _hash_edge(_edge(record))
             return total
 
-        return format_digest(self._call(_reading(add_up, BULK_SECONDS), BULK_SECONDS))
+        return format_digest(self.bolt.reading(add_up, seconds=BULK_SECONDS))
+
+    def rows(self, low: str, high: str) -> tuple[list[Node], list[Edge]]:
+        """The nodes whose keys lie in ``[low, high)``, and the edges that begin at them."""
+        params = {"low": low, "high": high}
+        nodes = self.bolt.read(cypher.RANGE_NODES, params, seconds=BULK_SECONDS)
+        edges = self.bolt.read(cypher.RANGE_EDGES, params, seconds=BULK_SECONDS)
+        return (
+            [cypher.node_of(row["labels"], row["props"]) for row in nodes],
+            [_edge(row) for row in edges],
+        )
 
     # Writing
 
     def apply(self, diff: GraphDiff, position: int) -> None:
-        """Write a diff and the position in one transaction."""
-        self._ensure_schema()
-        statements = statements_of_diff(diff)
-        statements.append((cypher.SET_META, {"position": position, "digest": diff.digest}))
-        self._write(statements, seconds=max(self._seconds, len(diff) / 100))
+        """Write a diff and the position in one transaction.
+
+        Raises:
+            Unavailable: Somebody has emptied the graph, or taken it, since it was last looked at.
+        """
+        mark = {"position": position, "digest": diff.digest, "workspace": self._workspace}
+        # First: whoever else would write waits for this row, and for nothing else.
+        statements = [(cypher.SET_META, mark), *statements_of_diff(diff)]
+        seconds = max(self.bolt.seconds, len(diff) / 100)
+        if not self.bolt.write(statements, seconds=seconds, guarded=True):
+            raise Unavailable(
+                "the graph was emptied or taken meanwhile",
+                where=self.bolt.url,
+                advice="it is filled again by itself",
+            )
 
     def load(self, nodes: Iterable[Node], edges: Iterable[Edge], position: int) -> None:
         """Replace everything: wipe, then fill in batches.
@@ -196,150 +211,63 @@ class Neo4jGraph:
         Until the last batch stands the position is 0, so that a load cut short is seen and done
         again.
         """
-        self._ensure_schema()
-        self._write([(cypher.SET_META, {"position": 0, "digest": ""})])
-        self._wipe()
-        total = 0
-        for batch in batches(nodes):
-            put = [normal_node(node) for node in batch]
-            total += sum(map(_hash_node, put))
-            rows = statements_of_rows(put, (), cypher.ADD_NODES, cypher.ADD_EDGES)
-            self._write(rows, seconds=BULK_SECONDS)
-        for some in batches(edges):
-            adds = [normal_edge(edge) for edge in some]
-            total += sum(map(_hash_edge, adds))
-            rows = statements_of_rows((), adds, cypher.ADD_NODES, cypher.ADD_EDGES)
-            self._write(rows, seconds=BULK_SECONDS)
-        self._write([(cypher.SET_META, {"position": position, "digest": format_digest(total)})])
+        self.begin(anew=True)
+        for some in batches(nodes):
+            self.add([normal_node(node) for node in some], ())
+        for those in batches(edges):
+            self.add((), [normal_edge(edge) for edge in those])
+        self.apply(GraphDiff(), position)
+
+    def begin(self, *, anew: bool = False, take_over: bool = False) -> bool:
+        """Claim the graph for the workspace and mark it as not filled.
+
+        Args:
+            anew: Empty it first.
+            take_over: Claim it even where it is that of another workspace; implies ``anew``.
+
+        Returns:
+            Whether it is empty now.
+
+        Raises:
+            GraphRefused: It is that of another workspace.
+        """
+        if not self._has_schema:
+            self.bolt.alone(cypher.SCHEMA, seconds=max(self.bolt.seconds, 60.0))
+            self._has_schema = True
+        params = {"workspace": self._workspace, "take_over": take_over}
+        rows = self.bolt.write([(cypher.CLAIM, params)])[0]
+        self._own(rows[0][0])
+        if anew or take_over:
+            self._wipe()
+            return True
+        return not self.bolt.read(cypher.COUNT, {})[0]["nodes"]
+
+    def add(self, nodes: Sequence[Node], edges: Sequence[Edge]) -> None:
+        """Write nodes and edges that are not there yet, in one transaction."""
+        rows = statements_of_rows(nodes, edges, cypher.ADD_NODES, cypher.ADD_EDGES)
+        self.bolt.write(rows, seconds=BULK_SECONDS)
 
     def close(self) -> None:
         """Close the connections; the next call opens new ones."""
-        with self._lock:
-            driver, self._driver = self._driver, None
-        if driver is not None:
-            driver.close()
-
-    # How calls are made
-
-    def _ensure_schema(self) -> None:
-        if self._has_schema:
-            return
-
-        def create(session: Session) -> None:
-            for statement in cypher.SCHEMA:
-                session.run(cast("Any", statement)).consume()
-
-        self._call(create, max(self._seconds, 60.0))
-        self._has_schema = True
+        self.bolt.close()
 
     def _wipe(self) -> None:
-        def some(tx: ManagedTransaction) -> int:
-            record = tx.run(cypher.WIPE, limit=BATCH * 2).single(strict=True)
-            return int(record["gone"])
-
-        while self._call(_writing(some, BULK_SECONDS), BULK_SECONDS):
+        some = [(cypher.WIPE, {"limit": WIPED_AT_ONCE})]
+        while self.bolt.write(some, seconds=BULK_SECONDS)[0][0][0]:
             pass
 
-    def _read(
-        self, statement: str, params: Mapping[str, Any], *, seconds: float | None = None
-    ) -> list[dict[str, Any]]:
-        limit = self._seconds if seconds is None else seconds
-        if limit <= 0:
-            raise OutOfTime("the question ran out of time")
-
-        def work(tx: ManagedTransaction) -> list[dict[str, Any]]:
-            return tx.run(cast("Any", statement), dict(params)).data()
-
-        return self._call(_reading(work, limit), limit)
-
-    def _write(
-        self, statements: Sequence[tuple[str, Mapping[str, Any]]], *, seconds: float | None = None
-    ) -> None:
-        limit = self._seconds if seconds is None else seconds
-
-        def work(tx: ManagedTransaction) -> None:
-            for statement, params in statements:
-                tx.run(cast("Any", statement), dict(params)).consume()
-
-        self._call(_writing(work, limit), limit)
-
-    def _call(self, work: Callable[[Session], T], seconds: float) -> T:
-        try:
-            return self._attempt(work, seconds)
-        except (DriverError, Neo4jError) as error:
-            if not error.is_retryable():
-                raise self._advise(error) from error
-        # A pooled connection may have died with a restart of the server; a fresh one tells.
-        try:
-            return self._attempt(work, seconds)
-        except (DriverError, Neo4jError) as error:
-            raise self._advise(error) from error
-
-    def _attempt(self, work: Callable[[Session], T], seconds: float) -> T:
-        driver = self._connection()
-        future: Future[T] = Future()
-
-        def run() -> None:
-            try:
-                with driver.session(database=self._database) as session:
-                    future.set_result(work(session))
-            except BaseException as error:  # noqa: BLE001 - handed to the waiting caller
-                future.set_exception(error)
-
-        threading.Thread(target=run, name="neo4j-call", daemon=True).start()
-        try:
-            return future.result(timeout=seconds + GRACE)
-        except TimeoutError as error:
-            self._give_up(driver)
-            raise Unavailable(
-                f"Neo4j gave no answer within {seconds + GRACE:.0f} s",
-                where=self.url,
-                advice="look at the server; answers come from SQL meanwhile",
-            ) from error
-
-    def _connection(self) -> Driver:
-        with self._lock:
-            if self._driver is None:
-                self._driver = GraphDatabase.driver(
-                    self.url,
-                    auth=self._auth,
-                    connection_timeout=self._seconds,
-                    connection_acquisition_timeout=self._seconds,
-                    max_transaction_retry_time=0,
-                    notifications_min_severity=neo4j.NotificationMinimumSeverity.OFF,
-                    telemetry_disabled=True,
-                    user_agent="tracehold",
-                )
-            return self._driver
-
-    def _give_up(self, driver: Driver) -> None:
-        with self._lock:
-            if self._driver is driver:
-                self._driver = None
-        threading.Thread(target=driver.close, name="neo4j-close", daemon=True).start()
-
-    def _advise(self, error: DriverError | Neo4jError) -> Exception:
-        code = error.code if isinstance(error, Neo4jError) else None
-        if code is not None and code.startswith(TIMED_OUT):
-            return OutOfTime("Neo4j ended the call at its deadline", where=self.url)
-        if isinstance(error, Neo4jError) and code and code.startswith("Neo.ClientError.Statement"):
-            return Fault(f"Neo4j refuses a statement of ours: {code}", where=self.url)
-        advice = "start it, or look at graph.url; answers come from SQL meanwhile"
-        if code and code.startswith("Neo.ClientError.Security"):
-            advice = "check user and password of graph.url"
-        reason = code or type(error).__name__
-        return Unavailable(f"Neo4j cannot be used: {reason}", where=self.url, advice=advice)
+    def _own(self, workspace: str | None) -> None:
+        # Those that earlier releases filled bear no name; the first to come has them.
+        if workspace not in (None, self._workspace):
+            raise GraphRefused(
+                "the graph in this Neo4j is the mirror of another workspace",
+                where=self.bolt.url,
+                advice="give each workspace a database of its own, or replace what is there:"
+                " tracehold graph mirror --take-over",
+            )
 
 
-def _reading(work: Callable[[ManagedTransaction], T], seconds: float) -> Callable[[Session], T]:
-    return lambda session: session.execute_read(unit_of_work(timeout=seconds)(work))
-
-
-def _writing(work: Callable[[ManagedTransaction], T], seconds: float) -> Callable[[Session], T]:
-    return lambda session: session.execute_write(unit_of_work(timeout=seconds)(work))
-
-
-def _edge(row: Mapping[str, Any] | neo4j.Record) -> Edge:
+def _edge(row: Mapping[str, Any]) -> Edge:
     return cypher.edge_of(row["type"], row["src"], row["dst"], row["props"])
 
 

@@ -5,9 +5,12 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from typing import Final, Literal, Protocol, TypeVar
 
 from lineage.errors import Unavailable
+from lineage.graph.mirror_status import MirrorStatus, State
 from lineage.graph.port import (
     Closure,
     Direction,
@@ -19,15 +22,17 @@ from lineage.graph.port import (
     Node,
     View,
 )
+from lineage.graph.refusal import GraphRefused, TooSlow
 from lineage.graph.walk import OutOfTime
 from lineage.identity import Label
 
-__all__ = ["Engine", "GraphRouter", "answer"]
+__all__ = ["Allowance", "Engine", "GraphRouter", "answer"]
 
 T = TypeVar("T")
 
 RETRY_AFTER: Final = 5.0
-"""Seconds for which an engine that failed is not asked again."""
+"""Seconds for which an engine that failed is not asked again; doubled each time, up to the next."""
+RETRY_AT_LAST: Final = 60.0
 
 
 class Engine(GraphReader, LinkCounter, Protocol):
@@ -49,6 +54,25 @@ class MirrorEngine(Engine, Protocol):
         """Position, and the digest that the source had there."""
         ...
 
+    def answering_within(self, seconds: float) -> AbstractContextManager[None]:
+        """What this thread's calls inside may take together; past it, ``Unavailable``."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Allowance:
+    """When Neo4j may answer.
+
+    Attributes:
+        lag: Facts that it may be behind.
+        seconds_behind: For how long it may be behind, where it is.
+        answer_seconds: What it may take to answer one question; then SQL does.
+    """
+
+    lag: int = 0
+    seconds_behind: float = 5.0
+    answer_seconds: float = 3.0
+
 
 class GraphRouter:
     """A reader over two engines. A question that Neo4j cannot answer goes to SQL."""
@@ -60,7 +84,8 @@ class GraphRouter:
         sql: SourceEngine | Callable[[], SourceEngine],
         neo4j: MirrorEngine | None = None,
         *,
-        max_lag: int = 0,
+        allowance: Allowance = Allowance(),
+        known: Callable[[], MirrorStatus] | None = None,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         """Joins the engines.
@@ -69,13 +94,16 @@ class GraphRouter:
             sql: The engine that always answers, and whose position is the state's; or what gives
                 the calling thread its own.
             neo4j: The engine to prefer; None where none is configured.
-            max_lag: How many facts Neo4j may be behind and still answer.
+            allowance: How far Neo4j may be behind, and how slow, and still answer.
+            known: Where the mirror of this process stands; without one Neo4j is asked each time.
             monotonic: Clock for leaving a failed engine alone, in seconds.
         """
         self._own_sql = sql
         self._neo4j = neo4j
-        self._max_lag = max_lag
+        self._allowance = allowance
+        self._known = known
         self._monotonic = monotonic
+        self._pause = RETRY_AFTER
         self._down_until = float("-inf")
         self._down_because = ""
         self._said = threading.local()
@@ -106,18 +134,40 @@ class GraphRouter:
         if self._monotonic() < self._down_until:
             return question(sql), f"{sql.name} ({self._down_because})"
         try:
+            with neo4j.answering_within(self._allowance.answer_seconds):
+                fit, remark = self._look(sql, neo4j)
+                if fit:
+                    answered = question(neo4j)
+                    self._pause = RETRY_AFTER
+                    return answered, neo4j.name + remark
+        except (Unavailable, OutOfTime) as error:
+            remark = self._down_because = _because(neo4j.name, error)
+            self._down_until = self._monotonic() + self._pause
+            self._pause = min(self._pause * 2, RETRY_AT_LAST)
+        return question(sql), f"{sql.name} ({remark})"
+
+    def _look(self, sql: SourceEngine, neo4j: MirrorEngine) -> tuple[bool, str]:
+        """Whether Neo4j may answer now, and what is to be said of it."""
+        seconds = 0.0
+        if self._known is None:
             position, digest = neo4j.meta()
-            lag = sql.position() - position
-            if not digest or sql.mark(position) != digest:
-                why = f"{neo4j.name} waits to be filled"
-            elif lag <= self._max_lag:
-                return question(neo4j), neo4j.name
-            else:
-                why = f"{neo4j.name} is {lag} fact{'' if lag == 1 else 's'} behind"
-        except (Unavailable, OutOfTime):
-            why = self._down_because = f"{neo4j.name} cannot be reached"
-            self._down_until = self._monotonic() + RETRY_AFTER
-        return question(sql), f"{sql.name} ({why})"
+        else:
+            status = self._known()
+            if said := _WHY.get(status.state):
+                return False, neo4j.name + said
+            position, digest, seconds = status.position or 0, status.digest, status.seconds_behind
+        lag = sql.position() - position
+        if not digest or sql.mark(position) != digest:
+            return False, f"{neo4j.name} waits to be filled"
+        if lag <= 0:
+            return True, ""
+        behind = f"{lag} fact{'' if lag == 1 else 's'} behind"
+        allowed = self._allowance
+        if lag > allowed.lag:
+            return False, f"{neo4j.name} is {behind}"
+        if seconds > allowed.seconds_behind:
+            return False, f"{neo4j.name} is {seconds:.0f} s behind"
+        return True, f" ({behind})"
 
     def closure(
         self,
@@ -163,6 +213,20 @@ class GraphRouter:
     def digest(self) -> str:
         """Digest of the SQL graph."""
         return self._sql.digest()
+
+
+_WHY: Final[dict[State, str]] = {
+    "starting": " waits to be filled",
+    "filling": " is being filled",
+    "unreachable": " cannot be reached",
+    "refused": " is refused",
+}
+
+
+def _because(name: str, error: Exception) -> str:
+    if isinstance(error, GraphRefused):
+        return f"{name} is refused"
+    return f"{name} takes too long" if isinstance(error, TooSlow) else f"{name} cannot be reached"
 
 
 def answer(reader: Engine, question: Callable[[Engine], T]) -> tuple[T, str]:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from itertools import pairwise
 
 import networkx as nx
@@ -141,15 +141,34 @@ class RememberingSql(SqlGraph):
         """Position and digest as told."""
         return self.remembered
 
+    def answering_within(self, seconds: float) -> AbstractContextManager[None]:
+        """Never too slow for a question."""
+        return nullcontext()
+
     def apply(self, diff: GraphDiff, position: int) -> None:
         """Write, then remember."""
         super().apply(diff, position)
         self.remembered = (position, diff.digest)
 
     def load(self, nodes: Iterable[Node], edges: Iterable[Edge], position: int) -> None:
-        """Fill, then remember."""
+        """Replace everything, and what was told with it."""
         super().load(nodes, edges, position)
-        self.remembered = (position, self.stored_digest())
+        self.remembered = (0, "")
+
+    def begin(self, *, anew: bool = False, take_over: bool = False) -> bool:
+        """Claim it, which is all that it takes."""
+        self.remembered = (0, "")
+        if anew or take_over:
+            self.load([], [], 0)
+        return self.pages().count() == 0
+
+    def add(self, nodes: Sequence[Node], edges: Sequence[Edge]) -> None:
+        """Write."""
+        super().apply(GraphDiff(nodes, edges), 0)
+
+    def rows(self, low: str, high: str) -> tuple[list[Node], list[Edge]]:
+        """A range of it."""
+        return self.pages().between(low, high)
 
 
 def remembering_sql() -> RememberingSql:

@@ -16,7 +16,10 @@ from pathlib import Path
 
 import pytest
 
-__all__ = ["Neo4jAddress", "neo4j_address", "neo4j_auth", "neo4j_to_itself", "neo4j_url"]
+__all__ = [
+    "Neo4jAddress", "forget_workspace", "neo4j_address", "neo4j_auth", "neo4j_to_itself",
+    "neo4j_url",
+]  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -58,4 +61,16 @@ def neo4j_to_itself() -> Iterator[None]:
     name = hashlib.sha256(os.environ["TRACEHOLD_TEST_NEO4J_URL"].encode()).hexdigest()[:16]
     with Path(tempfile.gettempdir(), f"tracehold-neo4j-{name}.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
+        forget_workspace()
         yield
+
+
+def forget_workspace() -> None:
+    """Let the next workspace have the test Neo4j: a graph of another one is refused."""
+    from neo4j import GraphDatabase
+
+    url = os.environ["TRACEHOLD_TEST_NEO4J_URL"]
+    user = os.environ.get("TRACEHOLD_TEST_NEO4J_USER", "neo4j")
+    password = os.environ["TRACEHOLD_TEST_NEO4J_PASSWORD"]
+    with GraphDatabase.driver(url, auth=(user, password)) as driver:
+        driver.execute_query("MATCH (m:TraceholdMeta) DELETE m")

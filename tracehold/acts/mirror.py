@@ -14,11 +14,14 @@ __all__ = ["MIRROR"]
 
 
 class FillMirror(Body, frozen=True, kw_only=True):
-    """Nothing to say."""
+    """``take_over`` replaces the graph of another workspace too."""
+
+    take_over: bool = False
 
 
-def _fill(services: Services, _: Person, __: FillMirror) -> Json:
-    if services.mirror is None:
+def _fill(services: Services, _: Person, asked: FillMirror) -> Json:
+    mirror = services.mirror
+    if mirror is None:
         raise Unavailable(
             "no graph is configured to mirror into",
             where="graph.url",
@@ -26,15 +29,15 @@ def _fill(services: Services, _: Person, __: FillMirror) -> Json:
         )
     if services.serving:
         # The mirror serves one thread, its own.
-        services.refill.set()
-        return {"asked": True}
-    if not services.mirror.fill():
+        mirror.ask_to_fill(take_over=asked.take_over)
+        return {"asked": True, "fills": mirror.status().fills}
+    if not mirror.fill(take_over=asked.take_over):
         raise Unavailable(
-            services.mirror.status().last_error or "the graph was not filled",
+            mirror.status().last_error or "the graph was not filled",
             where=services.settings.graph.url,
-            advice="check that Neo4j runs and that the password is right",
+            advice="look at the server, at user and password; then fill it again",
         )
-    return {"asked": True, "position": services.mirror.status().position}
+    return {"asked": True, "position": mirror.status().position}
 
 
 MIRROR: Final = (Act("graph.mirror", "Fill the mirror again.", FillMirror, _fill),)

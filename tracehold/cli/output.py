@@ -9,7 +9,7 @@ import json
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Final
+from typing import Final, Protocol
 
 from lineage.clock import format_millis
 from lineage.errors import TraceholdError
@@ -93,21 +93,31 @@ def error_lines(error: TraceholdError) -> str:
     return "\n".join(clean(line) for line in lines)
 
 
+class Counter(Protocol):
+    """Takes how much is done, and of how much where that is known."""
+
+    def __call__(self, done: int, total: int | None = None, /) -> None: ...
+
+
 @contextmanager
-def progress(text: str) -> Iterator[Callable[[int], None]]:
-    """A count on standard error while something long goes on; silent where nobody looks."""
+def progress(text: str) -> Iterator[Counter]:
+    """A count on standard error while something long goes on; silent where nobody looks.
+
+    It becomes a bar as soon as it is told of how much.
+    """
     if not sys.stderr.isatty():
-        yield lambda _: None
+        yield lambda _, __=None, /: None
         return
     from rich.console import Console
-    from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+    from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
     columns = (
         SpinnerColumn(),
         TextColumn("{task.description}"),
+        BarColumn(bar_width=30),
         TextColumn("{task.completed:,.0f}"),
         TimeElapsedColumn(),
     )
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task(text, total=None)
-        yield lambda done: bar.update(task, completed=done)
+        yield lambda done, total=None, /: bar.update(task, completed=done, total=total)

@@ -22,7 +22,14 @@ HELP: Final[Mapping[str, tuple[str, str]]] = {
     "tracehold_state_lag": ("gauge", "Facts not yet folded."),
     "tracehold_mirror_position": ("gauge", "Facts mirrored into the graph."),
     "tracehold_mirror_lag": ("gauge", "Facts not yet mirrored."),
+    "tracehold_mirror_seconds_behind": ("gauge", "Seconds since the mirror was level."),
     "tracehold_mirror_reachable": ("gauge", "1 while the graph answers; absent without one."),
+    "tracehold_mirror_refused": (
+        "gauge",
+        "1 while it refuses the password, or holds another workspace's graph.",
+    ),
+    "tracehold_mirror_fills": ("counter", "Times that the graph was filled since the start."),
+    "tracehold_mirror_filled_ratio": ("gauge", "How much is filled, 0 to 1; absent otherwise."),
 }
 """Every figure: its type and what it says."""
 

@@ -155,10 +155,7 @@ def _mirror(services: Services, stop: threading.Event) -> None:
     assert mirror is not None  # noqa: S101 - the caller looked
     while not stop.is_set():
         try:
-            if services.refill.is_set():
-                services.refill.clear()
-                mirror.fill()
-            elif not services.state.connections.refused and mirror.step():
+            if not services.state.connections.refused and mirror.step():
                 continue
         except Exception as error:  # noqa: BLE001 - the mirror must never end the server
             log.error("the mirror met a fault of ours\n%s", describe(error))  # noqa: TRY400

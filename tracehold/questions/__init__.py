@@ -12,6 +12,7 @@ from tracehold.acts.act import read_fields
 from tracehold.bootstrap import Services
 from tracehold.questions.entities import ENTITIES
 from tracehold.questions.governance import GOVERNANCE
+from tracehold.questions.graph import GRAPH
 from tracehold.questions.health import HEALTH
 from tracehold.questions.lineage import LINEAGE
 from tracehold.questions.question import Question
@@ -19,7 +20,7 @@ from tracehold.questions.question import Question
 __all__ = ["QUESTIONS", "Question", "answer", "ask"]
 
 QUESTIONS: Final[Mapping[str, Question]] = {
-    question.name: question for question in (*ENTITIES, *LINEAGE, *GOVERNANCE, *HEALTH)
+    question.name: question for question in (*ENTITIES, *LINEAGE, *GRAPH, *GOVERNANCE, *HEALTH)
 }
 
 

@@ -46,10 +46,12 @@ def health(services: Services) -> dict[str, Json]:
             "cause": refold.cause, "done": refold.done, "of": refold.of,
             "trouble": refold.trouble,
         }  # fmt: skip
-    if "tracehold_mirror_reachable" in figures:
+    if services.mirror is not None:
         answer["mirror"] = {
+            "state": services.mirror.status().state,
             "reachable": bool(figures["tracehold_mirror_reachable"]),
             "lag": figures.get("tracehold_mirror_lag"),
+            "seconds_behind": figures["tracehold_mirror_seconds_behind"],
         }
     return answer
 
@@ -68,6 +70,11 @@ def gauges(services: Services) -> dict[str, float]:
     if services.mirror is not None:
         status = services.mirror.status()
         figures["tracehold_mirror_reachable"] = status.reachable
+        figures["tracehold_mirror_refused"] = status.state == "refused"
+        figures["tracehold_mirror_fills"] = status.fills
+        figures["tracehold_mirror_seconds_behind"] = round(status.seconds_behind, 3)
+        if status.state == "filling":
+            figures["tracehold_mirror_filled_ratio"] = status.done / max(status.total, 1)
         if status.position is not None:
             figures["tracehold_mirror_position"] = status.position
             figures["tracehold_mirror_lag"] = max(size - status.position, 0)

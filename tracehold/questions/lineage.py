@@ -1,10 +1,8 @@
-"""The trace, and the state of the mirror."""
+"""The trace."""
 
 from __future__ import annotations
 
 from typing import Final, Literal
-
-import msgspec
 
 from catalog.annotate import annotator as catalog_annotator
 from lineage.errors import InvalidInput
@@ -34,12 +32,6 @@ class AskTrace(Body, frozen=True, kw_only=True):
     depth: int | None = None
 
 
-class AskGraph(Body, frozen=True, kw_only=True):
-    """``verify`` reads the whole mirror back and compares digests."""
-
-    verify: bool = False
-
-
 def walk(services: Services, params: AskTrace) -> Trace:
     """The trace that was asked for."""
     if params.depth is not None and params.depth < 1:
@@ -64,28 +56,4 @@ def _trace(services: Services, params: AskTrace) -> Json:
     return as_json(walk(services, params))
 
 
-def _graph(services: Services, params: AskGraph) -> Json:
-    answer: dict[str, Json] = {
-        "url": services.settings.graph.url or None,
-        "position": services.state.position(),
-        "journal": services.journal.head().size,
-        "digest": services.sql_graph().digest(),
-        "mirror": None,
-    }
-    if services.neo4j is None:
-        return answer
-    if services.mirror is not None:
-        answer["mirror"] = msgspec.to_builtins(services.mirror.status())
-    else:
-        position, _ = services.neo4j.meta()
-        answer["mirror"] = {"position": position, "lag": answer["position"] - position}
-    if params.verify:
-        answer["mirror"]["digest"] = services.neo4j.digest()
-        answer["equal"] = answer["mirror"]["digest"] == answer["digest"]
-    return answer
-
-
-LINEAGE: Final = (
-    Question("trace", "Where data comes from, or where it goes.", AskTrace, _trace),
-    Question("graph", "State of the graph and its mirror.", AskGraph, _graph),
-)
+LINEAGE: Final = (Question("trace", "Where data comes from, or where it goes.", AskTrace, _trace),)

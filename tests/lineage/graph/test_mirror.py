@@ -44,7 +44,7 @@ def target(request: pytest.FixtureRequest) -> Iterator[Target]:
         deadline_seconds=60,
     )
     graph.load([], [], 0)
-    graph._write([("MATCH (m:TraceholdMeta) DELETE m", {})])
+    graph.bolt.write([("MATCH (m:TraceholdMeta) DELETE m", {})])
     yield graph
     graph.close()
 
@@ -75,7 +75,7 @@ def test_an_empty_target_is_filled_and_then_follows(state: Path, target: Target)
     source = opened(state)()
     source.apply(chain(5), 3)
     mirror = Mirror(opened(state), target, batch=2)
-    assert (mirror.status().position, mirror.status().activity) == (None, "starting")
+    assert (mirror.status().position, mirror.status().state) == (None, "starting")
     catch_up(mirror)
     assert target.digest() == source.digest()
     for position in range(4, 9):
@@ -86,7 +86,7 @@ def test_an_empty_target_is_filled_and_then_follows(state: Path, target: Target)
     assert target.digest() == source.digest()
     status = mirror.status()
     assert (status.reachable, status.position, status.lag) == (True, 8, 0)
-    assert (status.last_error, status.activity, status.fills) == ("", "level", 1)
+    assert (status.last_error, status.state, status.fills) == ("", "following", 1)
     assert mirror.verify()
 
 
@@ -96,7 +96,7 @@ def test_a_wiped_target_is_filled_again(state: Path, target: Target) -> None:
     mirror = Mirror(opened(state), target)
     catch_up(mirror)
     if isinstance(target, Neo4jGraph):
-        target._write([("MATCH (n) DETACH DELETE n", {})])
+        target.bolt.write([("MATCH (n) DETACH DELETE n", {})])
     else:
         target.load([], [], 0)
     assert not mirror.verify()
@@ -166,7 +166,7 @@ def test_fill_makes_good_what_others_changed(state: Path, target: Target) -> Non
     mirror = Mirror(opened(state), target)
     catch_up(mirror)
     if isinstance(target, Neo4jGraph):
-        target._write([("MATCH (n:Dataset {key: 'n001'}) SET n.name = 'forged'", {})])
+        target.bolt.write([("MATCH (n:Dataset {key: 'n001'}) SET n.name = 'forged'", {})])
     else:
         target._db.execute("UPDATE node SET props = '{}' WHERE key = 'n001'")
     assert not mirror.verify()
@@ -213,14 +213,14 @@ def test_a_fill_asked_for_meanwhile_waits_for_its_turn(state: Path) -> None:
     inside, asked = [], []
 
     class Watched(RememberingSql):
-        def load(self, nodes: Any, edges: Any, position: int) -> None:
+        def begin(self, **how: Any) -> bool:
             inside.append(threading.current_thread())
             if len(inside) == 1:
                 asked.append(threading.Thread(target=mirror.fill))
                 asked[0].start()
                 asked[0].join(timeout=0.2)
                 assert len(inside) == 1
-            super().load(nodes, edges, position)
+            return super().begin(**how)
 
     connection = connect(":memory:", isolation_level=None, check_same_thread=False)
     create_tables(connection)
@@ -262,7 +262,7 @@ def test_a_neo4j_that_dies_is_waited_for_with_growing_pauses(
             pauses.append(ticks.now - before)
         status = mirror.status()
         assert (status.reachable, status.position, status.lag) == (False, 1, 3)
-        assert status.activity == "waiting"
+        assert status.state == "unreachable"
         assert "Neo4j" in status.last_error
         assert pauses == [0.5, 1, 2, 4, 8, 16, LONGEST_WAIT, LONGEST_WAIT, LONGEST_WAIT]
         gate.open()

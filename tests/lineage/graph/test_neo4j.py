@@ -20,7 +20,7 @@ from lineage.identity import LABELS
 
 pytestmark = pytest.mark.neo4j
 
-SCANS = {"WIPE", "ALL_NODES", "ALL_EDGES", "DROP_PLACEHOLDERS", "FIND", "COUNT_LINKED"}
+SCANS = {"WIPE", "COUNT", "ALL_NODES", "ALL_EDGES", "DROP_PLACEHOLDERS", "FIND", "COUNT_LINKED"}
 """Statements that read a whole label on purpose."""
 
 
@@ -39,7 +39,7 @@ def operators(plan: dict[str, Any]) -> Iterator[str]:
 
 
 def explain(graph: Neo4jGraph, statement: str) -> set[str]:
-    with graph._connection().session() as session:
+    with graph.bolt._connection().session() as session:
         summary = session.run("EXPLAIN " + statement).consume()  # type: ignore[arg-type]
     assert summary.plan is not None
     return set(operators(summary.plan))
@@ -57,7 +57,7 @@ def test_every_statement_is_planned_along_an_index(graph: Neo4jGraph, name: str)
 
 
 def test_every_label_has_a_constraint(graph: Neo4jGraph) -> None:
-    rows = graph._read("SHOW CONSTRAINTS YIELD labelsOrTypes, properties", {})
+    rows = graph.bolt.read("SHOW CONSTRAINTS YIELD labelsOrTypes, properties", {})
     unique = {row["labelsOrTypes"][0] for row in rows if row["properties"] == ["key"]}
     assert unique >= {*LABELS, "Tracehold"}
 
@@ -65,7 +65,7 @@ def test_every_label_has_a_constraint(graph: Neo4jGraph) -> None:
 def test_people_find_labels_names_and_derived_properties(graph: Neo4jGraph) -> None:
     edge = feeds("a", "b", structural=((1, 5), (7, OPEN)), content=((1, 9),), direct=True)
     graph.apply(GraphDiff([dataset("a"), dataset("b")], [edge]), 1)
-    rows = graph._read(
+    rows = graph.bolt.read(
         "MATCH (a:Dataset {name: 'a'})-[r:FEEDS]->(:Dataset) WHERE r.current RETURN r{.*} AS r", {}
     )
     assert rows[0]["r"] == {
@@ -94,18 +94,18 @@ def test_people_find_labels_names_and_derived_properties(graph: Neo4jGraph) -> N
 def test_the_digest_shows_what_others_changed(graph: Neo4jGraph, harm: str) -> None:
     graph.apply(chain(3), 1)
     before = graph.digest()
-    graph._write([(harm, {})])
+    graph.bolt.write([(harm, {})])
     assert graph.digest() != before
 
 
 def test_nodes_of_others_in_the_database_are_left_alone(graph: Neo4jGraph) -> None:
-    graph._write([("CREATE (:Theirs {key: 'x'})-[:KNOWS]->(:Theirs)", {})])
+    graph.bolt.write([("CREATE (:Theirs {key: 'x'})-[:KNOWS]->(:Theirs)", {})])
     try:
         graph.load([dataset("a")], [], 1)
         assert graph.digest() == _digest([dataset("a")])
-        assert graph._read("MATCH (n:Theirs) RETURN count(n) AS n", {}) == [{"n": 2}]
+        assert graph.bolt.read("MATCH (n:Theirs) RETURN count(n) AS n", {}) == [{"n": 2}]
     finally:
-        graph._write([("MATCH (n:Theirs) DETACH DELETE n", {})])
+        graph.bolt.write([("MATCH (n:Theirs) DETACH DELETE n", {})])
 
 
 def _digest(nodes: list[Any]) -> str:
@@ -144,15 +144,16 @@ def test_a_server_that_hangs_is_given_up_at_the_deadline(
     address = urlsplit(neo4j_url)
     with TcpGate(address.hostname or "", address.port or 0) as gate:
         graph = Neo4jGraph(f"bolt://127.0.0.1:{gate.port}", *neo4j_auth, deadline_seconds=60)
+        graph.load([], [], 0)
         graph.apply(chain(3), 1)
-        graph._seconds = 0.2
+        graph.bolt.seconds = 0.2
         gate.freeze()
         begun = time.monotonic()
         with pytest.raises(Unavailable, match="no answer within"):
             graph.position()
         assert time.monotonic() - begun < 30
         gate.open()
-        graph._seconds = 60
+        graph.bolt.seconds = 60
         assert graph.position() == 1
         graph.close()
 
@@ -163,6 +164,7 @@ def test_a_restart_of_the_server_is_not_noticed_by_the_next_question(
     address = urlsplit(neo4j_url)
     with TcpGate(address.hostname or "", address.port or 0) as gate:
         graph = Neo4jGraph(f"bolt://127.0.0.1:{gate.port}", *neo4j_auth, deadline_seconds=60)
+        graph.load([], [], 0)
         graph.apply(chain(3), 1)
         gate.shut()
         gate.open()
@@ -174,7 +176,7 @@ def test_the_server_ends_what_takes_longer_than_asked(graph: Neo4jGraph) -> None
     graph.apply(chain(3), 1)
     slow = "UNWIND range(1, 1000000000) AS n WITH n WHERE n % 7 = 8 RETURN count(n)"
     with pytest.raises(OutOfTime):
-        graph._read(slow, {}, seconds=0.5)
+        graph.bolt.read(slow, {}, seconds=0.5)
     found = graph.closure(
         ["n002"], "up", edge_type="FEEDS", view="structural", as_of=1, limits=GENEROUS
     )

@@ -12,7 +12,7 @@ from lineage.errors import Unavailable
 from lineage.graph.mirror import Mirror
 from lineage.graph.neo4j import Neo4jGraph
 from lineage.graph.port import GraphDiff
-from lineage.graph.router import RETRY_AFTER, GraphRouter, answer
+from lineage.graph.router import RETRY_AFTER, Allowance, GraphRouter, answer
 from lineage.graph.sql import SqlGraph
 
 
@@ -64,9 +64,9 @@ def test_a_mirror_behind_is_passed_over_unless_the_lag_is_allowed(pair: Mirrored
     router = GraphRouter(pair.source, pair.target)
     assert set(router.nodes(["new"])) == {"new"}
     assert router.answered_by == "sql (neo4j is 12 facts behind)"
-    lenient = GraphRouter(pair.source, pair.target, max_lag=12)
+    lenient = GraphRouter(pair.source, pair.target, allowance=Allowance(lag=12))
     assert lenient.nodes(["new"]) == {}
-    assert lenient.answered_by == "neo4j"
+    assert lenient.answered_by == "neo4j (12 facts behind)"
 
 
 def test_a_mirror_of_another_state_does_not_answer(pair: Mirrored) -> None:
