@@ -67,7 +67,10 @@ What that proves, and what it does not
 class SealableJournal(Protocol):
     """What sealing needs of a journal; ``SqliteJournal`` has it."""
 
-    signer: Signer
+    @property
+    def signer(self) -> Signer:
+        """Signs the manifest."""
+        ...
 
     def get(self, fact_id: str) -> StoredFact:
         """One fact with its parts."""

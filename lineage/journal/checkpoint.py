@@ -25,6 +25,7 @@ __all__ = [
     "Signer",
     "Verifier",
     "checkpoint_body",
+    "claimed_size",
     "parse_checkpoint",
     "sign_note",
     "valid_key_name",
@@ -33,7 +34,7 @@ __all__ = [
 
 _ED25519 = b"\x01"
 _CONTROL = re.compile(r"[\x00-\x09\x0b-\x1f]")
-_SIZE = re.compile(r"0|[1-9][0-9]*")
+_SIZE = re.compile(r"0|[1-9][0-9]{0,18}")
 _SIGNATURE_LINES = 100
 
 
@@ -114,16 +115,19 @@ class Signer:
         return f"Signer({self.verifier})"
 
 
-def sign_note(signer: Signer, body: str) -> str:
-    """The signed note over a text.
+def sign_note(signer: Signer, body: str, *others: Signer) -> str:
+    """The signed note over a text, with a signature line of each signer.
 
     Raises:
         ValueError: The text does not end in a newline or has other control characters.
     """
     if not body.endswith("\n") or _CONTROL.search(body):
         raise ValueError("a note ends in a newline and has no other control character")
-    signature = signer.verifier.key_id + signer.sign(body.encode())
-    return f"{body}\n— {signer.name} {base64.b64encode(signature).decode()}\n"
+    lines = []
+    for one in (signer, *others):
+        signature = one.verifier.key_id + one.sign(body.encode())
+        lines.append(f"— {one.name} {base64.b64encode(signature).decode()}\n")
+    return f"{body}\n{''.join(lines)}"
 
 
 def verify_note(note: str, verifier: Verifier | str) -> str:
@@ -178,6 +182,12 @@ def verify_note(note: str, verifier: Verifier | str) -> str:
 def checkpoint_body(origin: str, head: Head) -> str:
     """The three lines of a checkpoint (C2SP tlog-checkpoint)."""
     return f"{origin}\n{head.size}\n{base64.b64encode(head.root).decode()}\n"
+
+
+def claimed_size(note: str) -> int:
+    """The size that a checkpoint claims, before anything in it is verified; 0 where it has none."""
+    lines = note.split("\n", 2)
+    return int(lines[1]) if len(lines) > 1 and _SIZE.fullmatch(lines[1]) else 0
 
 
 def parse_checkpoint(body: str, *, origin: str | None = None) -> Head:

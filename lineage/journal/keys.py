@@ -10,19 +10,37 @@ from __future__ import annotations
 import base64
 import binascii
 import hashlib
+import hmac
 import os
 import secrets
 import stat
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from lineage.errors import Conflict, InvalidInput, Unavailable
 from lineage.journal.checkpoint import Signer, valid_key_name
 
-__all__ = ["PARTS", "SECRET", "SIGNING_KEY", "WorkspaceKeys", "ensure_keys", "load_keys"]
+__all__ = [
+    "NEXT_KEY",
+    "PARTS",
+    "SECRET",
+    "SIGNING_KEY",
+    "WorkspaceKeys",
+    "ensure_keys",
+    "load_keys",
+    "load_secret",
+    "load_signer",
+    "make_next_key",
+    "secret_tag",
+    "take_next_key",
+]
 
 SECRET = "workspace.secret"  # noqa: S105 - a file name
 SIGNING_KEY = "signing.key"
+NEXT_KEY = "signing.key.next"
+"""The key that a change of keys has made and the journal has not yet, or only just, named."""
+
 PARTS = "parts.db"
 
 _PREFIX = "PRIVATE+KEY"
@@ -102,6 +120,15 @@ def load_keys(keys: Path) -> WorkspaceKeys:
     Raises:
         Unavailable: A file is missing, damaged, or readable by others.
     """
+    return WorkspaceKeys(keys, load_secret(keys), load_signer(keys))
+
+
+def load_secret(keys: Path) -> bytes:
+    """The workspace secret alone.
+
+    Raises:
+        Unavailable: It is missing, damaged, or readable by others.
+    """
     _refuse_loose(keys)
     path = keys / SECRET
     try:
@@ -113,8 +140,42 @@ def load_keys(keys: Path) -> WorkspaceKeys:
             "the workspace secret is damaged", where=str(path),
             advice="restore the keys folder from its backup",
         )  # fmt: skip
-    name, seed = _seed(keys / SIGNING_KEY)
-    return WorkspaceKeys(keys, secret, Signer(name, seed))
+    return secret
+
+
+def secret_tag(secret: bytes) -> str:
+    """What the journal keeps to recognize its secret by; it tells nobody what the secret is."""
+    return hmac.digest(secret, b"tracehold/secret/1", hashlib.sha256).hex()
+
+
+def load_signer(keys: Path, name: str = SIGNING_KEY) -> Signer:
+    """The signing key alone.
+
+    Raises:
+        Unavailable: It is missing, damaged, or readable by others.
+    """
+    _refuse_loose(keys)
+    return Signer(*_seed(keys / name))
+
+
+def make_next_key(keys: Path, name: str) -> Signer:
+    """Make the key that shall follow; one that was made before and never came to be is replaced."""
+    seed = secrets.token_bytes(32)
+    signer = Signer(name, seed)
+    _write(keys / NEXT_KEY, _skey(signer, seed), replace=True)
+    return signer
+
+
+def take_next_key(keys: Path) -> None:
+    """Put the next key in the place of the present one, whose private half is overwritten.
+
+    Overwriting reaches the file's own blocks, not copies that file system or disk keep below it.
+    """
+    with suppress(FileNotFoundError), (keys / SIGNING_KEY).open("r+b", 0) as former:
+        former.write(bytes(os.fstat(former.fileno()).st_size))
+        os.fsync(former.fileno())
+    (keys / NEXT_KEY).replace(keys / SIGNING_KEY)
+    _sync_folder(keys)
 
 
 def _derived_name(seed: bytes) -> str:
@@ -187,9 +248,13 @@ def _write(path: Path, text: str, *, replace: bool = False) -> None:
         pass
     finally:
         temporary.unlink(missing_ok=True)
+    _sync_folder(path.parent)
+
+
+def _sync_folder(folder: Path) -> None:
     if os.name != "nt":
-        folder = os.open(path.parent, os.O_RDONLY)
+        handle = os.open(folder, os.O_RDONLY)
         try:
-            os.fsync(folder)
+            os.fsync(handle)
         finally:
-            os.close(folder)
+            os.close(handle)

@@ -15,6 +15,7 @@ from lineage.errors import Conflict, NotFound, Unavailable
 from lineage.facts import Draft, Receipt
 from lineage.journal.checkpoint import Signer, checkpoint_body, sign_note
 from lineage.journal.envelope import FORMAT, Envelope, encode
+from lineage.journal.keychain import KEY_KINDS, link_entry, rotation_draft
 from lineage.journal.merkle import leaf_hash
 from lineage.journal.parts import DESTROYED, KEY_BYTES, SALT_BYTES, PartName, digest, seal_part
 from lineage.journal.port import Head
@@ -47,6 +48,7 @@ class _Group:
 
     def __init__(self) -> None:
         self.facts: list[_New] = []
+        self.cosigners: tuple[Signer, ...] = ()
         self.requests: dict[bytes, _Known] = {}
         self.outcomes: list[list[Receipt] | Conflict] = []
 
@@ -103,6 +105,21 @@ class Ledger:
             self._write_requests(group)
             self._journal.execute("COMMIT")
         return group.outcomes
+
+    def rotate(self, following: Signer, *, actor: str, received: int) -> Receipt:
+        """Record that another key signs from here on, under a checkpoint that both sign.
+
+        Raises:
+            sqlite3.Error: The disk refused; which key is in force, the next opening finds out.
+        """
+        group = _Group()
+        draft = rotation_draft(self._signer, following, actor=actor)
+        self._admit(Batch([draft], received), group)
+        group.cosigners = (following,)
+        self._write_facts(group)
+        self._signer = following
+        new = group.facts[0]
+        return Receipt(new.fact_id.hex(), new.position)
 
     def _admit(self, batch: Batch, group: _Group) -> None:
         """Tell new drafts from repeated ones; a conflict leaves the group as it was."""
@@ -163,6 +180,7 @@ class Ledger:
         facts: list[tuple[int, bytes, bytes, bytes, bytes | None]] = []
         keys: list[tuple[int, bytes, bytes | None]] = []
         members: list[tuple[str, int, int]] = []
+        links: list[tuple[str, str]] = []
         tiles: list[Tile] = []
         for new in group.facts:
             draft, name = new.draft, new.fact_id.hex()
@@ -195,10 +213,13 @@ class Ledger:
             if draft.stream is not None and sequence is not None:
                 self._streams[draft.stream] = (sequence, leaf.hex())
                 members.append((draft.stream, sequence, new.position))
+            if draft.kind in KEY_KINDS:
+                links.append(link_entry(new.position, salt, draft.body))
             facts.append((new.position, new.fact_id, envelope, distilled, raw))
             keys.append((new.position, key, None if raw is None else raw_key))
         head = Head(self._tree.size, self._tree.root())
-        note = sign_note(self._signer, checkpoint_body(self._origin, head))
+        body = checkpoint_body(self._origin, head)
+        note = sign_note(self._signer, body, *group.cosigners)
 
         self._parts.execute("BEGIN IMMEDIATE")
         self._parts.executemany("INSERT INTO key VALUES (?, ?, ?)", keys)
@@ -209,6 +230,7 @@ class Ledger:
         self._journal.executemany("INSERT INTO fact VALUES (?, ?, ?, ?, ?)", facts)
         self._write_requests(group)
         self._journal.executemany("INSERT INTO member VALUES (?, ?, ?)", members)
+        self._journal.executemany("INSERT INTO meta VALUES (?, ?)", links)
         self._journal.executemany(
             "INSERT INTO tile VALUES (?, ?, ?)",
             [(tile_key(tile.level, tile.index), tile.root, tile.hashes) for tile in tiles],

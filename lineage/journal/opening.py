@@ -13,9 +13,15 @@ from collections.abc import Callable
 from pathlib import Path
 
 from lineage.errors import Conflict, Unavailable
-from lineage.journal.checkpoint import BadSignature, parse_checkpoint, verify_note
+from lineage.journal.checkpoint import (
+    BadSignature,
+    claimed_size,
+    parse_checkpoint,
+    verify_note,
+)
 from lineage.journal.files import JOURNAL, connect_writer, unreadable
-from lineage.journal.keys import PARTS, WorkspaceKeys
+from lineage.journal.keychain import BrokenChain, KeyChain, stored_chain
+from lineage.journal.keys import PARTS, SECRET, SIGNING_KEY, WorkspaceKeys, secret_tag
 from lineage.journal.ledger import Ledger
 from lineage.journal.merkle import EMPTY_ROOT, range_root
 from lineage.journal.port import Head
@@ -26,9 +32,16 @@ __all__ = ["open_ledger"]
 
 
 def open_ledger(
-    data: Path, keys: WorkspaceKeys, *, origin: str, entropy: Callable[[int], bytes] = os.urandom
+    data: Path,
+    keys: WorkspaceKeys,
+    *,
+    origin: str,
+    entropy: Callable[[int], bytes] = os.urandom,
+    lost: bool = False,
 ) -> Ledger:
     """Open both files for writing and check that they belong together.
+
+    With ``lost`` the signer of ``keys`` is one that the journal has not named yet.
 
     Raises:
         Unavailable: A file is unreadable, or the journal was rolled back, forked or changed; the
@@ -48,7 +61,7 @@ def open_ledger(
         parts.close()
         raise
     try:
-        return _join(journal, parts, data, keys, origin=origin, entropy=entropy)
+        return _join(journal, parts, data, keys, origin=origin, entropy=entropy, lost=lost)
     except BaseException as error:
         journal.close()
         parts.close()
@@ -81,15 +94,19 @@ def _join(
     *,
     origin: str,
     entropy: Callable[[int], bytes],
+    lost: bool,
 ) -> Ledger:
-    tenant = _identify(journal, origin, entropy)
+    tenant = _identify(journal, origin, entropy, keys)
+    chain = _chain(journal, keys, data, lost=lost)
+    # A crash may have come between the destruction of keys and the cut of the log that had them.
+    parts.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     (size,) = journal.execute("SELECT coalesce(max(position), 0) FROM fact").fetchone()
     row = journal.execute("SELECT note FROM checkpoint ORDER BY size DESC LIMIT 1").fetchone()
     note = row[0] if row else ""
     stored = StoredTree(journal, size)
     tree = GrowingTree(stored.tails())
     try:
-        head = _signed_head(note, keys, origin)
+        head = _signed_head(note, chain, origin)
     except BadSignature as error:
         raise _refused(f"its newest checkpoint does not hold ({error.what})", data) from error
     if head != Head(tree.size, tree.root()):
@@ -97,7 +114,7 @@ def _join(
 
     kept = parts.execute("SELECT note FROM signed").fetchone()
     try:
-        last = _signed_head(kept[0] if kept else "", keys, origin)
+        last = _signed_head(kept[0] if kept else "", chain, origin)
     except BadSignature as error:
         raise _refused("the keys folder is of another journal", data) from error
     if last.size > head.size:
@@ -109,6 +126,9 @@ def _join(
         raise _refused(f"the keys of its parts end at fact {keyed} of {size}", data)
     # Keys that were made durable just before a crash, for facts that never were.
     parts.execute("DELETE FROM key WHERE position > ?", (size,))
+    if not chain.links:
+        # Checked above: this very key signed the newest checkpoint, or there is none yet.
+        journal.execute("INSERT OR IGNORE INTO meta VALUES ('key/0', ?)", (str(chain.first),))
     return Ledger(
         journal,
         parts,
@@ -122,23 +142,59 @@ def _join(
     )
 
 
-def _identify(journal: sqlite3.Connection, origin: str, entropy: Callable[[int], bytes]) -> str:
-    """The journal's own opaque id; a new journal gets one, and its origin for good."""
+def _identify(
+    journal: sqlite3.Connection,
+    origin: str,
+    entropy: Callable[[int], bytes],
+    keys: WorkspaceKeys,
+) -> str:
+    """The journal's own opaque id; a new journal gets one, its origin and its keys for good."""
     meta = dict(journal.execute("SELECT name, value FROM meta").fetchall())
-    if not meta:
-        meta = {"origin": origin, "tenant": entropy(8).hex()}
-        journal.execute("BEGIN IMMEDIATE")
-        journal.executemany("INSERT INTO meta VALUES (?, ?)", list(meta.items()))
-        journal.execute("COMMIT")
-    if meta.get("origin") != origin:
+    if meta.get("origin", origin) != origin:
         raise Conflict(
             "the journal has another origin", where=str(meta.get("origin")),
             advice=f"open it under that origin, not as {origin}",
         )  # fmt: skip
+    due = {"secret": secret_tag(keys.secret)}
+    if not meta and journal.execute("SELECT 1 FROM fact LIMIT 1").fetchone() is None:
+        due |= {"origin": origin, "tenant": entropy(8).hex()}
+    missing = {name: value for name, value in due.items() if name not in meta}
+    if missing:
+        journal.execute("BEGIN IMMEDIATE")
+        journal.executemany("INSERT INTO meta VALUES (?, ?)", list(missing.items()))
+        journal.execute("COMMIT")
+    meta |= missing
+    if meta["secret"] != due["secret"]:
+        raise Unavailable(
+            "the journal is not opened: the workspace secret is not the one it was made with",
+            where=str(keys.folder / SECRET), advice="restore the keys folder from its backup",
+        )  # fmt: skip
+    if "tenant" not in meta:
+        raise Unavailable(
+            "the journal is not opened: it does not say which journal it is", where="meta",
+            advice="restore data and keys folder from one backup",
+        )  # fmt: skip
     return str(meta["tenant"])
 
 
-def _signed_head(note: str, keys: WorkspaceKeys, origin: str) -> Head:
+def _chain(journal: sqlite3.Connection, keys: WorkspaceKeys, data: Path, *, lost: bool) -> KeyChain:
+    """The journal's keys; the present one must be the last of them."""
+    own = keys.signer.verifier
+    try:
+        chain = stored_chain(journal, None if lost else own)
+    except BrokenChain as error:
+        raise _refused(f"{error.what} ({error.where})", data) from error
+    if lost or own == chain.current:
+        return chain
+    which = "a former one" if own in chain.keys else "not of this journal"
+    raise Unavailable(
+        f"the journal is not opened: the signing key is {which}",
+        where=str(keys.folder / SIGNING_KEY),
+        advice="restore the newest backup of the keys folder",
+    )
+
+
+def _signed_head(note: str, chain: KeyChain, origin: str) -> Head:
     if not note:
         return Head(0, EMPTY_ROOT)
-    return parse_checkpoint(verify_note(note, keys.signer.verifier), origin=origin)
+    return parse_checkpoint(verify_note(note, chain.at(claimed_size(note))), origin=origin)

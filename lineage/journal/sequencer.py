@@ -24,6 +24,7 @@ from lineage.facts import Draft, Receipt
 from lineage.journal.checkpoint import Signer
 from lineage.journal.envelope import check_draft
 from lineage.journal.keychain import KEY_KINDS
+from lineage.journal.keychain import STREAM as KEYS
 from lineage.journal.keys import load_signer, make_next_key, take_next_key
 from lineage.journal.ledger import Batch, Ledger
 from lineage.journal.parts import PartName
@@ -131,8 +132,8 @@ class Sequencer:
     def _enqueue(self, drafts: list[Draft], future: Future[Any], *, single: bool) -> None:
         for draft in drafts:
             check_draft(draft)
-            if draft.kind in KEY_KINDS:
-                raise InvalidInput("only the journal itself writes facts of this kind", where="kind")
+            if draft.kind in KEY_KINDS or draft.stream == KEYS:
+                raise InvalidInput("only the journal itself writes such facts", where="kind")
         weight = sum(len(draft.body) + len(draft.raw or b"") for draft in drafts)
         self._put(_Job(future, Batch(drafts, self._clock()), weight, single))
 

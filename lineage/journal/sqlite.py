@@ -17,11 +17,13 @@ from lineage.facts import Draft, Fact, Receipt
 from lineage.journal.checkpoint import Signer, checkpoint_body, parse_checkpoint, sign_note
 from lineage.journal.envelope import decode
 from lineage.journal.files import JOURNAL, connect_reader, lock_writer
-from lineage.journal.keys import PARTS, ensure_keys, load_keys
+from lineage.journal.keychain import KeyChain, stored_chain
+from lineage.journal.keys import PARTS, ensure_keys, load_keys, load_signer
 from lineage.journal.merkle import EMPTY_ROOT, consistency_proof, inclusion_proof
 from lineage.journal.opening import open_ledger
 from lineage.journal.parts import DESTROYED, PartName, open_part
 from lineage.journal.port import Head, Proof, StoredFact
+from lineage.journal.rotation import finish_key_change
 from lineage.journal.sequencer import Sequencer
 from lineage.journal.tiles import StoredTree
 
@@ -65,17 +67,17 @@ def open_journal(
         InvalidInput: The keys folder lies inside the data folder.
     """
     if read_only:
-        signer = load_keys(keys).signer
         if not (data / JOURNAL).exists():
             raise Unavailable(
                 "there is no journal here", where=str(data), advice="run `tracehold init` first"
             )
-        journal = SqliteJournal(data, keys, signer, None, ())
+        journal = SqliteJournal(data, keys, None, None, ())
         journal.head()
         return journal
     data.mkdir(mode=0o700, parents=True, exist_ok=True)
     lock = lock_writer(data)
     try:
+        finish_key_change(data, keys)
         _refuse_lost_keys(data, keys)
         workspace = ensure_keys(keys, origin=origin, data=data)
         ledger = open_ledger(data, workspace, origin=origin, entropy=entropy)
@@ -99,33 +101,63 @@ def _refuse_lost_keys(data: Path, keys: Path) -> None:
 
 
 class SqliteJournal:
-    """Implements ``lineage.journal.port.Journal``; get one from ``open_journal``.
-
-    Attributes:
-        signer: Signs checkpoints; also certificates and evidence of this workspace.
-    """
+    """Implements ``lineage.journal.port.Journal``; get one from ``open_journal``."""
 
     def __init__(
         self,
         data: Path,
         keys: Path,
-        signer: Signer,
+        signer: Signer | None,
         sequencer: Sequencer | None,
         held: Sequence[sqlite3.Connection],
     ) -> None:
-        """``held`` are connections that must stay open as long as the journal (its lock)."""
+        """``held`` are connections that must stay open as long as the journal (its lock).
+
+        Without a ``signer`` the signing key is read when something is to be signed.
+        """
         self._data = data
         self._keys = keys
         self._sequencer = sequencer
         self._held = held
         self._readers: LifoQueue[sqlite3.Connection] = LifoQueue()
         self._closed = False
-        self.signer = signer
+        self._signer = signer
+
+    @property
+    def signer(self) -> Signer:
+        """Signs checkpoints; also certificates and evidence of this workspace.
+
+        Raises:
+            Unavailable: The signing key is lost.
+        """
+        return self._signer or load_signer(self._keys)
 
     @property
     def verifier_key(self) -> str:
         """The C2SP verifier key that auditors keep."""
-        return str(self.signer.verifier)
+        return str(self.key_chain().current)
+
+    def key_chain(self) -> KeyChain:
+        """Every signing key there was, each verified to follow from the one before.
+
+        Raises:
+            BrokenChain: What is stored of the chain was changed.
+        """
+        with self._reader() as reader:
+            meta = reader.execute("SELECT 1 FROM meta WHERE name = 'key/0'").fetchone()
+            return stored_chain(reader, None if meta else self.signer.verifier)
+
+    def rotate_key(self, *, actor: str) -> Receipt:
+        """Sign with a new key from here on; the former one signs for it and is destroyed.
+
+        Args:
+            actor: Opaque id of who does it.
+
+        Raises:
+            Unavailable: The journal cannot be written, or is opened read-only.
+        """
+        receipt, self._signer = self._writer().rotate(self._keys, actor=actor).result()
+        return receipt
 
     @property
     def failure(self) -> Exception | None:

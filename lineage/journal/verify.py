@@ -14,11 +14,18 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
-from lineage.errors import Fault, TraceholdError
-from lineage.journal.checkpoint import BadSignature, Verifier, parse_checkpoint, verify_note
+from lineage.errors import Fault, InvalidInput, TraceholdError
+from lineage.journal.checkpoint import (
+    BadSignature,
+    Verifier,
+    claimed_size,
+    parse_checkpoint,
+    verify_note,
+)
 from lineage.journal.envelope import Envelope, decode, encode
 from lineage.journal.files import connect_reader
-from lineage.journal.keys import load_keys
+from lineage.journal.keychain import KEY_KINDS, BrokenChain, KeyChain, stored_chain
+from lineage.journal.keys import load_keys, secret_tag
 from lineage.journal.merkle import leaf_hash
 from lineage.journal.parts import DESTROYED, PartName, digest, open_part
 from lineage.journal.port import Head
@@ -78,6 +85,10 @@ class VerifyReport:
         opened: Parts that were opened and compared with their digests.
         erased: Parts whose key was destroyed, as ``<fact id>/<part>``.
         sealed: Parts that could not be opened because the keys folder was not given.
+        breaks: Where the signing key was lost and nobody signed for the next one. The facts before
+            such a break are covered by the new key's word alone: not a change, but something that
+            an auditor must hear of, and accept by taking the new verifier key.
+        verifier_key: The key that signs today.
     """
 
     ok: bool
@@ -88,23 +99,34 @@ class VerifyReport:
     opened: int = 0
     erased: tuple[str, ...] = ()
     sealed: int = 0
+    breaks: tuple[Problem, ...] = ()
+    verifier_key: str = ""
 
 
-def verify_journal(data: Path, keys: Path | str, *, witness: str | None = None) -> VerifyReport:
+def verify_journal(
+    data: Path, keys: Path | str, *, witness: str | None = None, vkey: str = ""
+) -> VerifyReport:
     """Verify a journal offline.
 
     Args:
         data: The data folder.
         keys: The keys folder; or the verifier key (vkey) as text, and then the parts stay closed.
         witness: A checkpoint that the auditor kept; the journal must extend it.
+        vkey: A verifier key to trust instead of that in the keys folder. It may be a former one:
+            the journal must prove that it led to the present one.
 
     Raises:
         Unavailable: The keys folder cannot be read.
-        InvalidInput: ``keys`` is text but no verifier key.
+        InvalidInput: ``vkey``, or ``keys`` as text, is no verifier key.
     """
     folder = keys if isinstance(keys, Path) else None
-    verifier = load_keys(folder).signer.verifier if folder else Verifier.parse(str(keys))
-    check = _Check(verifier, opens=folder is not None)
+    vkey = vkey or ("" if folder else str(keys))
+    check = _Check(opens=folder is not None, pinned=bool(vkey))
+    if vkey:
+        check.verifier = Verifier.parse(vkey)
+    elif folder is not None:
+        own = load_keys(folder)
+        check.verifier, check.secret = own.signer.verifier, secret_tag(own.secret)
     try:
         connection = connect_reader(data, folder)
     except TraceholdError as error:
@@ -132,8 +154,13 @@ class _EnoughError(Exception):
 class _Check:
     """What was seen so far."""
 
-    verifier: Verifier
     opens: bool
+    pinned: bool
+    verifier: Verifier = field(init=False)
+    chain: KeyChain = field(init=False)
+    secret: str = ""
+    changes: set[int] = field(default_factory=set)
+    breaks: list[Problem] = field(default_factory=list)
     tree: GrowingTree = field(default_factory=GrowingTree)
     problems: list[Problem] = field(default_factory=list)
     erased: list[str] = field(default_factory=list)
@@ -154,7 +181,8 @@ class _Check:
         root = base64.b64encode(self.tree.root()).decode()
         return VerifyReport(
             not self.problems, self.tree.size, root, tuple(self.problems), self.checkpoints,
-            self.opened, tuple(self.erased), self.sealed,
+            self.opened, tuple(self.erased), self.sealed, tuple(self.breaks),
+            str(self.chain.current if hasattr(self, "chain") else self.verifier),
         )  # fmt: skip
 
     def run(self, connection: sqlite3.Connection, witness: str | None) -> None:
@@ -165,6 +193,9 @@ class _Check:
         self.tenant = meta.get("tenant", "")
         if meta.get("origin") != self.verifier.name:
             self.found("meta", "the journal's origin is not the name of the key")
+        if self.secret and meta.get("secret", self.secret) != self.secret:
+            self.found("meta", "the workspace secret is not the one that the journal was made with")
+        self._keys(connection)
         # One statement is one snapshot; all that follows looks at no more than these facts, so that
         # a server may go on writing.
         counts = _Counts(*connection.execute(_COUNTS).fetchone())
@@ -176,6 +207,26 @@ class _Check:
         for size, expected in self.witnesses.items():
             for name, _ in expected:
                 self.found(name, f"it signed {size} facts; the journal has {self.tree.size}")
+
+    def _keys(self, connection: sqlite3.Connection) -> None:
+        """The chain of signing keys; the key that is trusted must lead to the present one."""
+        try:
+            self.chain = stored_chain(connection, self.verifier)
+            breaks = self.chain.breaks_after(self.verifier)
+        except (BrokenChain, InvalidInput) as error:
+            self.found("the chain of keys", f"{error.what} ({error.where})")
+            self.chain = KeyChain(self.verifier)
+            return
+        self.changes = {link.position for link in self.chain.links}
+        for link in self.chain.links:
+            if link.how == "lost":
+                what = "the signing key was lost, and nobody signed for the next one"
+                self.breaks.append(Problem(f"fact {link.position}", what))
+        if self.pinned and breaks:
+            self.found(
+                f"fact {breaks[0].position}",
+                "the verifier key that you trust does not lead beyond here: the key was lost",
+            )
 
     def _count(self, there: _Counts) -> None:
         """No row more or fewer than the facts call for."""
@@ -211,7 +262,8 @@ class _Check:
             self.witnesses.setdefault(head.size, []).append((name, head.root))
 
     def _signed(self, note: str) -> Head:
-        return parse_checkpoint(verify_note(note, self.verifier), origin=self.verifier.name)
+        key = self.chain.at(claimed_size(note))
+        return parse_checkpoint(verify_note(note, key), origin=key.name)
 
     def _facts(self, connection: sqlite3.Connection, size: int) -> Iterator[_Row]:
         after = 0
@@ -258,6 +310,8 @@ class _Check:
             self.found(where, "the envelope is not in its one form")
         if envelope.id != fact_id.hex() or envelope.tenant != self.tenant:
             self.found(where, "the envelope is of another fact or journal")
+        if (envelope.kind in KEY_KINDS) != (position in self.changes):
+            self.found(where, "the chain of keys and the facts about it do not agree")
         self._stream(connection, position, envelope, leaf)
         self._part(where, envelope.id, "distilled", envelope.distilled, distilled, distilled_key)
         if (raw is None) != (envelope.raw is None):

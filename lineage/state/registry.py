@@ -7,10 +7,11 @@ from collections.abc import Callable, Iterable
 from typing import Final
 
 from lineage.errors import Fault
-from lineage.facts import Entity, FacetReader, Fact, FactType
+from lineage.facts import Entity, FacetReader, Fact, FactType, Point
 from lineage.graph.port import Edge, Node
 from lineage.identity import Identity
 from lineage.journal.erasure import ERASED
+from lineage.journal.keychain import KeyLost, KeyRotated
 from lineage.openlineage.facets import FACETS
 from lineage.openlineage.read import BEFORE as RECEIVED_BEFORE
 from lineage.openlineage.read import KIND as RECEIVED
@@ -39,6 +40,14 @@ STRUCTURAL: Final = frozenset(
 _DATASET = ("dataset", "input", "output")
 
 
+def _nothing(*_: object) -> tuple[Point, ...]:
+    return ()
+
+
+KEYS: Final = (FactType.of(KeyRotated, _nothing), FactType.of(KeyLost, _nothing))
+"""Changes of the signing key: the journal's own business, they leave nothing in the state."""
+
+
 class Registry:
     """Everything declared, indexed for the fold. Lineage's own declarations are included."""
 
@@ -56,7 +65,7 @@ class Registry:
         """
         self.facts: dict[str, FactType] = {}
         self.older = older_kinds(RECEIVED, RECEIVED_BEFORE)
-        for fact in facts:
+        for fact in (*KEYS, *facts):
             for kind in (fact.kind, *(step.kind for step in fact.older)):
                 if kind in self.facts or kind in self.older or kind in (RECEIVED, ERASED):
                     raise Fault(f"the fact kind {kind} is declared twice")

@@ -29,6 +29,7 @@ from catalog import events as catalog
 from lineage.facts import Fact, FoldContext, Json, Point
 from lineage.identity import Identity
 from lineage.journal.erasure import ERASED, PartErased
+from lineage.journal.keychain import KeyLost, KeyRotated
 from lineage.openlineage.read import KIND
 from lineage.state.advance import Folder
 from lineage.state.native import Stuck, points_of
@@ -48,6 +49,8 @@ _AT: Final = 1_772_000_000_000
 
 SAMPLES: Final[tuple[msgspec.Struct, ...]] = (
     PartErased(fact="0198" + "0e" * 14, part="distilled", reason="request"),
+    KeyRotated(former="shop+a1+AQ==", next="shop+b2+AQ==", endorsement="a signed note\n"),
+    KeyLost(former="shop+b2+AQ==", next="shop+c3+AQ=="),
     catalog.PersonAdded(person="p1", name="Ada", roles=["auditor", "engineer"]),
     catalog.PersonChanged(person="p1", name="Ada", roles=["engineer"], disabled=True),
     catalog.TokenIssued(

@@ -118,7 +118,7 @@ def _apply(services: Services, actor: Person, body: ApplyDeletion) -> Json:
         actor.id,
         body.case,
         eraser=_eraser(services),
-        signer=services.keys.signer,
+        signer=services.journal.signer,
         policy=erasure_policy(services),
     )
     return _outcome(services, case)

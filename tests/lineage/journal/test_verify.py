@@ -59,8 +59,9 @@ def test_an_empty_journal_verifies(tmp_path: Path) -> None:
     folder = JournalFolder(tmp_path)
     folder.open().close()
     assert folder.verify() == VerifyReport(
-        True, 0, "47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=", ()
-    )
+        True, 0, "47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=", (),
+        verifier_key=load_keys(folder.keys).verifier_key,
+    )  # fmt: skip
 
 
 def test_a_witness_finds_another_history_signed_with_the_same_key(
