@@ -15,8 +15,13 @@ from services import NOT_TESTED, services_required
 
 pytestmark = pytest.mark.campaign
 
-SAMPLE = {"make": rounds(usual=25, minutes=250, campaign=1_000_000),
-          "work": rounds(usual=50, minutes=500, campaign=1_000_000)}  # fmt: skip
+EVERY = 1_000_000
+SAMPLE = {
+    "make": rounds(usual=20, minutes=250, campaign=EVERY),
+    "work": rounds(usual=40, minutes=500, campaign=EVERY),
+    "backup": rounds(usual=10, minutes=100, campaign=EVERY),
+    "restore": rounds(usual=10, minutes=100, campaign=EVERY),
+}
 
 
 @pytest.fixture(scope="module")
@@ -69,6 +74,30 @@ class Outcomes:
             self.wrong.append(
                 f"{fault} in call {point.number}, {point.call} {point.path}: {ended} → {left}"
             )
+
+
+@pytest.mark.parametrize("play", ["backup", "restore"])
+def test_after_a_fault_in_a_system_call_a_backup_is_whole_or_not_there(
+    players: Player, tmp_path: Path, play: str
+) -> None:
+    folder, before = tmp_path / "folder", tmp_path / "before"
+    assert players.play("make", before / "shop").outcome() == "done"
+    assert players.play("work", before / "shop").outcome() == "done"
+    if play == "restore":
+        assert players.play("backup", before).outcome() == "done"
+    shutil.copytree(before, folder)
+    points = players.points(play, folder, tmp_path / "calls")
+    outcomes = Outcomes()
+    for point, fault in _tries(points, SAMPLE[play]):
+        shutil.rmtree(folder, ignore_errors=True)
+        shutil.copytree(before, folder)
+        played = players.play(play, folder, at=point.number, fault=fault)
+        outcomes.judge(point, fault, played, players.play(f"check_{play}", folder))
+    record(
+        f"Faults in system calls, {play}", tried=outcomes.tried, failed=len(outcomes.wrong),
+        unit="faults", note=f"{len(points)} calls: {outcomes.summary()}",
+    )  # fmt: skip
+    assert not outcomes.wrong
 
 
 @pytest.mark.parametrize("play", ["make", "work"])

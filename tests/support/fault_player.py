@@ -11,6 +11,7 @@ import ctypes
 import gc
 import json
 import os
+import shutil
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -27,6 +28,8 @@ from lineage.journal.sqlite import open_journal
 from lineage.journal.verify import verify_journal
 from lineage.openlineage.read import receive
 from lineage.state.rebuild import rebuild
+from tracehold.backup.restore import restore_backup
+from tracehold.backup.take import take_backup
 from tracehold.bootstrap import STATE, Services, make_registry, open_services
 from tracehold.settings import load, refuse_unfinished
 from tracehold.workspace import init
@@ -65,6 +68,37 @@ def work(folder: Path, say: Say) -> None:
     with open_services(settings, write=True) as services:
         list(_ingest(services, source, 1, say))
         services.catch_up()
+
+
+def backup(folder: Path, say: Say) -> None:
+    """Back a workspace up beside itself."""
+    taken = take_backup(
+        load(folder / "shop"), folder / "backup", keys=folder / "keys", clock=system_clock
+    )
+    say(taken=taken.manifest.facts)
+
+
+def restore(folder: Path, say: Say) -> None:
+    """Restore a backup beside the workspace."""
+    restore_backup(folder / "backup", folder / "restored", keys=folder / "keys", clock=system_clock)
+    say(restored=True)
+
+
+def check_backup(folder: Path, say: Say) -> None:
+    """There is a whole backup, or none, and one can be taken again."""
+    if not (folder / "backup").exists():
+        # Killed between the two names, it can leave the keys alone: they are named first.
+        shutil.rmtree(folder / "keys", ignore_errors=True)
+        backup(folder, say)
+    restore(folder, say)
+    check(folder / "restored", say, acknowledged=[], erased=[])
+
+
+def check_restore(folder: Path, say: Say) -> None:
+    """It is restored, or can be restored by the same command."""
+    if not (folder / "restored/.tracehold/journal.db").exists():
+        restore(folder, say)
+    check(folder / "restored", say, acknowledged=[], erased=[])
 
 
 def _ingest(services: Services, source: Iterator[bytes], count: int, say: Say) -> Iterator[str]:
@@ -110,7 +144,9 @@ def check(folder: Path, say: Say, *, acknowledged: list[str], erased: list[str])
     say(started=True)
 
 
-PLAYS: Final = {"make": make, "work": work, "check": check}
+PLAYS: Final = {
+    one.__name__: one for one in (make, work, backup, restore, check, check_backup, check_restore)
+}
 
 
 def _child(request: dict[str, Any], answer: int) -> None:

@@ -7,7 +7,19 @@ from typing import Annotated
 import typer
 
 import tracehold
-from tracehold.cli import estate, governance, graph, proof, retention, server, user, workspace
+from tracehold.cli import (
+    backup,
+    estate,
+    events,
+    governance,
+    graph,
+    proof,
+    refolding,
+    retention,
+    server,
+    user,
+    workspace,
+)
 
 __all__ = ["app"]
 
@@ -36,8 +48,9 @@ def _root(
     """Trace data from source to model, hold it to its terms, prove its deletion."""
 
 
-for module in (workspace, server, estate):
+for module in (workspace, server, estate, events, backup):
     module.register(app)
+refolding.register(proof.journal)
 for name, group in (
     ("pii", governance.pii),
     ("license", governance.license_),
