@@ -86,6 +86,16 @@ class Drill:
             clock=system_clock,
         )  # fmt: skip
 
+    def restore_here(self, taken: Taken, *, loss: bool = False) -> Restored:
+        """Restore it into the workspace itself, with the keys that this still has."""
+        return restore_backup(
+            taken.target, self.settings.folder, accept_loss=loss, clock=system_clock
+        )
+
+    def find_data(self) -> None:
+        """The disk is there again."""
+        (self.folder / f"gone{self.taken}").rename(self.settings.storage.data)
+
     def lose_data(self) -> None:
         """The disk with the journal is gone; the one with the keys is not."""
         self.settings.storage.data.rename(self.folder / f"gone{self.taken}")

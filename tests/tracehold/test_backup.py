@@ -103,6 +103,10 @@ def test_folders_that_exist_or_lie_in_each_other_are_refused_and_nothing_is_left
             take_backup(drill.settings, target, keys=keys, clock=system_clock)
     with pytest.raises(Conflict, match="has a journal already"):
         drill.restore(taken, "shop")
+    drill.lose_data()
+    with pytest.raises(Conflict, match="has keys already"):
+        drill.restore(taken, "shop")
+    drill.find_data()
     assert _folders(tmp_path) == before
 
 
@@ -150,9 +154,9 @@ def test_a_part_erased_after_the_backup_stays_erased_where_the_keys_are_kept(
         erase_parts(services.journal, ACTOR, [(drill.fact_ids[0], "raw")], reason="test")
     drill.lose_data()
     with pytest.raises(Unavailable, match="older than the keys: 1 facts"):
-        drill.restore(taken, "shop")
+        drill.restore_here(taken)
     assert not (drill.settings.storage.data / "journal.db").exists()
-    made = drill.restore(taken, "shop", loss=True)
+    made = drill.restore_here(taken, loss=True)
     assert (made.lost, made.keys) == (1, drill.settings.storage.keys)
     assert made.aftermath is not None
     assert made.aftermath.explained == 1
@@ -231,8 +235,8 @@ def _old(drill: Drill, draw: random.Random) -> str:
     drill.more(draw.randrange(1, 30))
     drill.lose_data()
     with pytest.raises(Unavailable) as refused:
-        drill.restore(taken, "shop")
-    made = drill.restore(taken, "shop", loss=True)
+        drill.restore_here(taken)
+    made = drill.restore_here(taken, loss=True)
     assert made.aftermath is not None
     report = verify_journal(drill.settings.storage.data, drill.settings.storage.keys)
     assert report.ok, report.problems

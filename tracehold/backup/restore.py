@@ -18,10 +18,11 @@ from typing import Final
 from lineage.clock import Clock
 from lineage.errors import Conflict, InvalidInput, Unavailable
 from lineage.identity import Identity
-from lineage.journal.checkpoint import BadSignature, parse_checkpoint, verify_note
+from lineage.journal.checkpoint import BadSignature, claimed_size, parse_checkpoint, verify_note
 from lineage.journal.copying import copy_parts
 from lineage.journal.erasure import finish_erasures
-from lineage.journal.files import JOURNAL, unreadable
+from lineage.journal.files import JOURNAL, connect_reader, unreadable
+from lineage.journal.keychain import BrokenChain, stored_chain
 from lineage.journal.keys import PARTS, SIGNING_KEY, WorkspaceKeys, load_keys
 from lineage.journal.sqlite import open_journal
 from lineage.journal.verify import verify_journal
@@ -261,6 +262,12 @@ def _settings(source: Path, folder: Path) -> Settings:
 def _keys_for(source: Path, storage: StorageSettings, keys: Path | None) -> Path:
     """The keys to restore with: those that the workspace has, those named, those in the backup."""
     if (storage.keys / SIGNING_KEY).exists():
+        if keys is not None and keys.resolve() != storage.keys.resolve():
+            raise Conflict(
+                "the workspace has keys already", where=str(storage.keys),
+                advice="leave --keys out to use them: they know what was erased since; or move"
+                " them away first",
+            )  # fmt: skip
         return storage.keys
     for found in filter(None, (keys, source / KEYS)):
         if (found / SIGNING_KEY).exists():
@@ -277,11 +284,8 @@ def _age(source: Path, keys: WorkspaceKeys, manifest: Manifest, *, accept_loss: 
         with closing(sqlite3.connect(keys.folder / PARTS, isolation_level=None)) as parts:
             row = parts.execute("SELECT note FROM signed").fetchone()
             try:
-                signed = row[0] if row else ""
-                size = (
-                    parse_checkpoint(verify_note(signed, keys.signer.verifier)).size if row else 0
-                )
-            except BadSignature as error:
+                size = _signed(row[0], source, keys) if row else 0
+            except (BadSignature, BrokenChain) as error:
                 raise Unavailable(
                     "the keys are not those of this backup: their last checkpoint is another's",
                     where=str(keys.folder),
@@ -301,6 +305,13 @@ def _age(source: Path, keys: WorkspaceKeys, manifest: Manifest, *, accept_loss: 
     except sqlite3.Error as error:
         raise unreadable(keys.folder / PARTS, error) from error
     return lost
+
+
+def _signed(note: str, source: Path, keys: WorkspaceKeys) -> int:
+    """How many facts the last checkpoint in the keys covers."""
+    with closing(connect_reader(source / DATA, None)) as journal:
+        chain = stored_chain(journal, keys.signer.verifier)
+    return parse_checkpoint(verify_note(note, chain.at(claimed_size(note)))).size
 
 
 def _sync(folder: Path) -> None:
