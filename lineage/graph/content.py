@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal, Protocol
 
-from lineage.graph.port import OPEN, Direction, Edge, GraphReader, Limits, Spans
+from lineage.graph.port import OPEN, Direction, Edge, GraphReader, Limits, Spans, View
 from lineage.graph.rows import normal_spans
 from lineage.graph.walk import Deadline
 
@@ -98,11 +98,30 @@ class Contents:
 class Aliases:
     """Classes of keys that are the same thing under other names, asked for as they are met."""
 
-    def __init__(self, reader: GraphReader, as_of: int = OPEN - 1) -> None:
-        """Aliases that were said by a moment, withdrawn or not, unless a person rejected them."""
+    def __init__(
+        self,
+        reader: GraphReader,
+        as_of: int = OPEN - 1,
+        *,
+        view: View = "content",
+        same_as: Callable[[Sequence[str]], Sequence[Edge]] | None = None,
+    ) -> None:
+        """Ask nothing yet.
+
+        Args:
+            reader: The graph.
+            as_of: Epoch milliseconds.
+            view: ``content``: every alias that was said by then, withdrawn or not, unless a person
+                rejected it; ``structural``: those that stand.
+            same_as: Gives the ``SAME_AS`` edges at many keys at once; the graph tells them one by
+                one.
+        """
         self._reader = reader
         self._as_of = as_of
+        self._view: View = view
+        self._same_as = same_as or self._one_by_one
         self._twins: dict[str, set[str]] = {}
+        self._edges: dict[EdgeId, Edge] = {}
         self._parent: dict[str, str] = {}
 
     def thing(self, key: str) -> str:
@@ -118,23 +137,38 @@ class Aliases:
     def of(self, keys: Iterable[str]) -> set[str]:
         """The keys and all their aliases."""
         found = set(keys)
-        pending = sorted(found)
+        pending = set(found)
         while pending:
-            key = pending.pop()
-            if key not in self._twins:
-                edges = self._reader.neighbors(key, edge_types=("SAME_AS",))
-                self._twins[key] = {
-                    e.dst if e.src == key else e.src
-                    for e in edges
-                    if not e.content or e.holds_at("content", self._as_of)
-                }
-                for other in self._twins[key]:
-                    left, right = sorted((self.thing(key), self.thing(other)))
-                    self._parent[right] = left
-            fresh = self._twins[key] - found
-            found |= fresh
-            pending += sorted(fresh)
+            self._look(sorted(pending - self._twins.keys()))
+            pending = {other for key in pending for other in self._twins[key]} - found
+            found |= pending
         return found
+
+    def edges_among(self, keys: Iterable[str]) -> list[Edge]:
+        """The edges between names that were met, both of them among the keys."""
+        wanted = set(keys)
+        return [
+            edge
+            for _, edge in sorted(self._edges.items())
+            if edge.src in wanted and edge.dst in wanted
+        ]
+
+    def _look(self, keys: Sequence[str]) -> None:
+        self._twins |= {key: set() for key in keys}
+        for edge in self._same_as(keys) if keys else ():
+            timeless = not edge.structural and not edge.content
+            if not timeless and not edge.holds_at(self._view, self._as_of):
+                continue
+            self._edges[edge.id] = edge
+            for key, other in ((edge.src, edge.dst), (edge.dst, edge.src)):
+                if key in self._twins:
+                    self._twins[key].add(other)
+            left, right = sorted((self.thing(edge.src), self.thing(edge.dst)))
+            if left != right:
+                self._parent[right] = left
+
+    def _one_by_one(self, keys: Sequence[str]) -> list[Edge]:
+        return [e for key in keys for e in self._reader.neighbors(key, edge_types=("SAME_AS",))]
 
 
 def contents(

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Final
 
 from lineage.errors import InvalidInput
 from lineage.facts import Json
@@ -18,10 +19,23 @@ from lineage.refs import DatasetRef, parse_ref
 from lineage.state.port import AspectValue
 from lineage.state.resolve import MANY, StoredPoint, timeline
 
-__all__ = ["ASPECT", "alias_edges", "named_slots"]
+__all__ = ["ASPECT", "SAME_AS", "alias_edges", "named_slots"]
 
 ASPECT = "symlinks"
 """One slot per other name: the text of its reference."""
+
+SAME_AS: Final = """
+with wanted (key) as (select value from json_each(?1)),
+named (key) as (
+  select key from wanted
+  union select naming.entity_key from wanted join naming on naming.named = wanted.key
+)
+select e.type, s.key, d.key, o.key, e.kind, e.props, e.spans from named
+cross join owner as o on o.key = named.key || ':symlinks'
+cross join edge as e on e.owner = o.id and e.live = 1
+join node as s on s.id = e.src join node as d on d.id = e.dst
+"""
+"""Edges at any of the keys (a JSON list): what they say themselves, and who names them."""
 
 
 def named_slots(points: Sequence[StoredPoint]) -> dict[str, DatasetRef]:

@@ -108,6 +108,10 @@ class StateReader(Protocol):
         """The edges of a type that end in one of the keys."""
         ...
 
+    def same_as(self, keys: Sequence[str]) -> list[Edge]:
+        """The ``SAME_AS`` edges at any of the keys, whichever end it is."""
+        ...
+
     def mentioned(self, keys: Sequence[str]) -> set[str]:
         """Of the keys those that no event read, wrote or described: known by mention alone."""
         ...

@@ -18,8 +18,10 @@ import msgspec
 from lineage.errors import Unavailable
 from lineage.graph.port import Edge, EdgeType, Node
 from lineage.graph.sql import SqlGraph
+from lineage.graph.sql_read import EdgeMaker
 from lineage.graph.walk import Deadline
 from lineage.identity import Label
+from lineage.state.aliases import SAME_AS
 from lineage.state.connections import Connections
 from lineage.state.erasures import INSIDE, MISSING
 from lineage.state.estate import count_estate, mentioned
@@ -192,6 +194,11 @@ class SqlState:
     def edges_into(self, keys: Sequence[str], edge_type: EdgeType) -> list[Edge]:
         """The edges of a type that end in one of the keys."""
         return self.graph.edges_into(keys, edge_type)
+
+    def same_as(self, keys: Sequence[str]) -> list[Edge]:
+        """The ``SAME_AS`` edges at any of the keys, whichever end it is."""
+        rows = self.connection().execute(SAME_AS, (_text(keys),))
+        return [EdgeMaker.with_keys(row) for row in rows]
 
     def mentioned(self, keys: Sequence[str]) -> set[str]:
         """Of the keys those that no event read, wrote or described: known by mention alone."""

@@ -6,12 +6,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final, Literal
 
-from lineage.graph.content import ALL_TIME, Contents, Passages, contents
+from lineage.graph.content import ALL_TIME, Aliases, Contents, Passages, contents
 from lineage.graph.port import Closure, Direction, Edge, GraphReader, Limits, Node, Spans, View
 from lineage.graph.rows import normal_spans
 from lineage.graph.walk import Deadline
 from lineage.identity import Identity
 from lineage.state.port import StateReader
+from lineage.trace.crossing import cross, with_names
 
 __all__ = [
     "INFERRED_KINDS",
@@ -56,21 +57,35 @@ class Question:
         begin: Mapping[str, Spans] | None = None,
     ) -> Contents:
         """Reachability in the direction and the view that are asked for."""
-        if self.view == "structural":
-            closure = self.closure(list(starts), edge_type, self.limits)
-            found = frozenset(closure.depths)
-            return Contents(closure.depths, closure.edges, {}, found, {}, closure.truncated)
-        return contents(
-            self.engine,
-            list(starts),
-            self.direction,
-            as_of=self.as_of,
-            limits=self.limits,
-            passages=self.passages,
-            edge_type=edge_type,
-            begin=begin,
-            deadline=self.deadline,
-        )
+        keys = list(starts)
+        aliases = None
+        if edge_type == "FEEDS":
+            aliases = Aliases(self.engine, self.as_of, view=self.view, same_as=self.state.same_as)
+        if self.view == "content":
+            found = contents(
+                self.engine,
+                keys,
+                self.direction,
+                as_of=self.as_of,
+                limits=self.limits,
+                passages=self.passages,
+                edge_type=edge_type,
+                aliases=aliases,
+                begin=begin,
+                deadline=self.deadline,
+            )
+        elif aliases is not None:
+            found = cross(
+                keys, aliases, self.limits, self.deadline,
+                lambda some: self.closure(some, edge_type, self.limits),
+            )  # fmt: skip
+        else:
+            closure = self.closure(keys, edge_type, self.limits)
+            reached = frozenset(closure.depths)
+            return Contents(closure.depths, closure.edges, {}, reached, {}, closure.truncated)
+        if aliases is None:
+            return found
+        return with_names(found, keys, aliases, self.direction, self.limits)
 
     def hop(self, held: Mapping[str, Spans]) -> list[Edge]:
         """The ``FEEDS`` edges that lead one step on from datasets or models.

@@ -42,6 +42,9 @@ class GraphState:
     def edges_into(self, keys: Sequence[str], edge_type: EdgeType) -> list[Edge]:
         return self.graph.edges_into(keys, edge_type)
 
+    def same_as(self, keys: Sequence[str]) -> list[Edge]:
+        return [e for key in keys for e in self.graph.neighbors(key, edge_types=("SAME_AS",))]
+
     def mentioned(self, keys: Sequence[str]) -> set[str]:
         return self.mere & set(keys)
 
