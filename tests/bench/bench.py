@@ -18,11 +18,16 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import accepting
+import stages
 import visibility
 from rig import Options, Scenario, cores, table
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "reference" / "benchmarks.md"
-SCENARIOS: tuple[Scenario, ...] = (*accepting.SCENARIOS, *visibility.SCENARIOS)
+SCENARIOS: tuple[Scenario, ...] = (
+    *accepting.SCENARIOS,
+    *visibility.SCENARIOS,
+    *stages.SCENARIOS,
+)
 
 
 def main() -> None:
