@@ -6,6 +6,7 @@ the position is committed together with what it stands for.
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from contextlib import suppress
 from pathlib import Path
@@ -144,6 +145,10 @@ def connect(path: Path, *, read_only: bool) -> sqlite3.Connection:
     """
     if read_only:
         uri = f"{path.resolve().as_uri()}?mode=ro"
+        log = path.with_name(path.name + "-wal")
+        if not os.access(path.parent, os.W_OK) and not (log.exists() and log.stat().st_size):
+            # Nobody could be writing, because nobody may; SQLite could not even make its index.
+            uri += "&immutable=1"
         connection: sqlite3.Connection = sqlite3.connect(
             uri, uri=True, isolation_level=None, check_same_thread=False, factory=Reader
         )

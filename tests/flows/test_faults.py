@@ -10,35 +10,18 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-from fault_estate import command, nothing_lost, post, three_lines
+from fault_estate import command, nothing_lost, post, small_disk, three_lines
 from load import LoadSpec, events
 from running_server import RunningServer, make_workspace, serving
 from services import CHECKOUT
 
 pytestmark = pytest.mark.slow
-
-
-@contextmanager
-def _small_disk(folder: Path, size: int) -> Iterator[None]:
-    """A disk of ``size`` bytes at the folder; the test is skipped where none can be had."""
-    mounted = shutil.which("mount") and subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", folder],
-        capture_output=True,
-        check=False,
-    )
-    if not mounted or mounted.returncode:
-        pytest.skip("only root can mount a small disk; a file that may not grow stands for it")
-    try:
-        yield
-    finally:
-        subprocess.run(["umount", "--lazy", folder], check=True)
 
 
 def _post_until_refused(server: RunningServer) -> tuple[list[str], bytes, int, bytes]:
@@ -67,7 +50,7 @@ def _refused_for_want_of_disk(server: RunningServer, status: int, answer: bytes)
 def test_on_a_full_disk_what_was_acknowledged_is_safe_and_work_goes_on_when_there_is_room(
     tmp_path: Path,
 ) -> None:
-    with _small_disk(tmp_path, 16 << 20):
+    with small_disk(tmp_path, 16 << 20):
         folder = make_workspace(tmp_path / "workspace")
         with serving(folder) as server:
             post(server, 20)

@@ -8,15 +8,17 @@ from __future__ import annotations
 import http.client
 import json
 import os
+import shutil
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
-from contextlib import closing
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
 from pathlib import Path
 from subprocess import CompletedProcess
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+import pytest
 from load import LoadSpec, events
 from running_server import RunningServer
 from services import CHECKOUT
@@ -35,6 +37,7 @@ __all__ = [
     "mend",
     "nothing_lost",
     "post",
+    "small_disk",
     "source_manifest",
     "spoil",
     "three_lines",
@@ -188,3 +191,19 @@ def three_lines(said: CompletedProcess[str]) -> tuple[str, str, str]:
     assert where.startswith("where: ")
     assert advice.startswith("do:    ")
     return what[7:], where[7:], advice[7:]
+
+
+@contextmanager
+def small_disk(folder: Path, size: int) -> Iterator[None]:
+    """A disk of ``size`` bytes at the folder; the test is skipped where none can be had."""
+    mounted = shutil.which("mount") and subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", folder],
+        capture_output=True,
+        check=False,
+    )
+    if not mounted or mounted.returncode:
+        pytest.skip("only root can mount a small disk; a file that may not grow stands for it")
+    try:
+        yield
+    finally:
+        subprocess.run(["umount", "--lazy", folder], check=True)

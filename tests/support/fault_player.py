@@ -8,6 +8,7 @@ child says what is acknowledged the moment it is, so that its death takes nothin
 from __future__ import annotations
 
 import ctypes
+import errno
 import gc
 import json
 import os
@@ -38,13 +39,13 @@ Say = Callable[..., None]
 
 ACTOR: Final = "actor"
 FAULTS: Final = {
-    "EIO": 1,
-    "ENOSPC": 2,
-    "EMFILE": 3,
-    "SIGKILL": 4,
-    "short write": 5,
-    "torn write": 6,
+    "EIO": errno.EIO,
+    "ENOSPC": errno.ENOSPC,
+    "SIGKILL": 1001,
+    "short write": 1002,
+    "torn write": 1003,
 }
+"""As the shim numbers them."""
 
 
 def make(folder: Path, say: Say) -> None:

@@ -1,7 +1,9 @@
-/* One fault in one system call: preloaded into a test, armed by it, counted from there.
+/* Faults in system calls: preloaded into a test.
 
    Calls on files below one folder are counted in the order in which they come. The call with the
-   chosen number fails, is cut short, or finds the process dead; every other one is the real one. */
+   chosen number meets a fault: an errno, a write that is cut short, or the death of the process.
+   Or, while the file FAULT_RULE exists and says "errno call part", every call of that name on a
+   path with that part fails. Every other call is the real one. */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>
@@ -10,15 +12,16 @@
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
-enum { FAIL_EIO = 1, FAIL_ENOSPC, FAIL_EMFILE, KILL, SHORT, TORN };
-enum { DESCRIPTORS = 4096 };
+enum { KILL = 1001, SHORT, TORN, DESCRIPTORS = 4096 };
 
 static char root[4096];
+static const char *rule;
 static size_t root_length;
 static int chosen, fault, log_to = -1;
 static atomic_int count;
@@ -33,7 +36,10 @@ void fault_arm(const char *folder, int n, int kind, int log)
     atomic_store(&count, 0);
 }
 
-int fault_count(void) { return atomic_load(&count); }
+__attribute__((constructor)) static void from_environment(void)
+{
+    if ((rule = getenv("FAULT_RULE")) && getenv("FAULT_ROOT")) fault_arm(getenv("FAULT_ROOT"), 0, 0, -1);
+}
 
 static void die(void)
 {
@@ -44,30 +50,38 @@ static void die(void)
 static int below(const char *path) { return root_length && path && !strncmp(path, root, root_length); }
 static int held(int fd) { return fd >= 0 && fd < DESCRIPTORS && ours[fd]; }
 
+/* The errno that the rule has for a call, 0 for none. */
+static int ruled(const char *call, const char *path)
+{
+    char text[512] = "", name[64], part[256];
+    int kind = 0, from = syscall(SYS_openat, AT_FDCWD, rule, O_RDONLY);
+    if (from < 0) return 0;
+    syscall(SYS_read, from, text, sizeof text - 1);
+    syscall(SYS_close, from);
+    if (sscanf(text, "%d %63s %255s", &kind, name, part) != 3) return 0;
+    return !strncmp(call, name, strlen(name)) && strstr(path, part) ? kind : 0;
+}
+
 /* The fault that this call meets, 0 for none. A dead process does not return. */
 static int meets(const char *call, const char *path, int fd, int writes)
 {
-    char name[4096] = "", line[4600];
+    char name[4096] = "", line[4600], link[64];
     int now = atomic_fetch_add(&count, 1) + 1;
+    if (!path && (rule || log_to >= 0)) {
+        snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
+        if (readlink(link, name, sizeof name - 1) > 0) path = name;
+    }
+    if (rule) return path ? ruled(call, path) : 0;
     if (log_to >= 0) {
-        if (!path) {
-            char link[64];
-            snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
-            if (readlink(link, name, sizeof name - 1) > 0) path = name;
-        }
         int size = snprintf(line, sizeof line, "%s %s\n", call, path ? path + root_length : "");
         syscall(SYS_write, log_to, line, size);
     }
     if (now != chosen) return 0;
     if (fault == KILL) die();
-    return writes || fault < SHORT ? fault : 0;
+    return writes || fault < KILL ? fault : 0;
 }
 
-static int fails(int met)
-{
-    errno = met == FAIL_EIO ? EIO : met == FAIL_ENOSPC ? ENOSPC : EMFILE;
-    return -1;
-}
+static int fails(int met) { errno = met; return -1; }
 
 #define REAL(name) ({ static __typeof__(&name) real; \
     if (!real) real = (__typeof__(&name))dlsym(RTLD_NEXT, #name); real; })
@@ -91,7 +105,7 @@ static int fails(int met)
     ssize_t name parameters { int met = 0; ssize_t done; \
         if (held(fd)) met = meets(#name, NULL, fd, 1); \
         if (!met) return whole; \
-        if (met < SHORT) return fails(met); \
+        if (met < KILL) return fails(met); \
         done = half; \
         if (met == TORN) die(); \
         return done; }

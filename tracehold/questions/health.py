@@ -32,15 +32,18 @@ def health(services: Services) -> dict[str, Json]:
     """What anybody may know: alive, taking facts, how far behind. No names, no paths."""
     figures = gauges(services)
     answer: dict[str, Json] = {
-        "status": "ok" if services.journal.failure is None else "read-only",
+        "status": "ok",
         "journal": int(figures["tracehold_journal_facts"]),
         "writable": bool(figures["tracehold_journal_writable"]),
         "lag": int(figures["tracehold_state_lag"]),
     }
     if services.advancer is not None and services.advancer.trouble:
-        answer["status"] = "stale"
+        answer |= {"status": "stale", "cause": services.advancer.trouble}
     if services.state.connections.refused:
         answer["status"] = "refolding"
+    failure = services.journal.failure
+    if isinstance(failure, TraceholdError):
+        answer |= {"status": "read-only", "cause": failure.what, "advice": failure.advice}
     if services.refolder is not None and (refold := services.refolder.status()).running:
         answer["refold"] = {
             "cause": refold.cause, "done": refold.done, "of": refold.of,
