@@ -60,6 +60,9 @@ TABLE: Final[Mapping[str, frozenset[str]]] = {
     "deletion.apply": frozenset({"executor"}),
     "deletion.resume": frozenset({"executor"}),
     "deletion.cancel": _OFFICER,
+    # The journal: erasing parts of facts, folding it anew.
+    "journal.erase": frozenset({"privacy-officer", "admin"}),
+    "journal.rebuild": frozenset({"admin", "engineer"}),
     # The mirror.
     "graph.mirror": frozenset({"admin", "engineer"}),
     # Every question, and the figures of the server itself.

@@ -117,6 +117,7 @@ class Refolder:
         self._lock = threading.Lock()
         self._wanted = threading.Event()
         self._causes: list[Cause] = []
+        self._working = False
         self._status = RefoldStatus()
         self.swapped: Callable[[], None] = lambda: None
 
@@ -137,7 +138,7 @@ class Refolder:
             if not now.running:
                 self._status = replace(now, running=True, cause=cause, done=0)
             self._wanted.set()
-            return now.completed + len(self._causes) + self._turn.locked()
+            return now.completed + len(self._causes) + self._working
 
     def begin(
         self,
@@ -207,12 +208,21 @@ class Refolder:
             if not self._causes:
                 self._wanted.clear()
                 return False
-            cause = self._causes[0]
-        # What was erased may have been left out already, by what ran when it was asked.
-        if cause == "erasure" and not self._state.standing().erased_inside:
-            self._done(cause, self._status.last)
-        else:
-            self._refold(cause, lambda _: None, stop)
+            cause = self._causes.pop(0)
+            self._working = True
+        done = False
+        try:
+            # What was erased may have been left out by what ran when it was asked.
+            if cause == "erasure" and not self._state.standing().erased_inside:
+                self._done(self._status.last)
+                done = True
+            else:
+                done = self._refold(cause, lambda _: None, stop) is not None
+        finally:
+            with self._lock:
+                self._working = False
+                if not done:
+                    self._causes.insert(0, cause)
         return True
 
     def _refold(
@@ -234,7 +244,8 @@ class Refolder:
                 refold.discard()
             for file in {former, refold.beside}:
                 remove(file)
-            self._done(cause, outcome)
+            self._state.connections.waiting()
+            self._done(outcome)
         if outcome.divergence:
             _log.error("the state was not what its journal says: %s", outcome.divergence)
         self.swapped()
@@ -259,10 +270,8 @@ class Refolder:
             now = self._status
             self._status = replace(now, running=True, cause=cause, done=done, of=of, trouble="")
 
-    def _done(self, cause: Cause, outcome: Rebuilt | None) -> None:
+    def _done(self, outcome: Rebuilt | None) -> None:
         with self._lock:
-            if cause in self._causes:
-                self._causes.remove(cause)
             left = self._causes[0] if self._causes else ""
             self._status = RefoldStatus(
                 bool(left), left, completed=self._status.completed + 1, last=outcome

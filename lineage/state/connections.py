@@ -6,6 +6,7 @@ that is being answered goes on with the old file, which is closed by whoever let
 
 from __future__ import annotations
 
+import gc
 import sqlite3
 import threading
 import weakref
@@ -102,7 +103,16 @@ class Connections:
             former.close()
 
     def waiting(self) -> int:
-        """How many connections are still open on generations before this one."""
+        """How many connections are still open on generations before this one.
+
+        A connection and its cache of statements refer to each other, so that letting go of one is
+        not enough: while any is there, asking collects what nobody uses any more.
+        """
+        if self._former():
+            gc.collect()
+        return self._former()
+
+    def _former(self) -> int:
         with self._lock:
             now = {id(held.open[0]) for held in self._held if held.open is not None}
             return sum(id(db) not in now for db in self._readers)

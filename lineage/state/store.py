@@ -147,6 +147,13 @@ class SqlState:
         rows = self.connection().execute("select count(*) from erased where part = 'distilled'")
         return int(rows.fetchone()[0])
 
+    def is_erased(self, fact_id: str, part: str) -> bool:
+        """Whether an erasure names this part of a fact."""
+        row = self.connection().execute(
+            "select 1 from erased where fact_id = ? and part = ?", (fact_id, part)
+        )
+        return row.fetchone() is not None
+
     def needs_rebuild(self, version: str) -> bool:
         """Whether another fold version (``Registry.version``) made what is stored here."""
         return self.fold_version() not in ("", version)

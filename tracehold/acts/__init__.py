@@ -12,6 +12,7 @@ from tracehold.access import authorize
 from tracehold.acts.act import Act, read_fields
 from tracehold.acts.deletion import DELETION
 from tracehold.acts.holds import HOLDS
+from tracehold.acts.journal import JOURNAL
 from tracehold.acts.judgements import JUDGEMENTS
 from tracehold.acts.mirror import MIRROR
 from tracehold.acts.people import PEOPLE
@@ -20,7 +21,7 @@ from tracehold.bootstrap import Services
 __all__ = ["ACTS", "Act", "perform"]
 
 ACTS: Final[Mapping[str, Act]] = {
-    act.name: act for act in (*PEOPLE, *JUDGEMENTS, *HOLDS, *DELETION, *MIRROR)
+    act.name: act for act in (*PEOPLE, *JUDGEMENTS, *HOLDS, *DELETION, *MIRROR, *JOURNAL)
 }
 
 

@@ -9,8 +9,8 @@ import typer
 
 from lineage.errors import InvalidInput
 from tracehold.cli.here import ask, reading, settings_of
-from tracehold.cli.options import DryRun, JsonOut, Where
-from tracehold.cli.output import emit, fields, note, progress, say
+from tracehold.cli.options import JsonOut, Where
+from tracehold.cli.output import emit, progress, say
 
 __all__ = ["evidence", "journal"]
 
@@ -85,56 +85,6 @@ def export(
     with reading(settings_of(workspace)) as services, progress("exporting") as done:
         count = export_facts(services.journal, out, done)
     emit({"facts": count, "file": str(out)}, as_json=json, text=lambda: say(f"{count:,} facts"))
-
-
-@journal.command("rebuild")
-def rebuild(dry_run: DryRun = False, workspace: Where = None, json: JsonOut = False) -> None:
-    """Fold the whole journal anew beside the state, compare, and put it in its place.
-
-    With --dry-run it is only compared. Exits 1 where the digests should be equal and are not.
-    """
-    from lineage.clock import system_clock
-    from lineage.identity import Identity
-    from lineage.journal.keys import load_keys
-    from lineage.journal.sqlite import open_journal
-    from lineage.state.rebuild import rebuild as fold_anew
-    from tracehold.bootstrap import STATE, make_registry
-    from tracehold.lock import WorkspaceLock
-
-    settings = settings_of(workspace)
-    storage = settings.storage
-    lock = None if dry_run else WorkspaceLock.acquire(storage.data, system_clock)
-    try:
-        facts = open_journal(
-            storage.data, storage.keys, origin=settings.origin, clock=system_clock, read_only=True
-        )
-        try:
-            with progress("folding") as done:
-                made = fold_anew(
-                    facts, storage.data / STATE, make_registry(),
-                    Identity(load_keys(storage.keys).secret), swap=not dry_run, progress=done,
-                )  # fmt: skip
-        finally:
-            facts.close()
-    finally:
-        if lock is not None:
-            lock.release()
-    answer = {
-        "digest": made.digest,
-        "former": made.former,
-        "position": made.position,
-        "comparable": made.comparable,
-        "equal": made.equal,
-    }
-
-    def text() -> None:
-        fields(answer)
-        if not made.comparable:
-            note("the former state was of another position or release; it was not compared")
-
-    emit(answer, as_json=json, text=text)
-    if not made.equal:
-        raise typer.Exit(1)
 
 
 @evidence.command("build")

@@ -14,13 +14,15 @@ from tracehold.questions.entities import ENTITIES
 from tracehold.questions.governance import GOVERNANCE
 from tracehold.questions.graph import GRAPH
 from tracehold.questions.health import HEALTH
+from tracehold.questions.journal import JOURNAL
 from tracehold.questions.lineage import LINEAGE
 from tracehold.questions.question import Question
 
 __all__ = ["QUESTIONS", "Question", "answer", "ask"]
 
 QUESTIONS: Final[Mapping[str, Question]] = {
-    question.name: question for question in (*ENTITIES, *LINEAGE, *GRAPH, *GOVERNANCE, *HEALTH)
+    question.name: question
+    for question in (*ENTITIES, *LINEAGE, *GRAPH, *GOVERNANCE, *HEALTH, *JOURNAL)
 }
 
 
