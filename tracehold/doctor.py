@@ -158,12 +158,13 @@ def _journal(settings: Settings) -> Iterator[Check]:
 
 
 def _state(settings: Settings) -> Iterator[Check]:
+    from lineage.openlineage.codes import CODES
     from tracehold.bootstrap import open_services
 
     with open_services(settings, write=False) as services:
         lag = services.journal.head().size - services.state.position()
         stuck = services.state.stuck(1)
-        odd, sources = services.state.count_findings([c for c in CODES if CODES[c].breaks])
+        broken, sources = services.state.count_findings([c for c in CODES if CODES[c].breaks])
         fits = services.state.fold_version() == services.registry.version
     yield Check(
         "state",
@@ -171,8 +172,13 @@ def _state(settings: Settings) -> Iterator[Check]:
         f"{lag} facts behind"
         + ("" if fits else ", made by another release")
         + "".join(f"; stuck: {cause} ({kind}, fact {at})" for _, cause, kind, at in stuck),
-        "" if fits and not stuck else "tracehold journal rebuild",
+        "" if fits and not stuck else "a newer release may know it; or: tracehold journal rebuild",
     )
+    # No fault of this workspace, and nothing was lost: the producers have something to mend.
+    text = "all keep to the schema of OpenLineage"
+    if broken:
+        text = f"{sources} jobs or datasets break the schema in {broken} ways: tracehold findings"
+    yield Check("events", True, text)
 
 
 def _manifests(settings: Settings) -> Iterator[Check]:

@@ -11,6 +11,7 @@ from tracehold.access import Caller, authorize
 from tracehold.acts.act import read_fields
 from tracehold.bootstrap import Services
 from tracehold.questions.entities import ENTITIES
+from tracehold.questions.events import EVENTS
 from tracehold.questions.governance import GOVERNANCE
 from tracehold.questions.graph import GRAPH
 from tracehold.questions.health import HEALTH
@@ -22,7 +23,7 @@ __all__ = ["QUESTIONS", "Question", "answer", "ask"]
 
 QUESTIONS: Final[Mapping[str, Question]] = {
     question.name: question
-    for question in (*ENTITIES, *LINEAGE, *GRAPH, *GOVERNANCE, *HEALTH, *JOURNAL)
+    for question in (*ENTITIES, *EVENTS, *LINEAGE, *GRAPH, *GOVERNANCE, *HEALTH, *JOURNAL)
 }
 
 
