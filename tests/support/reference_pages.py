@@ -1,4 +1,4 @@
-"""The pages on configuration, HTTP and errors, written from what the product says of itself.
+"""The pages on configuration, HTTP, errors and findings, written from what the product says of itself.
 
 ``PYTHONPATH=.:tests/support .venv/bin/python tests/support/reference_pages.py`` renews them; a test
 compares.
@@ -19,6 +19,7 @@ from typing import Any, Final
 import msgspec
 
 from lineage.errors import TraceholdError
+from lineage.openlineage.codes import CODES
 from tracehold.access import TABLE
 from tracehold.acts import ACTS
 from tracehold.gates import GATES
@@ -216,10 +217,35 @@ def errors() -> str:
     return "\n".join(lines) + "\n"
 
 
+def findings() -> str:
+    """The page on what is odd about events."""
+    lines = [
+        "# Findings",
+        "",
+        "An OpenLineage event that names a job or a dataset is kept whole, whatever else is odd about it. What is odd stands beside it as",
+        "a code and a JSON pointer, and is listed per job or dataset: `tracehold findings`, `GET /api/v1/findings`, with the last event that",
+        "has it, who sent it, and the owners that the job declares. `tracehold journal show FACT` gives the event back as it is kept, with",
+        "the places where something was masked.",
+        "",
+        "Events are judged by the published schema of OpenLineage 2-0-2 with its formats (date-time, uri, uuid), and each facet by the",
+        "standard schema that its own `_schemaURL` names. Facets with schemas of their own are not judged. Tests compare every verdict with",
+        "the published files.",
+        "",
+        "| code | schema | means | do |",
+        "|---|---|---|---|",
+    ]
+    lines += [
+        f"| `{name}` | {'broken' if code.breaks else 'allows it'} | {code.meaning} | {code.advice} |"
+        for name, code in CODES.items()
+    ]
+    return "\n".join(lines) + "\n"
+
+
 PAGES: Final[dict[str, Callable[[], str]]] = {
     "configuration.md": configuration,
     "http.md": http,
     "errors.md": errors,
+    "findings.md": findings,
 }
 """Page → what it must say."""
 
