@@ -10,7 +10,7 @@ from lineage.facts import Json
 from lineage.graph.port import Node
 from lineage.state.port import AspectValue, StateReader
 
-__all__ = ["annotator"]
+__all__ = ["annotator", "schema_and_quality"]
 
 _ASPECTS = (
     "license", "terms", "ownership", "provenance", "model", "waiver", "waiver_ended",
@@ -35,6 +35,34 @@ def annotator(
     aspects = state.aspects(keys, _ASPECTS, as_of)
     notes = {key: _note(aspects.get(key, {}), as_of) for key in keys}
     return {key: note for key, note in notes.items() if note}
+
+
+def schema_and_quality(
+    state: StateReader, nodes: Sequence[Node], as_of: int
+) -> Mapping[str, Mapping[str, Json]]:
+    """Per key of a dataset: ``columns`` with their types, ``quality`` rules with their results.
+
+    Too much for every trace; what a comparison of two looks at.
+    """
+    keys = [node.key for node in nodes if node.label == "Dataset"]
+    notes: dict[str, dict[str, Json]] = {}
+    for key, aspects in state.aspects(keys, ("schema", "assertions"), as_of).items():
+        note = notes.setdefault(key, {})
+        fields = _value(aspects, "schema").get("fields")
+        if isinstance(fields, list):
+            note["columns"] = {
+                str(one["name"]): str(one.get("type") or "")
+                for one in fields
+                if isinstance(one, dict) and one.get("name")
+            }
+        rules = {
+            one.slot: "passed" if one.value.get("success") else "failed"
+            for one in aspects.get("assertions", ())
+            if isinstance(one.value, dict)
+        }
+        if rules:
+            note["quality"] = rules
+    return notes
 
 
 def _note(aspects: Mapping[str, Sequence[AspectValue]], as_of: int) -> dict[str, Json]:

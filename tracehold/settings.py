@@ -136,12 +136,14 @@ class LimitSettings:
 
     trace_depth: int = _setting(64, "Edges from the start of a trace.")
     trace_nodes: int = _setting(10_000, "Nodes of a trace.")
+    trace_edges: int = _setting(200_000, "Edges that a trace looks at.")
+    trace_bytes: int = _setting(16_777_216, "Bytes of one page of a trace, as JSON, roughly.")
     trace_seconds: float = _setting(5.0, "Seconds of a trace.")
 
     def walk(self, depth: int | None = None) -> Limits:
         """The limits of one walk, with the depth asked for where one was."""
         asked = self.trace_depth if depth is None else min(depth, self.trace_depth)
-        return Limits(depth=asked, nodes=self.trace_nodes, seconds=self.trace_seconds)
+        return Limits(asked, self.trace_nodes, self.trace_seconds, self.trace_edges)
 
 
 @dataclass(frozen=True, slots=True)
@@ -259,6 +261,8 @@ def _checked(settings: Settings, read: Reader) -> Settings:
         ("server", "max_event_bytes", server.max_event_bytes),
         ("limits", "trace_depth", settings.limits.trace_depth),
         ("limits", "trace_nodes", settings.limits.trace_nodes),
+        ("limits", "trace_edges", settings.limits.trace_edges),
+        ("limits", "trace_bytes", settings.limits.trace_bytes),
         ("limits", "trace_seconds", settings.limits.trace_seconds),
         ("graph", "deadline_seconds", settings.graph.deadline_seconds),
         ("graph", "answer_seconds", settings.graph.answer_seconds),

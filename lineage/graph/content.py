@@ -13,6 +13,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Final, Literal, Protocol
 
 from lineage.graph.port import OPEN, Direction, Edge, GraphReader, Limits, Spans, View
@@ -202,8 +203,8 @@ def contents(
     """
     deadline = deadline or Deadline(limits.seconds, time.monotonic, limits.stopped)
     found = _candidates(
-        reader, starts, direction, as_of, limits, edge_type=edge_type, aliases=aliases,
-        deadline=deadline,
+        reader, starts, direction, as_of=as_of, limits=limits, edge_type=edge_type,
+        aliases=aliases, deadline=deadline,
     )  # fmt: skip
     walk = _Walk(found, passages, as_of, deadline)
     always = walk.now if direction == "up" else ALL_TIME
@@ -221,6 +222,7 @@ def passages_between(
     limits: Limits,
     passages: Passages,
     edge_type: Literal["FEEDS", "FEEDS_COLUMN"] = "FEEDS",
+    aliases: Aliases | None = None,
     begin: Mapping[str, Spans] | None = None,
     deadline: Deadline | None = None,
 ) -> Contents:
@@ -234,6 +236,7 @@ def passages_between(
         limits: What the walk may cost.
         passages: When data passed.
         edge_type: Along datasets or along columns.
+        aliases: Follow ``SAME_AS`` at every step.
         begin: When a start held its content, where that is known better.
         deadline: When all of it must end.
 
@@ -241,15 +244,20 @@ def passages_between(
         Distances are those from the starts. An end that nothing came into is not among them.
     """
     deadline = deadline or Deadline(limits.seconds, time.monotonic, limits.stopped)
-    found = _candidates(
-        reader, starts, "down", as_of, limits, edge_type=edge_type, aliases=None,
+    ask = partial(
+        _candidates, reader, as_of=as_of, limits=limits, edge_type=edge_type, aliases=aliases,
         deadline=deadline,
     )  # fmt: skip
+    found = ask(list(ends), "up")
+    if found.truncated:
+        # Every way is among what one end reaches, whichever; from the other end it may be less.
+        other = ask(starts, "down")
+        found = found.joined(other) if other.truncated else other
     walk = _Walk(found, passages, as_of, deadline)
-    held = walk.forth({key: (begin or {}).get(key, ALL_TIME) for key in found.starts})
+    held = walk.forth({key: (begin or {}).get(key, ALL_TIME) for key in starts})
     met = {key: _within(spans, key, held) for key, spans in ends.items() if key in held}
     wanted, counted = walk.back({key: spans for key, spans in met.items() if spans}, held)
-    starts_met = [key for key in found.starts if key in wanted]
+    starts_met = [key for key in starts if key in wanted]
     return walk.answer(starts_met, "down", _Flow(wanted, set(wanted), counted), limits)
 
 
@@ -262,14 +270,20 @@ class _Candidates:
     twins: Callable[[str], Sequence[str]]
     truncated: frozenset[str]
 
+    def joined(self, other: _Candidates) -> _Candidates:
+        """Both together."""
+        edges = {edge.id: edge for edge in (*self.edges, *other.edges)}
+        ordered = [edge for _, edge in sorted(edges.items())]
+        return _Candidates(self.starts, ordered, self.twins, self.truncated | other.truncated)
+
 
 def _candidates(
     reader: GraphReader,
     starts: Sequence[str],
     direction: Direction,
+    *,
     as_of: int,
     limits: Limits,
-    *,
     edge_type: Literal["FEEDS", "FEEDS_COLUMN"],
     aliases: Aliases | None,
     deadline: Deadline,

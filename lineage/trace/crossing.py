@@ -14,7 +14,7 @@ from lineage.graph.content import Aliases, Contents
 from lineage.graph.port import Closure, Direction, Edge, Limits
 from lineage.graph.walk import Deadline
 
-__all__ = ["cross", "with_names"]
+__all__ = ["cross", "leading_on", "oriented", "with_names"]
 
 
 def cross(
@@ -66,10 +66,10 @@ def with_names(
     if not among:
         return found
     begin = [key for key in dict.fromkeys(starts) if key in found.depths]
-    used = _leading_on(found.edges, among, begin)
+    used = leading_on(found.edges, among, begin)
     depths = _depths(begin, found.edges, used, direction)
     near = {key for key, depth in depths.items() if depth <= limits.depth}
-    names = [_oriented(edge, depths, direction) for edge in used if {edge.src, edge.dst} <= near]
+    names = [oriented(edge, depths, direction) for edge in used if {edge.src, edge.dst} <= near]
     truncated = found.truncated
     if len(near) < len(depths) and "depth" not in truncated:
         truncated = ("depth", *truncated)
@@ -82,7 +82,7 @@ def with_names(
     )
 
 
-def _leading_on(edges: Sequence[Edge], among: Sequence[Edge], starts: Sequence[str]) -> list[Edge]:
+def leading_on(edges: Sequence[Edge], among: Sequence[Edge], starts: Sequence[str]) -> list[Edge]:
     """The names on a way to more than a name: dead ends are taken off one by one."""
     fed = {*starts, *(end for edge in edges for end in (edge.src, edge.dst))}
     partners: dict[str, set[str]] = {}
@@ -122,7 +122,8 @@ def _depths(
     return depths
 
 
-def _oriented(edge: Edge, depths: Mapping[str, int], direction: Direction) -> Edge:
+def oriented(edge: Edge, depths: Mapping[str, int], direction: Direction) -> Edge:
+    """An edge between names, pointing as data flows on the way that the walk took."""
     near, far = sorted((edge.src, edge.dst), key=lambda key: (depths[key], key))
     src, dst = (far, near) if direction == "up" else (near, far)
     return replace(edge, src=src, dst=dst)

@@ -95,8 +95,8 @@ class TraceReason:
     """Something to know about the answer.
 
     Attributes:
-        code: ``depth``, ``nodes``, ``edges``, ``time``, ``bytes``, ``notes``, ``unresolved``,
-            ``hidden``, ``no-columns``, ``column-gap``, ``no-path``, ``mentioned``,
+        code: ``depth``, ``nodes``, ``edges``, ``time``, ``facts``, ``bytes``, ``notes``,
+            ``unresolved``, ``hidden``, ``no-columns``, ``column-gap``, ``no-path``, ``mentioned``,
             ``write-mode-unknown`` or ``inferred``.
         text: The same as a sentence.
         count: How many nodes or edges it concerns; 0 where that does not apply.

@@ -254,8 +254,12 @@ def _add_models(
             continue
         reached.nodes[model.key] = model
         for column in homes[edge.src]:
-            if ask.view == "content" and not ask.passed(edge, held[column]):
-                continue
+            if ask.view == "content":
+                if ask.deadline.passed():
+                    ask.cut.add("time")
+                    return
+                if not ask.passed(edge, held[column]):
+                    continue
             depth = reached.depths[column] + 1
             reached.depths[model.key] = min(depth, reached.depths.get(model.key, depth))
             reached.edges.append(replace(edge, src=column, kind="input"))

@@ -17,6 +17,7 @@ _GO_ON: Mapping[str, str] = {
     "depth": "go further with --depth, up to limits.trace_depth; or trace one of the farthest on",
     "nodes": "raise limits.trace_nodes, take fewer steps with --depth, or name the end with --to",
     "edges": "raise limits.trace_edges, or trace one of the farthest on",
+    "facts": "ask for a later position, or about something nearer to its sources",
     "time": "raise limits.trace_seconds, take fewer steps with --depth, or trace one of the "
     "farthest on",
 }
@@ -133,6 +134,8 @@ def _stop(name: str, reached: Reached, limits: Limits) -> str:
         f"{_count(far, 'edge')} away; more lies beyond",
         "edges": f"the walk stopped before {_count(limits.edges, 'edge')} were read, {came}; "
         "more lies beyond",
+        "facts": "more facts are concerned than can be folded again for one answer; older ones "
+        "are left out",
         "time": f"the walk stopped after {limits.seconds:g} s, {came}; more may lie beyond",
     }[name]
 

@@ -59,7 +59,7 @@ def text(trace: Trace, *, width: int = WIDTH) -> str:
     for line in _lines(trace):
         lines += _draw(line, width)
     if trace.to is not None and not trace.nodes:
-        lines += _fold(f"no path: {clean(trace.ref)} and {clean(trace.to)}", width, "", "  ")
+        lines += _fold(f"no path between {clean(trace.ref)} and {clean(trace.to)}", width, "", "  ")
     lines.append("")
     for reason in trace.reasons:
         sign = "!" if reason.missing else "i"

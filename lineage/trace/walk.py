@@ -7,7 +7,7 @@ either engine, but for ``answered_by``. A dataset that nothing feeds is a source
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from typing import Final
 
 from lineage.errors import InvalidInput, NotFound
@@ -46,6 +46,7 @@ def trace(
     coverage: Coverage | None = None,
     allowed: Allowed | None = None,
     page: Page | None = None,
+    truncated: Collection[str] = (),
     monotonic: Callable[[], float] = time.monotonic,
 ) -> Trace:
     """Walk from a reference to everything it comes from, or everything made from it.
@@ -66,6 +67,7 @@ def trace(
         coverage: Coverage of the estate where the caller knows it for this position already.
         allowed: What may be seen; everything where None.
         page: Which part of the answer; as much as fits into one where None.
+        truncated: Limits that were met before the walk: while the state was made again.
         monotonic: Clock for the limit of time, in seconds.
 
     Raises:
@@ -97,6 +99,7 @@ def trace(
         return found, position
 
     (reached, position), who = answer(reader, gather)
+    reached.truncated = tuple(dict.fromkeys((*reached.truncated, *truncated)))
     hidden = Hidden()
     if allowed is not None:
         if last is not None and not allowed(last):

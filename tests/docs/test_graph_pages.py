@@ -31,3 +31,15 @@ def test_every_member_of_a_trace_and_every_reason_is_in_the_trace_page() -> None
     codes = set(re.findall(r"``([a-z-]+)``", TraceReason.__doc__ or ""))
     assert codes
     assert named >= codes
+
+
+def test_the_examples_on_the_trace_page_are_what_the_command_prints() -> None:
+    page = (REFERENCE / "trace.md").read_text(encoding="utf-8")
+    golden = Path(__file__).parents[1] / "golden"
+    named = re.findall(r"<!-- the example above is tests/golden/(\S+) -->", page)
+    assert len(named) == 3
+    for name in named:
+        above = page[: page.index(f"tests/golden/{name}")]
+        printed = (golden / name).read_text(encoding="utf-8")
+        example = "".join(f"    {line}".rstrip() + "\n" for line in printed.splitlines())
+        assert f"{example}\n" in above, name

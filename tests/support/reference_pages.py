@@ -151,7 +151,7 @@ def http() -> str:
         "",
         "| route | answers |",
         "|---|---|",
-        "| `GET /health` | whether it lives, takes facts, and how far state and mirror are behind; 503 where it does not. No names |",
+        "| `GET /health` | whether it takes facts (else `read-only`, with cause and advice) and how far it is behind; 503 where not. No names |",
         "| `GET /metrics` | figures in the Prometheus text format |",
         "| `GET /openapi.json`, `GET /api` | this interface |",
         "| `GET /login`, `POST /login` | the form, and the exchange of a one-time code (`tracehold user login`) for a session |",
@@ -162,7 +162,7 @@ def http() -> str:
 
 def _fields(form: type[msgspec.Struct]) -> str:
     shown = [
-        f"`{one.name}`" if one.required else f"[`{one.name}`]"
+        f"`{one.encode_name}`" if one.required else f"[`{one.encode_name}`]"
         for one in msgspec.structs.fields(form)
     ]
     return ", ".join(shown)

@@ -1,4 +1,4 @@
-"""``dataset``, ``model``, ``job``, ``run`` and ``trace``: what there is, where it is from."""
+"""``dataset``, ``model``, ``job``, ``run``, ``trace``, ``diff``: what there is, where from."""
 
 from __future__ import annotations
 
@@ -10,13 +10,19 @@ import typer
 
 from lineage.errors import InvalidInput
 from lineage.facts import Json
+from tracehold.cli.governance import decide_alias
 from tracehold.cli.here import ask, reading, settings_of
-from tracehold.cli.options import AsOf, JsonOut, Ref, Where
+from tracehold.cli.options import AsOf, JsonOut, KnownAt, Ref, Where
 from tracehold.cli.output import emit, fields, note, say, table
 
 __all__ = ["list_runs", "register", "show_run"]
 
 _NOUNS = ("dataset", "model", "job")
+_View = Annotated[
+    Literal["structural", "content"],
+    typer.Option("--view", help="How it is wired, or whose data can be inside."),
+]
+_Depth = Annotated[int | None, typer.Option("--depth", help="At most so many steps.")]
 
 
 def register(app: typer.Typer) -> None:
@@ -25,8 +31,11 @@ def register(app: typer.Typer) -> None:
         group = typer.Typer(help=f"What is known of {noun}s.", no_args_is_help=True)
         group.command("list", help=f"List {noun}s.")(_lister(noun))
         group.command("show", help=f"One {noun} in full.")(_shower(noun))
+        if noun == "dataset":
+            group.command("alias")(decide_alias)
         app.add_typer(group, name=noun)
     app.command("trace", short_help="Where data comes from and goes to.")(trace)
+    app.command("diff", short_help="What changed in lineage and terms.")(diff)
 
 
 def _lister(noun: str) -> Callable[..., None]:
@@ -105,15 +114,19 @@ def trace(
     ref: Ref,
     up: Annotated[bool, typer.Option("--up", help="To the sources (the default).")] = False,
     down: Annotated[bool, typer.Option("--down", help="To what is made from it.")] = False,
+    to: Annotated[
+        str, typer.Option("--to", help="Only what lies on a way to this; exit 1 without one.")
+    ] = "",
     columns: Annotated[bool, typer.Option("--columns", help="Along columns.")] = False,
-    view: Annotated[
-        Literal["structural", "content"],
-        typer.Option(help="How it is wired, or whose data can be inside."),
-    ] = "structural",
+    view: _View = "structural",
     as_of: AsOf = "",
-    depth: Annotated[int | None, typer.Option(help="At most so many steps.")] = None,
+    known_at: KnownAt = "",
+    depth: _Depth = None,
+    limit: Annotated[int | None, typer.Option("--limit", help="Nodes of a page.")] = None,
+    after: Annotated[str, typer.Option("--after", help="Cursor of the page before.")] = "",
     format_: Annotated[
-        Literal["text", "json", "mermaid"], typer.Option("--format", help="How to print it.")
+        Literal["text", "json", "mermaid", "html"],
+        typer.Option("--format", help="How to print it."),
     ] = "text",
     workspace: Where = None,
     json: JsonOut = False,
@@ -127,17 +140,67 @@ def trace(
 
     asked = AskTrace(
         ref=ref,
-        direction="down" if down else "up",
+        direction="down" if down else "up" if up else "",
+        to=to,
         columns=columns,
         view=view,
         as_of=as_of,
+        known_at=known_at,
         depth=depth,
+        limit=limit,
+        after=after,
     )
     with reading(settings_of(workspace)) as services:
         found = walk(services, asked)
     if json or format_ == "json":
         emit(as_json(found), as_json=True, text=say)
+    elif format_ == "html":
+        from tracehold.ui.standalone import page
+
+        typer.echo(page(found), nl=False)
     else:
         drawn = mermaid(found) if format_ == "mermaid" else tree(found)
         # The renderers have cleaned every name; line ends are theirs.
         typer.echo(drawn, nl=False)
+        if found.next:
+            note(f"more: --after {found.next}")
+    if found.to is not None and not found.nodes:
+        raise typer.Exit(1)
+
+
+def diff(
+    *,
+    ref: Ref,
+    other: Annotated[str, typer.Argument(help="Another version of the same model.")] = "",
+    start: Annotated[
+        str, typer.Option("--from", help="The earlier moment; seven days before the later one.")
+    ] = "",
+    end: Annotated[str, typer.Option("--to", help="The later moment; now.")] = "",
+    known_at: KnownAt = "",
+    view: _View = "structural",
+    depth: _Depth = None,
+    format_: Annotated[
+        Literal["text", "json", "markdown"], typer.Option("--format", help="How to print it.")
+    ] = "text",
+    exit_code: Annotated[
+        bool, typer.Option("--exit-code", help="Exit with 1 where something differs.")
+    ] = False,
+    workspace: Where = None,
+    json: JsonOut = False,
+) -> None:
+    """What came in, went out or changed: sources, edges, jobs, columns, terms, quality."""
+    from lineage.trace.diff_render import as_json, markdown
+    from lineage.trace.diff_render import text as lines
+    from tracehold.questions.lineage import AskDiff, differ
+
+    asked = AskDiff(
+        ref=ref, other=other, from_=start, to=end, known_at=known_at, view=view, depth=depth
+    )
+    with reading(settings_of(workspace)) as services:
+        found = differ(services, asked)
+    if json or format_ == "json":
+        emit(as_json(found), as_json=True, text=say)
+    else:
+        typer.echo(markdown(found) if format_ == "markdown" else lines(found), nl=False)
+    if exit_code and found.changes:
+        raise typer.Exit(1)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import threading
 from collections.abc import Callable, Coroutine
 from typing import Any, Final
 
@@ -9,7 +11,7 @@ import msgspec
 from fastapi import FastAPI
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 
 from lineage.facts import Json
 from tracehold.access import authorize
@@ -22,6 +24,7 @@ from tracehold.http.ingest import Ingest
 from tracehold.http.metrics import CONTENT_TYPE, Metrics, render
 from tracehold.questions import QUESTIONS, ask
 from tracehold.questions.health import gauges, health
+from tracehold.questions.knowing import HUNG_UP
 
 __all__ = ["ACT_BYTES", "LINEAGE", "add_routes"]
 
@@ -102,13 +105,31 @@ def _gate(services: Services, name: str) -> _Endpoint:
 def _question(services: Services, name: str) -> _Endpoint:
     async def endpoint(request: Request) -> Response:
         params = dict(request.query_params)
-        return _json(await run_in_threadpool(ask, services, request.state.person, name, params))
+        gone = threading.Event()
+        watching = asyncio.create_task(_watch(request, gone))
+        HUNG_UP.set(gone.is_set)
+        try:
+            answer = await run_in_threadpool(ask, services, request.state.person, name, params)
+        finally:
+            watching.cancel()
+        return _json(answer)
 
     return endpoint
 
 
+async def _watch(request: Request, gone: threading.Event) -> None:
+    """Notice when the client hangs up: then nobody waits for the answer any more."""
+    message = await request.receive()
+    while message["type"] == "http.request" and message.get("more_body"):
+        message = await request.receive()
+    if message["type"] == "http.request":
+        message = await request.receive()
+    if message["type"] == "http.disconnect":
+        gone.set()
+
+
 def _json(answer: Json, status: int = 200) -> Response:
-    return JSONResponse(msgspec.to_builtins(answer, str_keys=True), status_code=status)
+    return Response(msgspec.json.encode(answer), status, media_type="application/json")
 
 
 def _schema(form: type[msgspec.Struct]) -> Json:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from catalog.decided import stale_decisions
 from catalog.judgement import Judgement
 from lineage.clock import format_millis
 from lineage.errors import NotFound
@@ -88,7 +89,7 @@ def datasets(services: Services, query: Mapping[str, str]) -> dict[str, Any]:
 
 def models(services: Services, query: Mapping[str, str]) -> dict[str, Any]:
     """The list of model versions."""
-    names = ("model", "verdict", "waiver", "affected", "ownership")
+    names = ("model", "verdict", "stale", "waiver", "affected", "ownership")
     columns = ["Model", "Owner", "Intended use", "License verdict", "Deletions"]
     shown, known, context = _listing(services, "Model", query, columns, names)
     rows: list[list[Cell]] = []
@@ -97,6 +98,7 @@ def models(services: Services, query: Mapping[str, str]) -> dict[str, Any]:
         verdicts: list[Cell] = [
             mark(v.value["verdict"], _tone(v.value["verdict"])) for v in aspects.get("verdict", ())
         ]
+        verdicts += [mark(f"stale: {one}", "warn") for one in stale_decisions(aspects)]
         rows.append(
             [
                 link("Model", node.key, f"{node.props.get('name')}@{node.props.get('version')}"),
@@ -123,16 +125,18 @@ def _find(services: Services, label: Label, key: str) -> Node:
 def _traced(
     services: Services, node: Node, query: Mapping[str, str], conflicts: frozenset[str]
 ) -> dict[str, Any]:
-    as_of = query.get("as_of", "")
+    as_of, known_at = query.get("as_of", ""), query.get("known_at", "")
     params = AskTrace(
         ref=reference_text(node, node.key),
         direction="down" if query.get("direction") == "down" else "up",
         view="content" if query.get("view") == "content" else "structural",
         as_of=as_of,
+        known_at=known_at,
     )
     return {
         "trace": trace_view(walk(services, params), conflicts),
         "as_of_input": as_of[:16],
+        "known_at_input": known_at[:16],
         "self_href": f"{PAGES[node.label]}/{node.key}",
         "heading": reference_text(node, node.key),
     }
@@ -149,6 +153,21 @@ def _verdict(judged: Judgement) -> dict[str, Any]:
     }
 
 
+def _stale(aspects: _Aspects) -> list[dict[str, Any]]:
+    said = {value.slot: value.value for value in aspects.get("stale", ())}
+    return [
+        {
+            "mark": mark(f"decision stale: {one}", "warn"),
+            "text": "; ".join(
+                [f"no longer {line}" for line in said[one]["then"]]
+                + [f"now {line}" for line in said[one]["now"]]
+            ),
+            "path": "",
+        }
+        for one in stale_decisions(aspects)
+    ]
+
+
 def model(services: Services, key: str, query: Mapping[str, str]) -> dict[str, Any]:
     """One version of a model.
 
@@ -156,7 +175,10 @@ def model(services: Services, key: str, query: Mapping[str, str]) -> dict[str, A
         NotFound: There is none of that key.
     """
     node = _find(services, "Model", key)
-    names = ("model", "waiver", "waiver_ended", "affected", "ownership", "statistics")
+    names = (
+        "model", "waiver", "waiver_ended", "affected", "ownership", "statistics", "verdict",
+        "stale",
+    )  # fmt: skip
     aspects = services.state.aspects([key], names).get(key, {})
     said = _value(aspects, "model") or {}
     judged = license_judgement(services, reference_text(node, node.key))
@@ -175,7 +197,7 @@ def model(services: Services, key: str, query: Mapping[str, str]) -> dict[str, A
     return {
         **_traced(services, node, query, conflicts),
         "lead": str(said.get("intended_use") or ""),
-        "verdicts": [_verdict(judged)],
+        "verdicts": [_verdict(judged), *_stale(aspects)],
         "summary": [("Owner", _owners(aspects)), *_facts(said, skip=("name", "version"))],
         "sections": [
             section("Waivers", ["Waiver", "Covers", "Reason", "Until", "State"], waivers),
@@ -202,7 +224,7 @@ def dataset(services: Services, key: str, query: Mapping[str, str]) -> dict[str,
     node = _find(services, "Dataset", key)
     names = (
         "license", "ownership", "terms", "provenance", "retention", "pii", "scan",
-        "deidentification", "assertions", "purged", "affected", "documentation",
+        "deidentification", "assertions", "purged", "affected", "documentation", "verdict", "stale",
     )  # fmt: skip
     aspects = services.state.aspects([key], names).get(key, {})
     retention = _value(aspects, "retention") or {}
@@ -220,7 +242,7 @@ def dataset(services: Services, key: str, query: Mapping[str, str]) -> dict[str,
     return {
         **_traced(services, node, query, frozenset()),
         "lead": str((_value(aspects, "documentation") or {}).get("description") or ""),
-        "verdicts": [],
+        "verdicts": _stale(aspects),
         "summary": summary,
         "sections": [_columns(services, key, aspects), _quality(aspects), _versions(services, key)],
     }

@@ -16,7 +16,7 @@ from lineage.errors import TraceholdError
 from tracehold.access import authorize
 from tracehold.bootstrap import Services
 
-__all__ = ["add_pages"]
+__all__ = ["add_pages", "render"]
 
 NAVIGATION: Final = (
     ("/", "Home"),
@@ -60,7 +60,8 @@ def _environment() -> Any:
     return Environment(loader=FileSystemLoader(folder), autoescape=True, undefined=StrictUndefined)
 
 
-def _render(template: str, context: Mapping[str, Any]) -> str:
+def render(template: str, context: Mapping[str, Any]) -> str:
+    """A template of the user interface, filled."""
     return str(_environment().get_template(template).render(context))
 
 
@@ -73,8 +74,8 @@ def _page(services: Services, path: str, template: str, view: _View) -> Callable
             authorize(request.state.person, "question")
             context = view(services, request.path_params, request.query_params)
         except TraceholdError as error:
-            return _render("problem.html", {**frame, "problem": error}), error.http_status
-        return _render(template, {**frame, **context}), 200
+            return render("problem.html", {**frame, "problem": error}), error.http_status
+        return render(template, {**frame, **context}), 200
 
     async def endpoint(request: Request) -> Response:
         text, status = await run_in_threadpool(build, request)

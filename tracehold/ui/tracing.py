@@ -52,6 +52,8 @@ def _href(node: TraceNode) -> str:
 
 
 def _name(node: TraceNode) -> str:
+    if node.label == "Hidden":
+        return node.ref
     if node.label == "Model":
         return f"{node.name}@{node.version}"
     if node.field is not None:
@@ -77,6 +79,7 @@ def _hop(node: TraceNode, *, derived: bool) -> dict[str, Any]:
 def _elements(trace: Trace, conflicts: frozenset[str]) -> list[dict[str, Any]]:
     at = place([n.key for n in trace.nodes], [(e.src, e.dst) for e in trace.edges])
     targets = {edge.dst for edge in trace.edges}
+    shown = {node.key for node in trace.nodes}
     elements: list[dict[str, Any]] = []
     for node in trace.nodes:
         notes = node.annotations
@@ -96,6 +99,8 @@ def _elements(trace: Trace, conflicts: frozenset[str]) -> list[dict[str, Any]]:
         x, y = at[node.key]
         elements.append({"data": data, "position": {"x": x, "y": y}})
     for number, edge in enumerate(trace.edges):
+        if edge.src not in shown or edge.dst not in shown:
+            continue  # the other end is on a page before
         data = {
             "id": f"edge-{number}",
             "source": edge.src,
@@ -116,6 +121,7 @@ def trace_view(trace: Trace, conflicts: frozenset[str] = frozenset()) -> dict[st
     reasons = "; ".join(reason.text for reason in trace.reasons)
     facts = [
         f"{len(trace.nodes)} nodes, {len(trace.edges)} edges",
+        *([f"{trace.total} nodes in all"] if trace.total not in (None, len(trace.nodes)) else []),
         f"as of {format_millis(trace.as_of)}",
         f"known at fact {trace.known_at}",
         f"answered by {trace.answered_by}",

@@ -20,6 +20,7 @@ from lineage.graph.port import Limits
 from lineage.refs import DatasetRef
 from lineage.trace.model import Coverage, Trace, TraceEdge, TraceNode
 from lineage.trace.names import clean, display_width, wrap
+from lineage.trace.paging import Cursor, Page
 from lineage.trace.render import as_json, mermaid, text
 from lineage.trace.tree import short
 from lineage.trace.walk import trace
@@ -61,6 +62,10 @@ def deep_estate() -> tuple[Estate, DatasetRef]:
     return estate, refs[-1]
 
 
+def first_page(estate: Estate, model: Any) -> Cursor:
+    return Cursor.read(str(ask(estate, model, page=Page(4)).next))
+
+
 def cases() -> dict[str, Trace]:
     estate, model = churn_estate()
     odd, odd_ref = odd_estate()
@@ -72,6 +77,10 @@ def cases() -> dict[str, Trace]:
         "model-up-cut": ask(estate, model, limits=Limits(depth=1, nodes=2, seconds=60)),
         "bookings-down": ask(estate, BOOKINGS, "down", as_of=NOW + 12_345_678),
         "bookings-down-columns": ask(estate, BOOKINGS, "down", columns=True),
+        "path": ask(estate, DatasetRef("demo", "loyalty"), "down", to=model),
+        "no-path": ask(estate, model, "down", to=BOOKINGS),
+        "page": ask(estate, model, page=Page(4, first_page(estate, model))),
+        "hidden": ask(estate, model, allowed=lambda node: node.props["name"] != "loyalty"),
         "odd-names": ask(odd, odd_ref),
         "deep": ask(deep, deep_ref),
     }
