@@ -26,11 +26,11 @@ __all__ = ["Cause", "RefoldStatus", "Refolder", "cause_to_refold", "open_beside"
 
 _log = logging.getLogger(__name__)
 
-Cause = Literal["missing", "damaged", "tables", "fold version", "erasure", "rebuild"]
-"""Why the state is folded anew: it is not there, is no database, has the tables of another release,
-was folded by another release, holds what was erased, or somebody asked."""
+Cause = Literal["missing", "damaged", "ahead", "tables", "fold version", "erasure", "rebuild"]
+"""Why the state is folded anew: it is not there, is no database, stands ahead of its journal, has the
+tables of another release, was folded by another release, holds what was erased, or somebody asked."""
 
-UNREADABLE: Final = frozenset({"missing", "damaged", "tables"})
+UNREADABLE: Final = frozenset({"missing", "damaged", "ahead", "tables"})
 """Causes that leave nothing to answer from meanwhile."""
 
 _BATCH: Final = 1000
@@ -81,6 +81,9 @@ def cause_to_refold(path: Path, journal: SqliteJournal, version: str) -> Cause |
     except (sqlite3.Error, Unavailable):
         return "damaged"
     try:
+        if state.position() > journal.head().size:
+            # The journal was restored, or lost its end: what the state says more is not so.
+            return "ahead"
         return "fold version" if state.needs_rebuild(version) else None
     except sqlite3.Error:
         return "damaged"

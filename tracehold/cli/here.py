@@ -88,7 +88,9 @@ def _bring_up(settings: Settings) -> None:
         try:
             with open_services(settings, write=False) as services:
                 behind = services.journal.head().size - services.state.position()
-                if behind <= 0 and services.state.fold_version() == version:
+                # Ahead of a journal that nobody writes, it is of another one.
+                level = behind == 0 or (behind < 0 and find_server(settings.storage.data))
+                if level and services.state.fold_version() == version:
                     return
         except Unavailable:
             # The state was never made, or not with this release; whoever writes makes it.
