@@ -63,6 +63,7 @@ TABLE: Final[Mapping[str, frozenset[str]]] = {
     # The journal: erasing parts of facts, folding it anew.
     "journal.erase": frozenset({"privacy-officer", "admin"}),
     "journal.rebuild": frozenset({"admin", "engineer"}),
+    "key.rotate": _ADMIN,
     # The mirror.
     "graph.mirror": frozenset({"admin", "engineer"}),
     # Every question, and the figures of the server itself.

@@ -10,9 +10,12 @@ from typing import Final
 import msgspec
 
 from lineage.errors import InvalidInput, NegativeVerdict
-from lineage.evidence import verify_bundle
+from lineage.evidence import verify_bundle, verify_log
 from lineage.evidence.seal import seal
 from lineage.facts import Json
+from lineage.journal.checkpoint import Verifier
+from lineage.journal.keys import find_signer
+from lineage.journal.public_log import open_public_log
 from lineage.refs import ModelRef
 from lineage.trace.render import as_json, mermaid
 from lineage.trace.render import text as tree
@@ -24,7 +27,7 @@ from tracehold.bootstrap import Services
 from tracehold.judging import license_judgement, pii_exposure
 from tracehold.questions.lineage import AskTrace, walk
 
-__all__ = ["Bundle", "build_bundle", "check_bundle"]
+__all__ = ["Bundle", "build_bundle", "chained_keys", "check_bundle", "keys_of"]
 
 _ASPECTS: Final = (
     "license", "provenance", "terms", "ownership", "retention", "pii", "scan", "deidentification",
@@ -134,6 +137,46 @@ def _stream(services: Services, stream: str) -> set[str]:
     return {
         msgspec.json.decode(services.journal.at(position).envelope)["id"] for position in positions
     }
+
+
+def keys_of(data: Path, keys: Path, trusted: str = "") -> list[str]:
+    """The verifier keys of a workspace, the present one first.
+
+    Args:
+        data: The data folder.
+        keys: The keys folder.
+        trusted: A verifier key that somebody keeps; empty to take the workspace's word.
+
+    Raises:
+        InvalidInput: The key that is trusted is not of this workspace.
+        NegativeVerdict: It does not lead to the present one: the key was lost in between.
+    """
+    with open_public_log(data, find_signer(keys)) as log:
+        chain = log.chain()
+    if trusted and (breaks := chain.breaks_after(Verifier.parse(trusted))):
+        raise NegativeVerdict(
+            "the verifier key does not lead to the present one: the signing key was lost",
+            where=f"fact {breaks[0].position}", advice="ask for the new key by another way",
+        )  # fmt: skip
+    return [str(key) for key in reversed(chain.keys)]
+
+
+def chained_keys(file: Path, trusted: str) -> list[str]:
+    """The verifier keys that a stream file of the stream ``keys`` chains to a trusted one.
+
+    Raises:
+        InvalidInput: The file cannot be read.
+        NegativeVerdict: It does not hold, or the key is not in it.
+    """
+    try:
+        return verify_log.key_chain(trusted.strip(), msgspec.json.decode(file.read_bytes()))
+    except OSError:
+        raise InvalidInput("the chain of keys cannot be read", where=str(file)) from None
+    except (verify_bundle.ChangedError, ValueError, KeyError, TypeError, IndexError) as error:
+        raise NegativeVerdict(
+            f"the chain of keys does not hold: {error}", where=str(file),
+            advice="ask for a new one: tracehold journal stream keys --proof FILE",
+        ) from None  # fmt: skip
 
 
 def check_bundle(bundle: Path, *, key: str = "", witness: Path | None = None) -> list[str]:

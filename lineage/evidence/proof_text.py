@@ -1,4 +1,4 @@
-"""Inclusion proofs as text: ``.tlog-proof`` files of c2sp.org/tlog-proof@v1."""
+"""Proofs as text: inclusion as c2sp.org/tlog-proof@v1, consistency as c2sp.org/tlog-witness."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ import binascii
 
 from lineage.errors import InvalidInput
 from lineage.journal.port import Proof
+from lineage.journal.public_log import Extension
 
-__all__ = ["TITLE", "format_proof", "parse_proof"]
+__all__ = ["TITLE", "format_consistency", "format_proof", "parse_proof"]
 
 TITLE = "c2sp.org/tlog-proof@v1"
 
@@ -18,6 +19,12 @@ def format_proof(proof: Proof) -> str:
     hashes = [base64.b64encode(hash_).decode() for hash_ in proof.hashes]
     head = "\n".join([TITLE, f"index {proof.index}", *hashes])
     return f"{head}\n\n{proof.checkpoint}"
+
+
+def format_consistency(extension: Extension) -> str:
+    """The body of an add-checkpoint request to a witness: old size, hashes, new checkpoint."""
+    hashes = [base64.b64encode(hash_).decode() for hash_ in extension.hashes]
+    return "\n".join([f"old {extension.size}", *hashes, "", extension.checkpoint])
 
 
 def parse_proof(text: str) -> Proof:

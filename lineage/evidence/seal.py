@@ -21,10 +21,11 @@ import msgspec
 
 from lineage.clock import format_millis
 from lineage.errors import Conflict, InvalidInput, Unavailable
-from lineage.evidence import verify_bundle
+from lineage.evidence import verify_bundle, verify_log
 from lineage.evidence.proof_text import format_proof
 from lineage.journal.checkpoint import Signer, sign_note
 from lineage.journal.envelope import decode
+from lineage.journal.keychain import STREAM as KEYS
 from lineage.journal.port import Proof, StoredFact
 
 __all__ = ["SealableJournal", "seal"]
@@ -45,6 +46,7 @@ What is in it
   verifier.key    the public key that all signatures here are checked with
   manifest.json   every file with its SHA-256; signed in manifest.note
   verify.py       checks all of the above; needs nothing but Python 3.11 or newer
+  verify_log.py   checks proofs about the whole journal, which you may ask for at any time
 
 How to verify
   python verify.py
@@ -58,7 +60,8 @@ What that proves, and what it does not
   brings along proves only that it agrees with itself. So:
     - run your own copy of verify.py, or `tracehold evidence verify`;
     - compare verifier.key with the key that you were given earlier: --vkey NAME+ID+KEY;
-    - compare the checkpoint with one that you kept: --checkpoint FILE.
+    - compare the checkpoint with one that you kept: --checkpoint FILE. Is yours an older one, ask
+      for `tracehold journal checkpoint --since YOURS` and run verify_log.py on what you get.
   The journal is tamper-evident towards whoever kept a checkpoint. Someone who holds the signing key
   can write another history and sign it; only a checkpoint kept by somebody else shows that.
 """
@@ -78,6 +81,14 @@ class SealableJournal(Protocol):
 
     def checkpoint(self) -> str:
         """The newest signed checkpoint."""
+        ...
+
+    def at(self, position: int) -> StoredFact:
+        """The fact at a position with its parts."""
+        ...
+
+    def members(self, stream: str) -> list[int]:
+        """Positions of a governance stream in its order."""
         ...
 
     def prove(self, position: int, checkpoint: str | None = None) -> Proof:
@@ -111,12 +122,16 @@ def seal(
         Conflict: The target exists.
         Unavailable: The target cannot be written.
     """
+    # The changes of key always: by them a holder of a former key follows to the one that signs.
+    changes = [journal.at(position) for position in journal.members(KEYS)]
+    facts = {fact.position: fact for fact in changes}
+    facts |= {fact.position: fact for fact in map(journal.get, fact_ids)}
     checkpoint = journal.checkpoint()
-    facts = {fact.position: fact for fact in map(journal.get, fact_ids)}
     files: dict[str, bytes] = {
         verify_bundle.CHECKPOINT: checkpoint.encode(),
         verify_bundle.KEY: f"{journal.signer.verifier}\n".encode(),
         "verify.py": Path(verify_bundle.__file__).read_bytes(),
+        "verify_log.py": Path(verify_log.__file__).read_bytes(),
         "README.txt": _README.format(
             created=format_millis(created), origin=journal.signer.name
         ).encode(),

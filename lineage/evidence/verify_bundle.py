@@ -5,18 +5,13 @@
 BUNDLE is the folder or the .zip; by default the folder that this file lies in. Exit codes: 0 all
 holds, 1 something was changed or does not hold, 2 it cannot be read.
 
-What is checked, in this order:
- 1. every file has the SHA-256 of manifest.json, none is missing and none was added;
- 2. manifest.note signs manifest.json, and checkpoint is signed, both by verifier.key (Ed25519,
-    RFC 8032, in the form of c2sp.org/signed-note);
- 3. every fact is in the journal's Merkle tree under that checkpoint (RFC 6962);
- 4. every content shown is the one that the fact was recorded with (HMAC-SHA-256 under its salt);
- 5. every certificate is a note signed by the same key.
+Checked: every file has the SHA-256 of manifest.json, none is missing, none was added; manifest and
+checkpoint are signed by verifier.key (Ed25519, RFC 8032, c2sp.org/signed-note); every fact is in
+the Merkle tree under the checkpoint (RFC 6962); every content shown is the one recorded (HMAC under
+its salt); every certificate is signed by this key or one that signed it into the log as the next.
 
-What this cannot tell: a bundle carries its own key and its own copy of this file. Someone who
-replaces all of them together makes another bundle that agrees with itself. So use your own copy of
-this file, pass the verifier key that you were given earlier (--vkey), and, best, a checkpoint that
-you kept (--checkpoint).
+A bundle brings its own key and its own copy of this file: use your own copy, pass the key that you
+were given earlier and best a checkpoint that you kept (if it is an older one: verify_log.py).
 """
 
 from __future__ import annotations
@@ -36,6 +31,7 @@ MANIFEST, MANIFEST_NOTE = "manifest.json", "manifest.note"
 CHECKPOINT, KEY = "checkpoint", "verifier.key"
 MANIFEST_TITLE = "tracehold.dev/evidence-manifest@v1"
 PROOF_TITLE = "c2sp.org/tlog-proof@v1"
+ROTATION_TITLE = "tracehold.dev/key-rotation@v1"
 
 
 class ChangedError(Exception):
@@ -44,6 +40,12 @@ class ChangedError(Exception):
 
 class UnreadableError(Exception):
     """There is no bundle here, or it cannot be read as one."""
+
+
+def check(holds: bool, name: str, what: str) -> None:
+    """Stop where something does not hold."""
+    if not holds:
+        raise ChangedError(f"{name}: {what}")
 
 
 # Ed25519 verification, RFC 8032 section 5.1
@@ -119,26 +121,41 @@ def parse_vkey(text: str) -> tuple[str, bytes, bytes]:
     return name, expected, key[1:]
 
 
-def note_body(note: str, vkey: str) -> str:
-    """The text of a signed note; exactly one signature, by this key, is taken."""
-    name, key_id, public = parse_vkey(vkey)
-    body, _, line = note.rpartition("\n\n")
-    signature = unbase64(line.removeprefix(f"— {name} ").removesuffix("\n"))
+def note_body(note: str, *vkeys: str, most: int = 1) -> str:
+    """The text of a note that one of these keys signed; it has at most so many signatures."""
+    name = parse_vkey(vkeys[0])[0]
+    body, _, tail = note.rpartition("\n\n")
     body += "\n"
-    exact = f"{body}\n— {name} {base64.b64encode(signature).decode()}\n" == note
-    if not exact or signature[:4] != key_id:
-        raise ValueError("not signed by the key of the bundle")
-    if not ed25519_holds(public, body.encode(), signature[4:]):
-        raise ValueError("the signature does not match the text")
+    signed = [unbase64(line.removeprefix(f"— {name} ")) for line in tail.split("\n")[:-1]]
+    lines = (f"— {name} {base64.b64encode(one).decode()}\n" for one in signed)
+    keys = {key_id: public for _, key_id, public in map(parse_vkey, vkeys)}
+    mine = [one for one in signed if one[:4] in keys]
+    exact = "".join((f"{body}\n", *lines)) == note and len(mine) <= len(signed) <= most
+    if not exact or not mine or not ed25519_holds(keys[mine[0][:4]], body.encode(), mine[0][4:]):
+        raise ValueError("not signed by the key of the bundle, or changed since")
     return body
+
+
+def former_keys(facts: list[dict[str, Any]], vkey: str) -> list[str]:
+    """This key and those that led to it, the newest first: each signed the next into the log."""
+    keys = [vkey]
+    changes = [fact for fact in facts if json.loads(fact["envelope"])["stream"] == "keys"]
+    for fact in sorted(changes, key=lambda fact: -fact["position"]):
+        if json.loads(fact["envelope"])["kind"] != "key.rotated/1":
+            break  # a lost key signed for nobody
+        said = json.loads(unbase64(fact["distilled"]))
+        names = f"{ROTATION_TITLE}\n{parse_vkey(vkey)[0]}\n{said['former']}\n{keys[-1]}\n"
+        if note_body(said["endorsement"], said["former"]) != names:
+            raise ValueError("the former key did not sign for this one")
+        keys.append(said["former"])
+    return keys
 
 
 def parse_proof(text: str) -> tuple[int, list[bytes], str]:
     """Index, hashes and checkpoint of a .tlog-proof."""
     head, _, checkpoint = text.partition("\n\n")
     title, index, *hashes = head.split("\n")
-    number = int(index.removeprefix("index "))
-    if title != PROOF_TITLE or index != f"index {number}":
+    if title != PROOF_TITLE or index != f"index {(number := int(index.removeprefix('index ')))}":
         raise ValueError("not a tlog-proof")
     return number, [unbase64(line) for line in hashes], checkpoint
 
@@ -149,24 +166,13 @@ def root_of_proof(leaf: bytes, index: int, size: int, hashes: list[bytes]) -> by
     if not 0 <= index < size:
         raise ValueError("the fact is not under the checkpoint")
     for sibling in hashes:
-        if last == 0:
-            raise ValueError("the proof is too long")
-        if position & 1 or position == last:
-            result = hashlib.sha256(b"\x01" + sibling + result).digest()
-            while not position & 1 and position:
-                position, last = position >> 1, last >> 1
-        else:
-            result = hashlib.sha256(b"\x01" + result + sibling).digest()
+        right = position & 1 or position == last
+        pair = sibling + result if right else result + sibling
+        result = hashlib.sha256(b"\x01" + pair).digest()
+        while right and not position & 1 and position:
+            position, last = position >> 1, last >> 1
         position, last = position >> 1, last >> 1
-    if last:
-        raise ValueError("the proof is too short")
-    return result
-
-
-def check(holds: bool, name: str, what: str) -> None:
-    """Stop where something does not hold."""
-    if not holds:
-        raise ChangedError(f"{name}: {what}")
+    return b"" if last else result  # a proof that is too short leads nowhere
 
 
 def pack(files: dict[str, bytes]) -> bytes:
@@ -184,10 +190,9 @@ def load(path: Path) -> dict[str, bytes]:
     """Every file of a bundle by its name; nothing is written to disk."""
     try:
         if path.is_dir():
-            entries = sorted(path.rglob("*"))
-            for entry in entries:
-                check(not entry.is_symlink(), entry.name, "a link does not belong into a bundle")
-            found = [entry for entry in entries if not entry.is_dir()]
+            links = [entry.name for entry in path.rglob("*") if entry.is_symlink()]
+            check(not links, "".join(links[:1]), "a link does not belong into a bundle")
+            found = [entry for entry in path.rglob("*") if not entry.is_dir()]
             return {entry.relative_to(path).as_posix(): entry.read_bytes() for entry in found}
         raw = path.read_bytes()
         with zipfile.ZipFile(io.BytesIO(raw)) as archive:
@@ -209,18 +214,14 @@ def verify(path: Path, vkey: str | None = None, checkpoint: str | None = None) -
         UnreadableError: There is no bundle at ``path``.
     """
     files = load(path)
-    if missing := [
-        name for name in (MANIFEST, MANIFEST_NOTE, CHECKPOINT, KEY) if name not in files
-    ]:
-        raise UnreadableError(f"{path}: this is no evidence bundle, {missing[0]} is missing")
+    if missing := {MANIFEST, MANIFEST_NOTE, CHECKPOINT, KEY} - set(files):
+        raise UnreadableError(f"{path}: this is no evidence bundle, {min(missing)} is missing")
     name = MANIFEST
     try:
         own_key = files[KEY].decode().removesuffix("\n")
         digest = hashlib.sha256(files[MANIFEST]).hexdigest()
-        manifest = json.loads(files[MANIFEST])
-        listed = manifest["files"]
-        actual = set(files) - {MANIFEST, MANIFEST_NOTE}
-        for name in sorted(actual | set(listed)):
+        listed = json.loads(files[MANIFEST])["files"]
+        for name in sorted(set(files) - {MANIFEST, MANIFEST_NOTE} | set(listed)):
             check(name in files, name, "the file is missing")
             check(name in listed, name, "the file was added")
             same = hashlib.sha256(files[name]).hexdigest() == listed[name]
@@ -229,28 +230,29 @@ def verify(path: Path, vkey: str | None = None, checkpoint: str | None = None) -
         body = note_body(files[MANIFEST_NOTE].decode(), own_key)
         check(body == f"{MANIFEST_TITLE}\n{digest}\n", MANIFEST, "it is not the signed one")
         name = CHECKPOINT
-        origin, size_text, root_text, end = note_body(files[name].decode(), own_key).split("\n")
+        origin, size_text, root_text, end = note_body(files[name].decode(), own_key, most=2).split(
+            "\n"
+        )
         size, root = int(size_text), unbase64(root_text)
         check(end == "" and origin == parse_vkey(own_key)[0], name, "it is of another journal")
-        lines = [f"{len(files)} files are as the signed manifest lists them"]
-        lines.append(f"the checkpoint of {origin} covers {size} facts")
-        if vkey is not None:
-            check(vkey.strip() == own_key, KEY, "it is not the key that you passed")
-            lines.append("the key is the one that you passed")
-        if checkpoint is not None:
-            kept = note_body(checkpoint, own_key)
-            check(kept == f"{origin}\n{size}\n{root_text}\n", name, "it is not the one you kept")
-            lines.append("the checkpoint is the one that you kept")
-        facts, proofs, certificates = (
-            [name for name in files if name.startswith(folder)]
-            for folder in ("facts/", "proofs/", "documents/certificates/")
-        )
+        lines = [f"{len(files)} files are as the signed manifest lists them",
+                 f"the checkpoint of {origin} covers {size} facts"]  # fmt: skip
+        folders = ("facts/", "proofs/", "documents/certificates/")
+        facts, proofs, certificates = ([n for n in files if n.startswith(f)] for f in folders)
         check(len(facts) == len(proofs), "proofs/", "facts and proofs do not pair")
         shown = sum(verify_fact(name := fact, files, size, root) for fact in facts)
         lines.append(f"{len(facts)} facts are in the journal, {shown} of them with their content")
+        keys = former_keys([json.loads(files[name]) for name in facts], own_key)
         for name in certificates:
-            note_body(files[name].decode(), own_key)
+            note_body(files[name].decode(), *keys)
         lines.append(f"{len(certificates)} certificates are signed by the same key")
+        if vkey is not None:
+            check(vkey.strip() in keys, KEY, "the key that you passed does not lead to it")
+            lines.append(f"the key that you passed leads to it by {keys.index(vkey.strip())} steps")
+        if checkpoint is not None:
+            kept = note_body(checkpoint, *keys, most=2)
+            check(kept == f"{origin}\n{size}\n{root_text}\n", CHECKPOINT, "not the one you kept")
+            lines.append("the checkpoint is the one that you kept")
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise ChangedError(f"{name}: {error}") from error
     return lines
@@ -269,8 +271,7 @@ def verify_fact(name: str, files: dict[str, bytes], size: int, root: bytes) -> b
     if fact["distilled"] is None:
         return False
     salt, content = unbase64(fact["distilled_salt"]), unbase64(fact["distilled"])
-    expected = json.loads(leaf)["distilled"]
-    same = hmac.compare_digest(hmac.digest(salt, content, "sha256").hex(), expected)
+    same = hmac.digest(salt, content, "sha256").hex() == json.loads(leaf)["distilled"]
     check(same, name, "the content is not the one that was recorded")
     return True
 
@@ -283,14 +284,12 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--checkpoint", type=Path, help="a checkpoint file that you kept")
     given = parser.parse_args(arguments)
     try:
-        kept = given.checkpoint and given.checkpoint.read_text("utf-8")
-        lines = verify(given.bundle, given.vkey, kept)
-    except ChangedError as error:
-        sys.stdout.write(f"DOES NOT HOLD  {error}\n")
-        return 1
-    except (UnreadableError, OSError, UnicodeDecodeError) as error:
-        sys.stdout.write(f"CANNOT BE READ  {error}\n")
-        return 2
+        witness = given.checkpoint and given.checkpoint.read_text("utf-8")
+        lines = verify(given.bundle, given.vkey, witness)
+    except (ChangedError, UnreadableError, OSError, UnicodeDecodeError) as error:
+        changed = isinstance(error, ChangedError)
+        sys.stdout.write(f"{'DOES NOT HOLD' if changed else 'CANNOT BE READ'}  {error}\n")
+        return 1 if changed else 2
     own = "" if given.vkey else " by the key of the bundle: compare verifier.key with one you trust"
     sys.stdout.write("".join(f"ok  {line}\n" for line in lines) + f"VERIFIED{own}\n")
     return 0

@@ -28,6 +28,7 @@ __all__ = [
     "SIGNING_KEY",
     "WorkspaceKeys",
     "ensure_keys",
+    "find_signer",
     "load_keys",
     "load_secret",
     "load_signer",
@@ -44,6 +45,7 @@ NEXT_KEY = "signing.key.next"
 PARTS = "parts.db"
 
 _PREFIX = "PRIVATE+KEY"
+_ELSE = {SIGNING_KEY: "; is it lost for good: tracehold journal rekey --lost"}
 _UNNAMED = "tracehold.local/key-"
 
 
@@ -158,6 +160,14 @@ def load_signer(keys: Path, name: str = SIGNING_KEY) -> Signer:
     return Signer(*_seed(keys / name))
 
 
+def find_signer(keys: Path) -> Signer | None:
+    """The signing key where it is there and whole, for what can be done without it too."""
+    try:
+        return load_signer(keys)
+    except Unavailable:
+        return None
+
+
 def make_next_key(keys: Path, name: str) -> Signer:
     """Make the key that shall follow; one that was made before and never came to be is replaced."""
     seed = secrets.token_bytes(32)
@@ -214,7 +224,7 @@ def _read(path: Path) -> str:
     except (OSError, UnicodeDecodeError) as error:
         raise Unavailable(
             "a key of the workspace cannot be read", where=str(path),
-            advice="restore the keys folder from its backup; a new one: `tracehold init`",
+            advice="restore the keys folder from its backup" + _ELSE.get(path.name, ""),
         ) from error  # fmt: skip
 
 

@@ -16,6 +16,7 @@ from lineage.facts import Draft, Receipt
 from lineage.journal.checkpoint import Signer, checkpoint_body, sign_note
 from lineage.journal.envelope import FORMAT, Envelope, encode
 from lineage.journal.keychain import KEY_KINDS, link_entry, rotation_draft
+from lineage.journal.keychain import STREAM as KEYS
 from lineage.journal.merkle import leaf_hash
 from lineage.journal.parts import DESTROYED, KEY_BYTES, SALT_BYTES, PartName, digest, seal_part
 from lineage.journal.port import Head
@@ -275,6 +276,7 @@ class Ledger:
 
         Raises:
             NotFound: There is no such fact, or it never had this part; then no key is destroyed.
+            Conflict: It is a change of the signing key, which verifiers need; likewise.
             Unavailable: A reader keeps old pages alive; the keys are destroyed, the WAL not yet
                 cut.
         """
@@ -308,6 +310,11 @@ class Ledger:
         if row is None or row[1]:
             raise NotFound(f"there is no {part} part to erase", where=fact_id)
         position: int = row[0]
+        key = self._journal.execute(
+            "SELECT 1 FROM member WHERE position = ? AND stream = ?", (position, KEYS)
+        ).fetchone()
+        if key is not None:
+            raise Conflict("a change of the signing key is never erased", where=fact_id)
         return position
 
     def close(self) -> None:

@@ -14,15 +14,16 @@ from typing import Literal
 from lineage.clock import Clock
 from lineage.errors import Fault, NotFound, Unavailable
 from lineage.facts import Draft, Fact, Receipt
-from lineage.journal.checkpoint import Signer, checkpoint_body, parse_checkpoint, sign_note
+from lineage.journal.checkpoint import Signer, parse_checkpoint
 from lineage.journal.envelope import decode
 from lineage.journal.files import JOURNAL, connect_reader, lock_writer
 from lineage.journal.keychain import KeyChain, stored_chain
 from lineage.journal.keys import PARTS, ensure_keys, load_keys, load_signer
-from lineage.journal.merkle import EMPTY_ROOT, consistency_proof, inclusion_proof
+from lineage.journal.merkle import consistency_proof, inclusion_proof
 from lineage.journal.opening import open_ledger
 from lineage.journal.parts import DESTROYED, PartName, open_part
 from lineage.journal.port import Head, Proof, StoredFact
+from lineage.journal.public_log import PublicLog
 from lineage.journal.rotation import finish_key_change
 from lineage.journal.sequencer import Sequencer
 from lineage.journal.tiles import StoredTree
@@ -144,8 +145,14 @@ class SqliteJournal:
             BrokenChain: What is stored of the chain was changed.
         """
         with self._reader() as reader:
-            meta = reader.execute("SELECT 1 FROM meta WHERE name = 'key/0'").fetchone()
-            return stored_chain(reader, None if meta else self.signer.verifier)
+            known = reader.execute("SELECT 1 FROM meta WHERE name = 'key/0'").fetchone()
+            return stored_chain(reader, None if known else self.signer.verifier)
+
+    @contextmanager
+    def public(self) -> Iterator[PublicLog]:
+        """What auditors may see: the public side, with the signing key to sign heads of streams."""
+        with self._reader() as reader:
+            yield PublicLog(reader, self.signer)
 
     def rotate_key(self, *, actor: str) -> Receipt:
         """Sign with a new key from here on; the former one signs for it and is destroyed.
@@ -321,9 +328,7 @@ class SqliteJournal:
             row = reader.execute(
                 "SELECT note FROM checkpoint ORDER BY size DESC LIMIT 1"
             ).fetchone()
-        if row:
-            return str(row[0])
-        return sign_note(self.signer, checkpoint_body(self.signer.name, Head(0, EMPTY_ROOT)))
+            return str(row[0]) if row else PublicLog(reader, self.signer).checkpoint()
 
     @contextmanager
     def _reader(self) -> Iterator[sqlite3.Connection]:

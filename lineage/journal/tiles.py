@@ -110,6 +110,10 @@ class StoredTree:
             raise LookupError(f"tree node {level}/{index} is missing")
         return perfect_root(part)
 
+    def tile(self, level: int, index: int) -> list[bytes]:
+        """The hashes of a tile as far as they are stored; more, where the tree grew since."""
+        return self._hashes(level, index)
+
     def tails(self) -> list[list[bytes]]:
         """The incomplete tile of every level, for ``GrowingTree``."""
         tails = []

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from contextlib import suppress
 
 import msgspec
 
@@ -16,7 +17,7 @@ from lineage.clock import format_millis
 from lineage.errors import Fault, NegativeVerdict
 from lineage.facts import Json
 from lineage.identity import Identity
-from lineage.journal.checkpoint import Signer, sign_note, verify_note
+from lineage.journal.checkpoint import BadSignature, Signer, sign_note, verify_note
 from privacy.deletion.case import Case
 from privacy.deletion.plan import Item, Plan
 from privacy.deletion.tombstones import content_token
@@ -148,7 +149,7 @@ def sign_certificate(signer: Signer, fields: dict[str, Json]) -> str:
     return sign_note(signer, msgspec.json.encode(fields, order="deterministic").decode() + "\n")
 
 
-def verify_certificate(text: str, vkey: str) -> dict[str, Json]:
+def verify_certificate(text: str, vkey: str, *former: str) -> dict[str, Json]:
     """The fields of a certificate, once its signature and its inner rules were found good.
 
     Needs no server, no workspace and no network.
@@ -156,11 +157,17 @@ def verify_certificate(text: str, vkey: str) -> dict[str, Json]:
     Args:
         text: The signed note.
         vkey: The verifier key, ``NAME+ID+KEY``.
+        former: Keys that are known to be chained to it, of which one may have signed.
 
     Raises:
         NegativeVerdict: It was changed, is signed by another key, or contradicts itself.
         InvalidInput: ``vkey`` is not a verifier key.
     """
+    for key in former:
+        with suppress(BadSignature):
+            verify_note(text, key)
+            vkey = key
+            break
     body = verify_note(text, vkey)
     bad = NegativeVerdict(
         "this is signed, but it is not a deletion certificate that holds",

@@ -14,6 +14,7 @@ from tracehold.acts.deletion import DELETION
 from tracehold.acts.holds import HOLDS
 from tracehold.acts.journal import JOURNAL
 from tracehold.acts.judgements import JUDGEMENTS
+from tracehold.acts.keys import KEYS
 from tracehold.acts.mirror import MIRROR
 from tracehold.acts.people import PEOPLE
 from tracehold.bootstrap import Services
@@ -21,7 +22,7 @@ from tracehold.bootstrap import Services
 __all__ = ["ACTS", "Act", "perform"]
 
 ACTS: Final[Mapping[str, Act]] = {
-    act.name: act for act in (*PEOPLE, *JUDGEMENTS, *HOLDS, *DELETION, *MIRROR, *JOURNAL)
+    act.name: act for act in (*PEOPLE, *JUDGEMENTS, *HOLDS, *DELETION, *MIRROR, *JOURNAL, *KEYS)
 }
 
 

@@ -251,26 +251,33 @@ def certificate_verify(
     *,
     what: Annotated[str, typer.Argument(metavar="ID|FILE", help="An id, a case, or a file.")],
     key: Annotated[str, typer.Option(help="Verifier key; without it, that of the workspace.")] = "",
+    keys: Annotated[
+        Path | None, typer.Option(help="Stream file of the stream keys, to follow --key by.")
+    ] = None,
     workspace: Where = None,
     json: JsonOut = False,
 ) -> None:
     """Verify signature and content of a certificate. A file and a key need no workspace."""
     from privacy.deletion.certificate import verify_certificate
     from tracehold.cli.here import settings_of
+    from tracehold.evidence import chained_keys, keys_of
 
     path = Path(what)
     if path.is_file():
-        from lineage.journal.keys import load_keys
-
         try:
             note_text = path.read_text("utf-8")
         except UnicodeDecodeError:
             raise InvalidInput("the file is no certificate", where=what) from None
-        key = key or load_keys(settings_of(workspace).storage.keys).verifier_key
     else:
-        found = ask(workspace, "certificate", id=what)
-        note_text, key = found["note"], key or found["verifier_key"]
-    said = verify_certificate(note_text, key)
+        note_text = ask(workspace, "certificate", id=what)["note"]
+    if keys is not None and key:
+        trusted = chained_keys(keys, key)
+    elif path.is_file() and key:
+        trusted = [key]
+    else:
+        storage = settings_of(workspace).storage
+        trusted = keys_of(storage.data, storage.keys, key)
+    said = verify_certificate(note_text, *trusted)
     answer = {"valid": True, "certificate": said}
 
     def text() -> None:

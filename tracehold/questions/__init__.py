@@ -17,13 +17,23 @@ from tracehold.questions.graph import GRAPH
 from tracehold.questions.health import HEALTH
 from tracehold.questions.journal import JOURNAL
 from tracehold.questions.lineage import LINEAGE
+from tracehold.questions.proofs import PROOFS
 from tracehold.questions.question import Question
 
 __all__ = ["QUESTIONS", "Question", "answer", "ask"]
 
 QUESTIONS: Final[Mapping[str, Question]] = {
     question.name: question
-    for question in (*ENTITIES, *EVENTS, *LINEAGE, *GRAPH, *GOVERNANCE, *HEALTH, *JOURNAL)
+    for question in (
+        *ENTITIES,
+        *EVENTS,
+        *LINEAGE,
+        *GRAPH,
+        *GOVERNANCE,
+        *HEALTH,
+        *JOURNAL,
+        *PROOFS,
+    )
 }
 
 
