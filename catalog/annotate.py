@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from catalog.decided import stale_decisions
 from catalog.licenses.declared import held_license
 from catalog.waivers import active_waivers
 from lineage.facts import Json
@@ -13,7 +14,7 @@ from lineage.state.port import AspectValue, StateReader
 __all__ = ["annotator", "schema_and_quality"]
 
 _ASPECTS = (
-    "license", "terms", "ownership", "provenance", "model", "waiver", "waiver_ended",
+    "license", "terms", "ownership", "provenance", "model", "waiver", "waiver_ended", "stale",
 )  # fmt: skip
 
 
@@ -21,6 +22,9 @@ def annotator(
     state: StateReader, nodes: Sequence[Node], as_of: int
 ) -> Mapping[str, Mapping[str, Json]]:
     """Per key: ``license``, ``purposes``, ``legal_basis``, ``owner``, ``sha256``, ``waivers``.
+
+    ``stale_decisions`` names the questions on which a decision on record would be another one by
+    what is known today.
 
     Args:
         state: The state.
@@ -33,6 +37,9 @@ def annotator(
     """
     keys = [node.key for node in nodes if node.label in ("Dataset", "Model")]
     aspects = state.aspects(keys, _ASPECTS, as_of)
+    decided = [key for key, held in aspects.items() if "stale" in held]
+    for key, held in state.aspects(decided, ("verdict",), as_of).items():
+        aspects[key] |= held
     notes = {key: _note(aspects.get(key, {}), as_of) for key in keys}
     return {key: note for key, note in notes.items() if note}
 
@@ -83,6 +90,9 @@ def _note(aspects: Mapping[str, Sequence[AspectValue]], as_of: int) -> dict[str,
     digest = digest or _value(aspects, "model").get("content_sha256")
     if digest:
         note["sha256"] = str(digest)[:12]
+    stale = stale_decisions(aspects)
+    if stale:
+        note["stale_decisions"] = stale
     waivers = active_waivers(aspects, as_of)
     if waivers:
         note["waivers"] = [f"{one} ({v.value['scope']})" for one, v in sorted(waivers.items())]

@@ -13,6 +13,8 @@ import msgspec
 from lineage.facts import Json
 
 __all__ = [
+    "AliasDecided",
+    "DecisionStale",
     "LicenseConcluded",
     "LoginOpened",
     "ModelWaived",
@@ -153,6 +155,43 @@ class VerdictRecorded(msgspec.Struct, frozen=True, tag_field="kind", tag="verdic
     ref: str
     question: str
     judgement: dict[str, Json]
+
+
+class AliasDecided(msgspec.Struct, frozen=True, tag_field="kind", tag="alias.decided/1"):
+    """A person decided whether two names are names of one thing; it beats what producers say.
+
+    Attributes:
+        dataset: Reference of the one.
+        alias: Reference of the other.
+        accepted: False where they were never the same thing.
+        reason: Why.
+    """
+
+    dataset: str
+    alias: str
+    accepted: bool
+    reason: str
+
+
+class DecisionStale(msgspec.Struct, frozen=True, tag_field="kind", tag="decision.stale/1"):
+    """What is known today gives a recorded decision another outcome; the decision stands.
+
+    Attributes:
+        ref: Reference of what was decided about.
+        question: As in the decision.
+        decision: Id of the fact that recorded it.
+        known_at: Journal position up to which facts were known when it was looked at again.
+        then: What the decision said and rested on, where that differs, one line each.
+        now: The same as of the same moment, by what is known at ``known_at``; with ``then`` equal
+            to it the decision is no longer stale.
+    """
+
+    ref: str
+    question: str
+    decision: str
+    known_at: int
+    then: list[str]
+    now: list[str]
 
 
 def kind_of(body: msgspec.Struct) -> str:

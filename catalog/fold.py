@@ -96,6 +96,24 @@ def _verdict(fact: Fact, body: events.VerdictRecorded, _: FoldContext) -> Iterab
     yield Point(entity_of(body.ref), "verdict", value, slot=body.question, time=fact.when)
 
 
+def _alias(fact: Fact, body: events.AliasDecided, _: FoldContext) -> Iterable[Point]:
+    value: Json = {"accepted": body.accepted, "reason": body.reason}
+    # Said of both: either may be the one whose producer names the other.
+    for one, other in ((body.dataset, body.alias), (body.alias, body.dataset)):
+        yield Point(entity_of(one), "symlinks", value, slot=other, time=fact.when)
+
+
+def _stale(fact: Fact, body: events.DecisionStale, _: FoldContext) -> Iterable[Point]:
+    value: Json = {
+        "decision": body.decision,
+        "known_at": body.known_at,
+        "then": body.then,
+        "now": body.now,
+        "at": fact.when,
+    }
+    yield Point(entity_of(body.ref), "stale", value, slot=body.question, time=fact.when)
+
+
 FACTS: tuple[FactType, ...] = (
     FactType.of(events.PersonAdded, _person),
     FactType.of(events.PersonChanged, _person),
@@ -106,5 +124,7 @@ FACTS: tuple[FactType, ...] = (
     FactType.of(events.WaiverEnded, _waiver_ended),
     FactType.of(events.LicenseConcluded, _concluded),
     FactType.of(events.VerdictRecorded, _verdict),
+    FactType.of(events.AliasDecided, _alias),
+    FactType.of(events.DecisionStale, _stale),
 )
 """Every fact type of this package, for bootstrap to join."""

@@ -66,6 +66,8 @@ class Judgement:
         reasons: The heaviest first.
         obligations: What must be done where the subject is used so, one line each.
         choices: Alternatives that were taken (``OR`` in a license), one line each.
+        basis: What it rests on, one line each: two judgements that say the same and rest on the
+            same are the same.
         as_of: Valid time that was asked, epoch milliseconds; None for everything so far.
         known_at: Journal position up to which facts were known; None for all.
         policy_digest: Digest of the manifests.
@@ -80,6 +82,7 @@ class Judgement:
     reasons: tuple[Reason, ...] = ()
     obligations: tuple[str, ...] = ()
     choices: tuple[str, ...] = ()
+    basis: tuple[str, ...] = ()
     as_of: int | None = None
     known_at: int | None = None
     policy_digest: str = ""
@@ -128,6 +131,7 @@ class Judgement:
             "path": list(self.path),
             "obligations": list(self.obligations),
             "choices": list(self.choices),
+            "basis": list(self.basis),
             "waivers": list(self.waivers),
             "as_of": self.as_of,
             "known_at": self.known_at,

@@ -48,6 +48,7 @@ TABLE: Final[Mapping[str, frozenset[str]]] = {
     "retention.assign": _OFFICER,
     "retention.evaluate": _REPORTERS | _OFFICER,
     "license.conclude": _OFFICER,
+    "alias.decide": _OFFICER,
     "waiver.grant": frozenset({"approver"}),
     "waiver.end": frozenset({"approver", "privacy-officer"}),
     # Holds: placed by one, released by two.

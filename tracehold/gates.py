@@ -6,116 +6,23 @@ waivers in force. What cannot be judged does not open a gate.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
 from catalog.events import VerdictRecorded, kind_of
-from catalog.judgement import Judgement, Reason, Verdict, Weight
-from catalog.licenses.uses import USES
-from catalog.licenses.verdict import license_verdict
 from catalog.people import Person
-from catalog.waivers import active_waivers, apply_waivers
 from lineage.errors import InvalidInput
 from lineage.facts import Json
 from lineage.refs import DatasetRef, ModelRef
-from lineage.state.port import AspectValue
 from lineage.trace.resolve import resolve
 from privacy.deletion.tombstones import refuse_return
-from privacy.exposure import Exposure
 from tracehold.acts.act import Body
 from tracehold.bootstrap import Services
-from tracehold.judging import pii_exposure
+from tracehold.judging import view_of
+from tracehold.training import judge_training
 
-__all__ = ["GATES", "Gate", "GateAnswer", "decide_train", "judge_personal", "judge_quality"]
-
-
-@dataclass(frozen=True, slots=True)
-class GateAnswer:
-    """What a gate says.
-
-    Attributes:
-        verdict: ``allowed``, also where every blocking cause is waived.
-        reasons: Every cause, waived ones too, the heaviest first.
-        waivers: Ids of the waivers that were needed.
-    """
-
-    verdict: Verdict
-    reasons: tuple[Reason, ...]
-    waivers: tuple[str, ...]
-
-    @property
-    def path(self) -> tuple[str, ...]:
-        """References from the first open cause to the model or the training set."""
-        blocking = (reason for reason in self.reasons if reason.weight != "flag")
-        return next((reason.path for reason in blocking if reason.path), ())
-
-
-def decide_train(judgements: Sequence[Judgement]) -> GateAnswer:
-    """Join judgements, with their waivers noted, to one answer.
-
-    A judgement that does not pass closes the gate, whatever the others say.
-    """
-    reasons = sorted(
-        (reason for judged in judgements for reason in judged.reasons),
-        key=lambda reason: (_WEIGHTS[reason.weight], bool(reason.waiver)),
-    )
-    closed = [judged for judged in judgements if not judged.passes]
-    verdict: Verdict = "allowed"
-    if closed:
-        denied = any(reason.weight == "deny" for judged in closed for reason in judged.open)
-        verdict = "denied" if denied else "unknown"
-    used = {waiver for judged in judgements for waiver in judged.waivers}
-    return GateAnswer(verdict, tuple(reasons), tuple(sorted(used)))
-
-
-_WEIGHTS: Final = {"deny": 0, "unknown": 1, "flag": 2}
-
-
-def judge_personal(exposure: Exposure, training_set: str) -> Judgement:
-    """Whether a training set is free of confirmed personal data; candidates are flagged."""
-    reasons = [
-        Reason(
-            code="personal-data",
-            what=f"{row.entity} is {row.tier} ({row.how})",
-            ref=row.ref,
-            path=row.path,
-            weight="deny" if row.tier == "confirmed" else "flag",
-        )
-        for row in exposure.rows
-        if row.dataset == training_set
-    ]
-    if not exposure.complete:
-        text = f"personal data could not be traced to its end ({', '.join(exposure.reasons)})"
-        reasons.append(Reason("incomplete", text, training_set, weight="unknown"))
-    facts = {fact for row in exposure.rows if row.dataset == training_set for fact in row.facts}
-    return _judgement("pii", training_set, reasons, facts)
-
-
-def judge_quality(results: Sequence[AspectValue], training_set: str) -> Judgement:
-    """Whether the newest result of every quality rule is good; warnings are flagged."""
-    reasons = []
-    for result in results:
-        said: Mapping[str, Json] = result.value if isinstance(result.value, dict) else {}
-        if said.get("success") is True:
-            continue
-        warning = str(said.get("severity", "error")).lower().startswith("warn")
-        what = f"quality rule failed: {said.get('assertion') or result.slot}"
-        if said.get("column"):
-            what += f" on {said['column']}"
-        weight: Weight = "flag" if warning else "deny"
-        reasons.append(Reason("quality", what, training_set, weight=weight))
-    return _judgement("quality", training_set, reasons, {result.fact_id for result in results})
-
-
-def _judgement(
-    question: str, subject: str, reasons: Sequence[Reason], facts: Collection[str]
-) -> Judgement:
-    weights = {reason.weight for reason in reasons}
-    verdict: Verdict = (
-        "denied" if "deny" in weights else "unknown" if "unknown" in weights else "allowed"
-    )
-    return Judgement(question, subject, verdict, reasons=tuple(reasons), facts=tuple(sorted(facts)))
+__all__ = ["GATES", "Gate"]
 
 
 class AskTrain(Body, frozen=True, kw_only=True):
@@ -156,50 +63,11 @@ def _train(services: Services, person: Person, asked: AskTrain) -> Json:
     ref, key = resolve(services.state, services.identity, _dataset_text(asked.training_set))
     if not isinstance(ref, DatasetRef):
         raise InvalidInput("a training set is a dataset", where=asked.training_set)
-    training_set, model = str(ref), ModelRef(asked.model, asked.version)
-    state, now, policy = services.state, services.clock(), services.policy()
-    model_key = model.key(services.identity)
-    judged = license_verdict(
-        services.router,
-        state,
-        services.identity,
-        model_key,
-        as_of=now,
-        policy=policy,
-        known_at=state.position(),
-        inputs=[key],
-        subject=str(model),
-    )
-    said = state.aspects([model_key], ["waiver", "waiver_ended"], now).get(model_key, {})
-    waivers, use = active_waivers(said, now), USES[judged.use]
-    quality = state.aspects([key], ["assertions"], now).get(key, {}).get("assertions", [])
-    personal = judge_personal(pii_exposure(services, as_of=now), training_set)
-    answer = decide_train(
-        [
-            judged,
-            apply_waivers(personal, waivers, use),
-            apply_waivers(judge_quality(quality, training_set), waivers, use),
-        ]
-    )
-    shown: dict[str, Json] = {
-        "question": "train",
-        "subject": str(model),
-        "allowed": answer.verdict == "allowed",
-        "verdict": answer.verdict,
-        "reasons": [str(reason) for reason in answer.reasons],
-        "path": list(answer.path),
-        "waiver": ", ".join(answer.waivers),
-        "causes": [reason.as_dict() for reason in answer.reasons],
-        "use": judged.use,
-        "obligations": list(judged.obligations),
-        "training_set": training_set,
-        "as_of": now,
-        "known_at": services.state.position(),
-        "policy_digest": policy.digest,
-        "fold_version": services.state.fold_version(),
-    }
+    model = ModelRef(asked.model, asked.version)
+    with view_of(services, [key], None) as view:
+        shown = judge_training(services, view, model, ref, as_of=services.clock())
     # On record at the training set: a model that was refused does not come into being by it.
-    fact = VerdictRecorded(training_set, f"train {model}", shown)
+    fact = VerdictRecorded(str(ref), f"train {model}", shown)
     receipt = services.record(person.id, kind_of(fact), fact)
     return {**shown, "fact": receipt.fact_id}
 
@@ -220,7 +88,10 @@ def _ingest(services: Services, person: Person, asked: AskIngest) -> Json:
         "path": [],
         "waiver": "",
         "dataset": ref,
+        "as_of": services.clock(),
         "known_at": services.state.position(),
+        "policy_digest": services.policy().digest,
+        "fold_version": services.state.fold_version(),
     }
 
 

@@ -1,21 +1,92 @@
-"""Judgements as this workspace makes them: with its policy, its state, its clock."""
+"""Judgements as this workspace makes them: with its policy, its state, its clock.
+
+Each is made of a *view*: the state as it is, or as it was known.
+"""
 
 from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import Final
 
 from catalog.judgement import Judgement
 from catalog.licenses.verdict import license_verdict
 from lineage.errors import InvalidInput
+from lineage.graph.port import Direction, Limits
+from lineage.graph.router import Engine
 from lineage.refs import DatasetRef, ModelRef
+from lineage.state.port import StateReader
 from lineage.trace.resolve import resolve
 from privacy.exposure import Exposure, exposure
 from privacy.retention.due import DueRow, due_list
 from tracehold.bootstrap import Services
 
-__all__ = ["due_rows", "license_judgement", "pii_exposure"]
+__all__ = ["View", "due_rows", "license_judgement", "license_of", "pii_exposure", "view_of"]
+
+WIDE: Final = Limits(depth=1000, nodes=100_000, seconds=30.0)
+"""What making the state of then may cost a judgement."""
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """What a judgement looks at.
+
+    Attributes:
+        reader: The graph.
+        state: The state beside it.
+        truncated: Limits that were met while the state of then was made.
+    """
+
+    reader: Engine
+    state: StateReader
+    truncated: tuple[str, ...] = ()
+
+
+@contextmanager
+def view_of(
+    services: Services,
+    starts: Sequence[str],
+    known_at: int | None,
+    *,
+    directions: Sequence[Direction] = ("up",),
+) -> Iterator[View]:
+    """The state as it is, or as far as it was known at a position.
+
+    Args:
+        services: The workspace.
+        starts: Keys that the judgement starts from.
+        known_at: Facts behind this position are left out; None takes all.
+        directions: Where the judgement looks.
+
+    Raises:
+        InvalidInput: There is no such position.
+    """
+    if known_at is None:
+        yield View(services.router, services.state)
+        return
+    from lineage.state.known_at import known_at as remembered
+
+    with remembered(
+        services.journal,
+        services.state,
+        services.registry,
+        services.identity,
+        starts=starts,
+        position=known_at,
+        limits=WIDE,
+        directions=directions,
+    ) as then:
+        yield View(then.graph, then.state, then.truncated)
 
 
 def license_judgement(
-    services: Services, text: str, *, use: str = "", as_of: int | None = None
+    services: Services,
+    text: str,
+    *,
+    use: str = "",
+    as_of: int | None = None,
+    known_at: int | None = None,
 ) -> Judgement:
     """Whether a model, or a dataset, may be used so by its licenses.
 
@@ -24,6 +95,7 @@ def license_judgement(
         text: A reference or a short name.
         use: The use; empty for the one that the model's manifest declares.
         as_of: Moment in epoch milliseconds; None for now.
+        known_at: Facts behind this position are left out; None takes all.
 
     Raises:
         NotFound, InvalidInput: The text names no model or dataset.
@@ -31,27 +103,52 @@ def license_judgement(
     ref, key = resolve(services.state, services.identity, text)
     if not isinstance(ref, ModelRef | DatasetRef):
         raise InvalidInput("a license is judged of a model or a dataset", where=text)
+    moment = services.clock() if as_of is None else as_of
+    with view_of(services, [key], known_at) as view:
+        return license_of(services, view, ref, use=use, as_of=moment)
+
+
+def license_of(
+    services: Services, view: View, ref: ModelRef | DatasetRef, *, use: str, as_of: int
+) -> Judgement:
+    """The license verdict on a model or a dataset by what a view knows."""
+    key = ref.key(services.identity)
     return license_verdict(
-        services.router,
-        services.state,
+        view.reader,
+        view.state,
         services.identity,
         key,
         use=use,
-        as_of=services.clock() if as_of is None else as_of,
+        as_of=as_of,
         policy=services.policy(),
-        known_at=services.state.position(),
+        known_at=view.state.position(),
+        subject="" if view.state.node(key) is not None else str(ref),
+        truncated=view.truncated,
     )
 
 
-def pii_exposure(services: Services, text: str = "", *, as_of: int | None = None) -> Exposure:
+def pii_exposure(
+    services: Services, text: str = "", *, as_of: int | None = None, known_at: int | None = None
+) -> Exposure:
     """Where personal data is, of everything or of one model.
 
     Args:
         services: The workspace.
         text: A model, or empty for everything.
         as_of: Moment in epoch milliseconds; None for now.
+        known_at: Facts behind this position are left out; None takes all. Of one model only: what
+            was known of everything is a whole state.
+
+    Raises:
+        InvalidInput: The text names no model, or nothing where ``known_at`` is given.
     """
     key = None
+    if known_at is not None and not text:
+        raise InvalidInput(
+            "what was known of everything cannot be asked at once",
+            where="known_at",
+            advice="name a model",
+        )
     if text:
         ref, key = resolve(services.state, services.identity, text)
         if not isinstance(ref, ModelRef):
@@ -60,14 +157,19 @@ def pii_exposure(services: Services, text: str = "", *, as_of: int | None = None
                 where=text,
                 advice="name it as model:NAME@VERSION, or name nothing",
             )
-    return exposure(
-        services.router,
-        services.state,
-        services.identity,
-        as_of=services.clock() if as_of is None else as_of,
-        model_key=key,
-        policy_digest=services.policy().digest,
-    )
+    with view_of(services, [key] if key else [], known_at) as view:
+        found = exposure(
+            view.reader,
+            view.state,
+            services.identity,
+            as_of=services.clock() if as_of is None else as_of,
+            model_key=key,
+            policy_digest=services.policy().digest,
+        )
+    if not view.truncated:
+        return found
+    reasons = tuple(sorted({*found.reasons, *view.truncated}))
+    return replace(found, complete=False, reasons=reasons)
 
 
 def due_rows(services: Services, *, now: int | None = None) -> list[DueRow]:

@@ -47,6 +47,7 @@ def license_verdict(
     inputs: Sequence[str] = (),
     subject: str = "",
     limits: Limits = WIDE,
+    truncated: Sequence[str] = (),
 ) -> Judgement:
     """Judge the licenses of everything that is in a model or a dataset.
 
@@ -63,6 +64,7 @@ def license_verdict(
         inputs: Keys of datasets that the model is about to be trained on, for a gate.
         subject: Reference of the model where the state does not know it yet.
         limits: What the walk may cost.
+        truncated: Limits that were met while the state was made.
 
     Raises:
         BadManifest: There is no such use.
@@ -82,7 +84,7 @@ def license_verdict(
         reasons.append(Reason("no-lineage", what, name, (name,), "unknown"))
     reasons += [
         Reason("incomplete", f"the trace stopped at its limit of {limit}", name, (), "unknown")
-        for limit in reached.truncated
+        for limit in dict.fromkeys((*reached.truncated, *truncated))
     ]
     reasons.sort(key=lambda one: (_ORDER[one.weight], one.code, one.ref))
     credit = {f"{ref}: give credit as: {one.attribution}" for ref, one in held if one.attribution}
@@ -94,6 +96,7 @@ def license_verdict(
         reasons=tuple(reasons),
         obligations=tuple(sorted({*settled.obligations, *credit})),
         choices=settled.choices,
+        basis=tuple(sorted(f"{ref}: {one.expression} ({one.basis})" for ref, one in held)),
         as_of=as_of,
         known_at=known_at,
         policy_digest=policy.digest,

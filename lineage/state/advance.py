@@ -61,7 +61,8 @@ class Folder:
                 where=state.fold_version(),
                 advice="rebuild it: tracehold journal rebuild",
             )
-        self._folding = Folding(self._db, state.writer_graph(), registry, identity)
+        graph = state.writer_graph()
+        self._folding = Folding(self._db, graph, registry, identity, state.late)
         self._position = state.position()
 
     @property

@@ -25,6 +25,7 @@ from lineage.state.attributes import Observation, changes, read_value
 from lineage.state.digest import RollingDigest
 from lineage.state.erasures import ERASED, MISSING, Erasures
 from lineage.state.finding_table import FindingTable
+from lineage.state.late import Late
 from lineage.state.native import Stuck, points_of
 from lineage.state.picture import Picture
 from lineage.state.point_table import PointTable, read_points
@@ -50,12 +51,18 @@ class Folding:
     """State of the fold between batches: tables and bounded caches."""
 
     def __init__(
-        self, db: sqlite3.Connection, graph: SqlGraph, registry: Registry, identity: Identity
+        self,
+        db: sqlite3.Connection,
+        graph: SqlGraph,
+        registry: Registry,
+        identity: Identity,
+        late: Late | None = None,
     ) -> None:
         self._db = db
         self._graph = graph
         self._registry = registry
         self._identity = identity
+        self._late = Late() if late is None else late
         self._context = FoldContext(identity)
         row = db.execute("select value from meta where key = 'digest'").fetchone()
         self._digest = RollingDigest(int(row[0], 16) if row else 0)
@@ -123,14 +130,19 @@ class Folding:
         )  # fmt: skip
         if self._points.put(key, point.aspect, stored):
             self._changed.add((key, point.aspect))
-            self._name(key, entity, point.aspect, stored)
+            named = self._name(key, entity, point.aspect, stored)
+            self._late.note(fact.when, (key, *named))
 
-    def _name(self, key: str, entity: Entity, aspect: str, point: StoredPoint) -> None:
+    def _name(self, key: str, entity: Entity, aspect: str, point: StoredPoint) -> set[str]:
         """Keep whom a point names, taken alone: what holds later may name others."""
+        found: set[str] = set()
         for name, project in self._registry.projections.get(aspect, ()):
             nodes, edges = project(entity, resolve(name, [point]), self._identity)
             made = {key, *(node.key for node in nodes)}
-            self._naming(key, {end for edge in edges for end in (edge.src, edge.dst)} - made)
+            named = {end for edge in edges for end in (edge.src, edge.dst)} - made
+            self._naming(key, named)
+            found |= named
+        return found
 
     def _naming(self, key: str, named: set[str]) -> None:
         fresh = sorted((one, key) for one in named if (one, key) not in self._named)
@@ -160,6 +172,7 @@ class Folding:
         cite = (fact.fact_id, fact.position, fact.actor)
         info, new = self._shapes.intern(taken.shape, taken.facets)
         self._touched.append((info.id, fact.position))
+        self._late.note(fact.when, info.wiring.mentions)
         if new:
             for key, (label, parts) in info.wiring.mentions.items():
                 self._picture.mention(key, label, parts, fact.position)

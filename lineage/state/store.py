@@ -27,6 +27,7 @@ from lineage.state.erasures import INSIDE, MISSING
 from lineage.state.estate import count_estate, mentioned
 from lineage.state.finding_table import FindingRow, count_findings, read_findings
 from lineage.state.generations import current
+from lineage.state.late import Late
 from lineage.state.passages import RunPassages
 from lineage.state.point_table import read_points, stored_point
 from lineage.state.port import AspectValue, EstateCounts, RunRow, VersionRow
@@ -72,10 +73,15 @@ class Standing:
 
 
 class SqlState:
-    """Implements ``lineage.state.port.StateReader``."""
+    """Implements ``lineage.state.port.StateReader``.
+
+    Attributes:
+        late: What came late, for whoever watches over decisions; the fold fills it.
+    """
 
     def __init__(self, path: Path, *, read_only: bool, file: Path | None = None) -> None:
         """Open the state named ``path``, or one generation of it."""
+        self.late = Late()
         self._connections = Connections(path, read_only=read_only, file=file)
 
     # Connections

@@ -98,7 +98,7 @@ def due_list(
     known = state.aspects(sorted(nodes), ("retention", "purged", "provenance"), now)
     kept = sorted(key for key in nodes if not _is_gone(state, key, known.get(key, {}), now))
     held = holds_on(reader, state, kept, as_of=now) if active_holds(state) else {}
-    own = {key: _rules(reader, state, classes, key, known.get(key, {})) for key in kept}
+    own = {key: _rules(reader, state, classes, key, known.get(key, {}), now=now) for key in kept}
     rows = []
     for key in kept:
         rules, facts = own[key]
@@ -149,6 +149,8 @@ def _rules(
     classes: Mapping[str, RetentionClass],
     key: str,
     aspects: Mapping[str, Sequence[AspectValue]],
+    *,
+    now: int,
 ) -> tuple[list[Rule], list[str]]:
     rules, facts = [], []
     for value in aspects.get("retention", ()):
@@ -160,7 +162,8 @@ def _rules(
             rules.append(Rule(name, None))
             continue
         said = str(value.value.get("clock_start") or "")
-        start = parse_day(said) if said else _start(reader, state, key, terms.clock_start, aspects)
+        clock = terms.clock_start
+        start = parse_day(said) if said else _start(reader, state, key, clock, aspects, now=now)
         rules.append(
             Rule(
                 name=name,
@@ -181,6 +184,8 @@ def _start(
     key: str,
     clock: str,
     aspects: Mapping[str, Sequence[AspectValue]],
+    *,
+    now: int,
 ) -> date | None:
     """The day on which the clock of a class starts, or None where its event is not recorded."""
     provenance = [value.value for value in aspects.get("provenance", ())]
@@ -188,8 +193,8 @@ def _start(
         return _first_day(said.get("collected_to") for said in provenance)
     ingested = _first_day(said.get("fetched_at") for said in provenance)
     if ingested is None:
-        versions = state.versions(key, limit=1_000)
-        ingested = _day(min(v.first for v in versions)) if versions else None
+        seen = [v.first for v in state.versions(key, limit=1_000) if v.first <= now]
+        ingested = _day(min(seen)) if seen else None
     if clock == "ingested":
         return ingested
     jobs = {e.owner for e in reader.neighbors(key, edge_types=("FEEDS",)) if e.src == key}
@@ -199,7 +204,7 @@ def _start(
         for run in state.runs(job_key=job)
         if key in run.inputs
     ]
-    days = [_day(moment) for moment in reads if moment]
+    days = [_day(moment) for moment in reads if moment and moment <= now]
     return max([*days, *([ingested] if ingested else [])], default=None)
 
 

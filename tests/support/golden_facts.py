@@ -66,6 +66,13 @@ SAMPLES: Final[tuple[msgspec.Struct, ...]] = (
         dataset=_DATASET, expression="CC-BY-4.0", reason="read", url="https://example.org/l"
     ),
     catalog.VerdictRecorded(ref=_MODEL, question="release", judgement={"verdict": "passes"}),
+    catalog.AliasDecided(
+        dataset=_DATASET, alias="dataset:[file]/data/orders", accepted=False, reason="moved"
+    ),
+    catalog.DecisionStale(
+        ref=_DATASET, question="license", decision="0198" + "0d" * 14, known_at=7,
+        then=["verdict allowed"], now=["verdict unknown"],
+    ),
     privacy.ScanCompleted(
         dataset=_DATASET, engine="presidio/2", config_digest="c0", rows=10, version="v1",
         columns={"mail": {"tier": "confirmed", "entity": "EMAIL_ADDRESS", "score": 0.9}},

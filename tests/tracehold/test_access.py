@@ -18,7 +18,8 @@ ALLOWED = {
         retention.evaluate graph.mirror question metrics""",
     "producer": """lineage.receive gates.train gates.ingest license.record pii.record
         retention.evaluate metrics""",
-    "privacy-officer": """login.open license.record license.conclude pii.record pii.review
+    "privacy-officer": """login.open license.record license.conclude alias.decide pii.record
+        pii.review
         retention.assign retention.evaluate waiver.end hold.place hold.release deletion.request
         deletion.plan deletion.cancel question metrics""",
     "auditor": "login.open question metrics",

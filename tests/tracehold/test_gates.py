@@ -15,7 +15,7 @@ from lineage.errors import Conflict
 from lineage.state.port import AspectValue
 from privacy.exposure import Exposed, Exposure
 from privacy.fold import tombstone_entity
-from tracehold.gates import decide_train, judge_personal, judge_quality
+from tracehold.training import decide_train, judge_personal, judge_quality
 
 SET = "dataset:[shop]training"
 

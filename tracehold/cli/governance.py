@@ -8,10 +8,10 @@ from typing import Annotated
 import typer
 
 from tracehold.cli.here import act, ask, settings_of
-from tracehold.cli.options import As, AsOf, JsonOut, Ref, Where
+from tracehold.cli.options import As, AsOf, JsonOut, KnownAt, Ref, Where
 from tracehold.cli.output import emit, fields, progress, say, table
 
-__all__ = ["hold", "license_", "pii", "waiver"]
+__all__ = ["decide_alias", "hold", "license_", "pii", "waiver"]
 
 pii = typer.Typer(help="Personal data: look for it, see where it went.", no_args_is_help=True)
 license_ = typer.Typer(help="Whether licenses allow a use.", no_args_is_help=True)
@@ -60,11 +60,12 @@ def pii_exposure(
     *,
     model: Annotated[str, typer.Argument(help="A model; nothing for everything.")] = "",
     as_of: AsOf = "",
+    known_at: KnownAt = "",
     workspace: Where = None,
     json: JsonOut = False,
 ) -> None:
     """Which columns and models hold personal data, how sure, and how it got there."""
-    answer = ask(workspace, "pii.exposure", model=model, as_of=as_of)
+    answer = ask(workspace, "pii.exposure", model=model, as_of=as_of, known_at=known_at)
 
     def text() -> None:
         rows = [
@@ -92,6 +93,7 @@ def license_check(
     ref: Ref,
     use: Annotated[str, typer.Option(help="The use; without it, as the manifest says.")] = "",
     as_of: AsOf = "",
+    known_at: KnownAt = "",
     record: Annotated[bool, typer.Option("--record", help="Keep the verdict as a fact.")] = False,
     person: As = "",
     workspace: Where = None,
@@ -101,7 +103,7 @@ def license_check(
     if record:
         answer = act(workspace, person, "license.record", {"ref": ref, "use": use})
     else:
-        answer = ask(workspace, "license.verdict", ref=ref, use=use, as_of=as_of)
+        answer = ask(workspace, "license.verdict", ref=ref, use=use, as_of=as_of, known_at=known_at)
 
     def text() -> None:
         say(f"{answer['verdict']}: {answer['subject']} for {answer['use']}")
@@ -152,6 +154,24 @@ def waiver_end(
     """Take a waiver back."""
     body = {"model": model, "waiver": id_, "reason": reason}
     answer = act(workspace, person, "waiver.end", body)
+    emit(answer, as_json=json, text=lambda: fields(answer))
+
+
+def decide_alias(
+    *,
+    dataset: Ref,
+    alias: Annotated[str, typer.Argument(metavar="OTHER", help="The other name.")],
+    accept: Annotated[
+        bool, typer.Option("--accept/--reject", help="One thing, or never the same thing.")
+    ],
+    reason: _Reason,
+    person: As = "",
+    workspace: Where = None,
+    json: JsonOut = False,
+) -> None:
+    """Decide whether two names are names of one thing; producers are overruled."""
+    body = {"dataset": dataset, "alias": alias, "accepted": accept, "reason": reason}
+    answer = act(workspace, person, "alias.decide", body)
     emit(answer, as_json=json, text=lambda: fields(answer))
 
 

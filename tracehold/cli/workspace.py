@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from tracehold.cli.here import settings_of
+from tracehold.cli.here import ask, settings_of
 from tracehold.cli.options import JsonOut, Where
 from tracehold.cli.output import emit, fields, say
 
@@ -57,10 +57,21 @@ def check(
     path: Annotated[
         Path | None, typer.Argument(metavar="PATH", help="A folder of the workspace.")
     ] = None,
+    recorded: Annotated[
+        bool,
+        typer.Option("--decisions", help="Look at the decisions on record again instead."),
+    ] = False,
     workspace: Where = None,
     json: JsonOut = False,
 ) -> None:
-    """Validate the manifests, and judge every model by what they declare; needs no server."""
+    """Validate the manifests, and judge every model by what they declare; needs no server.
+
+    With --decisions: make every decision on record again, as of its moment and with what is known
+    today. Exits 1 if one is stale.
+    """
+    if recorded:
+        _check_decisions(workspace or path, as_json=json)
+        return
     from tracehold.checking import check as look
 
     report = look(settings_of(workspace or path))
@@ -79,6 +90,25 @@ def check(
     if report.problems:
         raise typer.Exit(2)
     if report.violations:
+        raise typer.Exit(1)
+
+
+def _check_decisions(workspace: Path | None, *, as_json: bool) -> None:
+    answer = ask(workspace, "decisions", check=True)
+
+    def text() -> None:
+        for one in answer["items"]:
+            say(f"{one['state']}: {one['question']} of {one['ref']}: {one['outcome']}")
+            say(f"  as of {one['as_of']}, known at fact {one['known_at']}, fact {one['fact']}")
+            for line in one["why"]:
+                say(f"  - {line}")
+        stale, count = answer["stale"], len(answer["items"])
+        left = answer["count"] - count
+        more = f"; {left:,} more were not looked at" if left else ""
+        say(f"{stale:,} of {count:,} decisions are stale{more}")
+
+    emit(answer, as_json=as_json, text=text)
+    if answer["stale"]:
         raise typer.Exit(1)
 
 

@@ -133,6 +133,10 @@ def _background(services: Services) -> Iterator[None]:
         threads.append(threading.Thread(target=services.advancer.run, args=(stop,), name="fold"))
     if services.refolder is not None:
         threads.append(threading.Thread(target=services.refolder.run, args=(stop,), name="refold"))
+    if services.advancer is not None:
+        from tracehold.watching import Watch
+
+        threads.append(threading.Thread(target=Watch(services).run, args=(stop,), name="watch"))
     if services.mirror is not None:
         threads.append(
             threading.Thread(target=_mirror, args=(services, stop), name="mirror", daemon=True)

@@ -10,6 +10,7 @@ from lineage.facts import Json
 from tracehold.access import Caller, authorize
 from tracehold.acts.act import read_fields
 from tracehold.bootstrap import Services
+from tracehold.questions.decisions import DECISIONS
 from tracehold.questions.entities import ENTITIES
 from tracehold.questions.events import EVENTS
 from tracehold.questions.governance import GOVERNANCE
@@ -30,6 +31,7 @@ QUESTIONS: Final[Mapping[str, Question]] = {
         *LINEAGE,
         *GRAPH,
         *GOVERNANCE,
+        *DECISIONS,
         *HEALTH,
         *JOURNAL,
         *PROOFS,

@@ -24,11 +24,11 @@ MOST: Final = 1000
 _DATASET_ASPECTS: Final = (
     "documentation", "ownership", "license", "provenance", "terms", "retention", "tags", "scan",
     "pii", "deidentification", "assertions", "statistics", "lifecycle", "storage", "symlinks",
-    "purged", "affected", "verdict",
+    "purged", "affected", "verdict", "stale",
 )  # fmt: skip
 _MODEL_ASPECTS: Final = (
-    "model", "training", "ownership", "license", "terms", "verdict", "waiver", "waiver_ended",
-    "retention", "affected", "purged", "tags", "statistics",
+    "model", "training", "ownership", "license", "terms", "verdict", "stale", "waiver",
+    "waiver_ended", "retention", "affected", "purged", "tags", "statistics",
 )  # fmt: skip
 _RUNS_SHOWN: Final = 20
 

@@ -14,6 +14,7 @@ from privacy.holds import list_holds
 from privacy.queries import Certificate, certificate, certificates, incidents
 from tracehold.bootstrap import Services
 from tracehold.judging import due_rows, license_judgement, pii_exposure
+from tracehold.questions.knowing import position_of
 from tracehold.questions.question import Body, Question, moment
 
 __all__ = ["GOVERNANCE"]
@@ -25,13 +26,15 @@ class AskLicense(Body, frozen=True, kw_only=True):
     ref: str
     use: str = ""
     as_of: str = ""
+    known_at: str = ""
 
 
 class AskExposure(Body, frozen=True, kw_only=True):
-    """A model, or everything."""
+    """A model, or everything; what was known at a position can be asked of a model."""
 
     model: str = ""
     as_of: str = ""
+    known_at: str = ""
 
 
 class AskDue(Body, frozen=True, kw_only=True):
@@ -58,12 +61,15 @@ class AskCertificate(Body, frozen=True, kw_only=True):
 
 def _license(services: Services, params: AskLicense) -> Json:
     as_of = moment(services, params.as_of)
-    return license_judgement(services, params.ref, use=params.use, as_of=as_of).as_dict()
+    known_at = position_of(services, params.known_at)
+    judged = license_judgement(services, params.ref, use=params.use, as_of=as_of, known_at=known_at)
+    return judged.as_dict()
 
 
 def _exposure(services: Services, params: AskExposure) -> Json:
     as_of = moment(services, params.as_of)
-    return pii_exposure(services, params.model, as_of=as_of).as_dict()
+    known_at = position_of(services, params.known_at)
+    return pii_exposure(services, params.model, as_of=as_of, known_at=known_at).as_dict()
 
 
 def _due(services: Services, params: AskDue) -> Json:

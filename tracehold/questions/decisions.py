@@ -1,0 +1,94 @@
+"""Decisions on record: which still stand by what is known today, and which are stale, and why."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from lineage.clock import format_millis
+from lineage.errors import InvalidInput
+from lineage.facts import Json
+from lineage.refs import parse_ref
+from lineage.state.port import AspectValue
+from tracehold.bootstrap import Services
+from tracehold.decisions import Decision, Reviewer, decisions
+from tracehold.questions.question import Body, Question
+
+__all__ = ["DECISIONS"]
+
+MOST: Final = 1000
+
+
+class AskDecisions(Body, frozen=True, kw_only=True):
+    """A dataset or a model, or everything; ``check`` looks at every decision again, now.
+
+    Without ``check`` the answer is what the server found when facts came late.
+    """
+
+    ref: str = ""
+    check: bool = False
+    limit: int = MOST
+
+
+def _decisions(services: Services, params: AskDecisions) -> Json:
+    if not 1 <= params.limit <= MOST:
+        raise InvalidInput(f"a page has 1 to {MOST} rows", where="limit")
+    wanted = services.ref_text(params.ref) if params.ref else ""
+    found = [
+        one
+        for one in decisions(services.state)
+        if wanted in ("", one.ref, str(one.value.get("subject", "")))
+    ]
+    shown = found[: params.limit]
+    reviewer = Reviewer(services)
+    findings = services.state.with_aspect("stale")
+    items = [
+        _checked(reviewer, one) if params.check else _found(services, one, findings)
+        for one in shown
+    ]
+    stale = sum(item["state"] == "stale" for item in items)
+    return {
+        "items": items,
+        "stale": stale,
+        "count": len(found),
+        "checked": params.check,
+        "known_at": services.state.position(),
+    }
+
+
+def _checked(reviewer: Reviewer, decision: Decision) -> dict[str, Json]:
+    review = reviewer.review(decision)
+    return _item(decision, stale=review.stale, then=review.then, now=review.now)
+
+
+def _found(
+    services: Services, decision: Decision, findings: Mapping[str, list[AspectValue]]
+) -> dict[str, Json]:
+    key = parse_ref(decision.ref).key(services.identity)
+    for one in findings.get(key, ()):
+        if one.slot == decision.question and one.value["decision"] == decision.fact:
+            then, now = one.value["then"], one.value["now"]
+            return _item(decision, stale=bool(then or now), then=then, now=now)
+    return _item(decision, stale=False, then=(), now=())
+
+
+def _item(decision: Decision, *, stale: bool, then: Json, now: Json) -> dict[str, Json]:
+    return {
+        "ref": decision.ref,
+        "question": decision.question,
+        "outcome": decision.outcome,
+        "state": "stale" if stale else "current",
+        "why": [*(f"no longer: {line}" for line in then), *(f"now: {line}" for line in now)],
+        "as_of": format_millis(decision.as_of),
+        "known_at": decision.known_at,
+        "policy_digest": decision.policy_digest,
+        "fold_version": decision.fold_version,
+        "fact": decision.fact,
+    }
+
+
+DECISIONS: Final = (
+    Question(
+        "decisions", "Decisions on record, current or stale, and why.", AskDecisions, _decisions
+    ),
+)
