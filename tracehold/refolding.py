@@ -27,8 +27,9 @@ __all__ = ["Cause", "RefoldStatus", "Refolder", "cause_to_refold", "open_beside"
 _log = logging.getLogger(__name__)
 
 Cause = Literal["missing", "damaged", "ahead", "tables", "fold version", "erasure", "rebuild"]
-"""Why the state is folded anew: it is not there, is no database, stands ahead of its journal, has the
-tables of another release, was folded by another release, holds what was erased, or somebody asked."""
+"""Why the state is folded anew: it is not there, is no database, stands ahead of its journal, has
+the tables of another release, was folded by another one, holds what was erased, or somebody asked.
+"""
 
 UNREADABLE: Final = frozenset({"missing", "damaged", "ahead", "tables"})
 """Causes that leave nothing to answer from meanwhile."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import pytest
 from campaign import REPORT, record
 from campaign_page import PAGE, Run, insert, render
 from rounds import in_campaign, rounds
+from services import CHECKOUT
 
 RUN = Run("make campaign", "a machine", "2026-01-02", "abc1234", 300.0, 7)
 
@@ -64,3 +66,9 @@ def test_rounds_follow_the_profile(
     assert rounds(usual=2, campaign=1_000) == number
     assert rounds(usual=2, campaign=10) in {2, 10}
     assert in_campaign() is long
+
+
+def test_every_test_that_the_page_names_is_there() -> None:
+    named = re.findall(r"`(tests/[^`]+\.py)`", PAGE.read_text("utf-8"))
+    assert len(named) > 20
+    assert not [name for name in named if not (CHECKOUT / name).is_file()]
