@@ -8,7 +8,6 @@ the workspace secret is gone.
 from __future__ import annotations
 
 import hashlib
-import hmac
 from typing import Literal, get_args
 
 __all__ = ["LABELS", "Identity", "Label"]
@@ -30,23 +29,30 @@ class Identity:
         """``secret`` is the workspace secret, at least 32 bytes."""
         if len(secret) < 32:
             raise ValueError("the workspace secret needs at least 32 bytes")
-        self._mac = hmac.new(secret, b"tracehold/identity/1\0", hashlib.sha256)
+        # HMAC (RFC 2104) by hand: a fold derives a hundred keys per event, and `hmac` takes three
+        # times as long for each.
+        padded = (hashlib.sha256(secret).digest() if len(secret) > 64 else secret).ljust(64, b"\0")
+        self._inner = hashlib.sha256(bytes(byte ^ 0x36 for byte in padded))
+        self._outer = hashlib.sha256(bytes(byte ^ 0x5C for byte in padded))
+        self._inner.update(b"tracehold/identity/1\0")
 
     def key(self, label: Label, *parts: str) -> str:
         """The key of an entity, 32 hexadecimal digits.
 
         Parts are length-prefixed, so that ``("a", "bc")`` and ``("ab", "c")`` differ.
         """
-        mac = self._mac.copy()
+        data = b""
         for part in (label, *parts):
             raw = part.encode("utf-8", "surrogatepass")
-            mac.update(len(raw).to_bytes(4, "big"))
-            mac.update(raw)
-        return mac.hexdigest()[:32]
+            data += len(raw).to_bytes(4, "big") + raw
+        return self._digest(data)[:32]
 
     def token(self, purpose: str, data: bytes) -> str:
         """A keyed digest of bytes for another purpose (idempotency, tombstones), 64 digits."""
-        mac = self._mac.copy()
-        mac.update(b"\xff" + purpose.encode() + b"\0")
-        mac.update(data)
-        return mac.hexdigest()
+        return self._digest(b"\xff" + purpose.encode() + b"\0" + data)
+
+    def _digest(self, data: bytes) -> str:
+        inner, outer = self._inner.copy(), self._outer.copy()
+        inner.update(data)
+        outer.update(inner.digest())
+        return outer.hexdigest()

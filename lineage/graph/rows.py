@@ -52,7 +52,7 @@ _spans_decoder = msgspec.json.Decoder(
 
 def _text(value: str) -> str:
     """Without lone surrogates, which neither UTF-8 nor Neo4j can carry."""
-    return value.encode("utf-8", "replace").decode("utf-8")
+    return value if value.isascii() else value.encode("utf-8", "replace").decode("utf-8")
 
 
 def _scalar(value: Json) -> Json:
@@ -68,7 +68,9 @@ def _scalar(value: Json) -> Json:
 
 
 def _value(value: Json) -> Json:
-    if not isinstance(value, list | tuple):
+    if isinstance(value, str):
+        return _text(value)
+    if not isinstance(value, (list, tuple)):
         return _scalar(value)
     items = [_scalar(item) for item in value if item is not None]
     kinds = {type(item) for item in items}
@@ -88,8 +90,11 @@ def _normal_props(props: Mapping[str, Json], reserved: frozenset[str]) -> dict[s
 
 def normal_spans(spans: Iterable[tuple[int, int]]) -> Spans:
     """Sorted, without empty intervals, with touching and overlapping ones joined."""
+    standing = [span for span in spans if span[0] < span[1]]
+    if len(standing) < 2:
+        return tuple(standing)
     joined: list[tuple[int, int]] = []
-    for start, until in sorted(span for span in spans if span[0] < span[1]):
+    for start, until in sorted(standing):
         if joined and start <= joined[-1][1]:
             joined[-1] = (joined[-1][0], max(until, joined[-1][1]))
         else:

@@ -35,6 +35,7 @@ PUT_MARK: Final = "INSERT OR REPLACE INTO graph_mark(position, digest) VALUES (?
 GET_NODE: Final = "SELECT id, label, props, live FROM node WHERE key = ?"
 ADD_NODE: Final = """
 INSERT INTO node(key, label, name, folded, props, changed_at, live) VALUES (?, ?, ?, ?, ?, ?, ?)
+ON CONFLICT(key) DO NOTHING
 """
 SET_NODE: Final = """
 UPDATE node SET label = ?, name = ?, folded = ?, props = ?, changed_at = ?, live = ? WHERE id = ?
@@ -52,11 +53,19 @@ AND owner = (SELECT id FROM owner WHERE key = ?) AND kind = ? AND live = 1
 ADD_EDGE: Final = """
 INSERT INTO edge(type, src, dst, owner, kind, props, spans, changed_at, live)
 VALUES (?, ?, ?, ?, ?, ?, ?, ?, 1)
+ON CONFLICT(src, dst, type, owner, kind) DO NOTHING
 """
 SET_EDGE: Final = "UPDATE edge SET props = ?, spans = ?, changed_at = ?, live = ? WHERE id = ?"
 ADD_SPAN: Final = "INSERT INTO span(axis, near, start, edge, until, far) VALUES (?, ?, ?, ?, ?, ?)"
 DROP_SPAN: Final = "DELETE FROM span WHERE axis = ? AND near = ? AND start = ? AND edge = ?"
 COUNT_FEED: Final = "UPDATE node SET feeds = feeds + ? WHERE id IN (?, ?)"
+
+_WAITING: Final = 4_000
+"""Rows of spans that wait to be written together, at most."""
+
+
+_Place = tuple[int, int, int, int]
+"""Primary key of a span: axis, near, start, edge."""
 
 
 class Writing:
@@ -68,6 +77,8 @@ class Writing:
         self._nodes: dict[str, int] = {}
         self._owners: dict[str, int] = {}
         self._delta = 0
+        self._ended: list[_Place] = []
+        self._begun: dict[_Place, tuple[int, int]] = {}
 
     def apply(self, diff: GraphDiff) -> None:
         """Drop, then put."""
@@ -86,7 +97,8 @@ class Writing:
             self._db.execute(f"DELETE FROM {table}")  # noqa: S608 - a closed list
 
     def finish(self) -> None:
-        """Record the position and, where something changed, the digest."""
+        """Write what waits; record the position and, where something changed, the digest."""
+        self._write_spans()
         self._db.execute(PUT_META, ("position", str(self._position)))
         if not self._delta:
             return
@@ -105,12 +117,12 @@ class Writing:
         props = encode_props(node.props)
         name = node.props.get("name", "")
         shown = (node.label, name, name.lower(), props, self._position, 1)
-        row = self._db.execute(GET_NODE, (node.key,)).fetchone()
-        if row is None:
-            added = self._db.execute(ADD_NODE, (node.key, *shown))
+        # Most of what is put is new.
+        added = self._db.execute(ADD_NODE, (node.key, *shown))
+        if added.rowcount:
             self._nodes[node.key] = added.lastrowid or 0
         else:
-            number, label, old, live = row
+            number, label, old, live = self._db.execute(GET_NODE, (node.key,)).fetchone()
             if live:
                 if label != node.label:
                     raise Fault(f"a {label} cannot become a {node.label}", where=node.key)
@@ -134,15 +146,15 @@ class Writing:
         props, spans = encode_props(edge.props), encode_spans(edge.structural, edge.content)
         src, dst = self._node_id(edge.src), self._node_id(edge.dst)
         owner = self._owner_id(edge.owner)
-        row = self._db.execute(GET_EDGE, (src, dst, edge.type, owner, edge.kind)).fetchone()
-        if row is None:
-            added = self._db.execute(
-                ADD_EDGE,
-                (edge.type, src, dst, owner, edge.kind, props, spans, self._position),
-            )
-            number, before = added.lastrowid or 0, None
+        before: tuple[Spans, Spans] | None = None
+        added = self._db.execute(
+            ADD_EDGE, (edge.type, src, dst, owner, edge.kind, props, spans, self._position)
+        )
+        if added.rowcount:
+            number = added.lastrowid or 0
         else:
-            number, old_props, old_spans, live = row
+            place = (src, dst, edge.type, owner, edge.kind)
+            number, old_props, old_spans, live = self._db.execute(GET_EDGE, place).fetchone()
             if live and old_props == props and old_spans == spans:
                 return
             before = decode_spans(old_spans) if live else None
@@ -180,13 +192,25 @@ class Writing:
         old, new = before or ((), ()), after
         for number, view in enumerate(VIEWS):
             up, down = AXES[feeds, view, "up"], AXES[feeds, view, "down"]
-            gone, come = set(old[number]) - set(new[number]), set(new[number]) - set(old[number])
-            for start, _ in gone:
-                self._db.execute(DROP_SPAN, (up, dst, start, edge))
-                self._db.execute(DROP_SPAN, (down, src, start, edge))
-            for start, until in come:
-                self._db.execute(ADD_SPAN, (up, dst, start, edge, until, src))
-                self._db.execute(ADD_SPAN, (down, src, start, edge, until, dst))
+            for start, _ in set(old[number]).difference(new[number]):
+                self._end((up, dst, start, edge))
+                self._end((down, src, start, edge))
+            for start, until in set(new[number]).difference(old[number]):
+                self._begun[up, dst, start, edge] = (until, src)
+                self._begun[down, src, start, edge] = (until, dst)
+        if len(self._ended) + len(self._begun) > _WAITING:
+            self._write_spans()
+
+    def _end(self, place: _Place) -> None:
+        if self._begun.pop(place, None) is None:
+            self._ended.append(place)
+
+    def _write_spans(self) -> None:
+        """Write the spans that wait; what ends goes first, for its place can be taken again."""
+        self._db.executemany(DROP_SPAN, self._ended)
+        self._db.executemany(ADD_SPAN, [(*place, *rest) for place, rest in self._begun.items()])
+        self._ended.clear()
+        self._begun.clear()
 
     def _node_id(self, key: str) -> int:
         number = self._nodes.get(key)
