@@ -86,7 +86,7 @@ def value(world: World, aspect: str, minutes: float | None = None, key: str = ""
 
 
 def test_every_precedence_names_every_source_once() -> None:
-    for order in (DEFAULT, *PRECEDENCE.values()):
+    for order in (DEFAULT, *(order.sources for order in PRECEDENCE.values())):
         assert sorted(order) == sorted(get_args(Source))
 
 
