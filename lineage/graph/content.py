@@ -27,6 +27,8 @@ __all__ = [
 
 ALL_TIME: Final[Spans] = ((-OPEN, OPEN),)
 LIMITS: Final = ("depth", "nodes", "edges", "time")
+PREPARED: Final = 500
+"""Edges looked up at once, between two looks at the clock."""
 MOST_SPANS: Final = 32
 """Intervals carried per node; more are taken together as one."""
 
@@ -35,6 +37,10 @@ EdgeId = tuple[str, str, str, str, str]
 
 class Passages(Protocol):
     """Says when data passed along an edge; never less than what is so."""
+
+    def prepare(self, edges: Sequence[Edge]) -> None:
+        """These edges will be asked about; what is cheaper for all at once is done now."""
+        ...
 
     def read(self, edge: Edge, wanted: Spans) -> Spans:
         """When the source held what was inside the target during ``wanted``."""
@@ -51,6 +57,9 @@ class Passages(Protocol):
 
 class BySpans:
     """Knows the intervals of the edges alone: data may have passed at any moment within one."""
+
+    def prepare(self, edges: Sequence[Edge]) -> None:
+        """Nothing is looked up."""
 
     def read(self, edge: Edge, wanted: Spans) -> Spans:
         """From the beginning of the edge's interval to the end of what is wanted."""
@@ -343,6 +352,10 @@ class _Walk:
         self.as_of = as_of
         self.deadline = deadline
         self.now: Spans = ((as_of, as_of + 1),)
+        for begin in range(0, len(self.edges), PREPARED):
+            if self.late():
+                break
+            passages.prepare(self.edges[begin : begin + PREPARED])
 
     def up(self, opening: dict[str, Spans]) -> _Flow:
         wanted, counted = self.back(opening, None)

@@ -8,8 +8,10 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Final
 
+import msgspec
+
 from lineage.graph.port import OPEN
-from lineage.state.point_table import read_points
+from lineage.state.point_table import read_points, stored_point
 from lineage.state.precedence import rank
 from lineage.state.resolve import StoredPoint, resolve
 from lineage.state.runs import BITS, STATIC, proven
@@ -24,6 +26,11 @@ LOOKED_AT: Final = 50
 SHAPES: Final = 200
 """Shapes that write one dataset and are looked at."""
 
+_SAID: Final = (
+    "select p.entity_key, p.aspect, p.slot, p.source, p.time, p.rank, p.fact_id, p.position,"
+    " p.actor, p.value from json_each(?) as wanted cross join point p"
+    " on p.entity_key = wanted.value and p.aspect in ('write_mode', 'terms', 'purged')"
+)
 _WRITERS: Final = (
     "select o.shape_id, o.change, o.mode, exists (select 1 from shape_io i"
     " where i.entity_key = o.entity_key and i.role = 'in' and i.shape_id = o.shape_id)"
@@ -41,11 +48,15 @@ _BEHIND: Final = (
 
 def declared_modes(db: sqlite3.Connection, dataset: str) -> list[StoredPoint]:
     """Natively declared write modes of a dataset; facets stand with the shape."""
+    return _modes(read_points(db, dataset, "write_mode"), read_points(db, dataset, "terms"))
+
+
+def _modes(modes: Sequence[StoredPoint], terms: Sequence[StoredPoint]) -> list[StoredPoint]:
     return [
-        *read_points(db, dataset, "write_mode"),
+        *modes,
         *(
             _with(point, point.value.get("write_mode"))
-            for point in read_points(db, dataset, "terms")
+            for point in terms
             if point.source != "facet" and isinstance(point.value, dict)
         ),
     ]
@@ -112,6 +123,18 @@ class Closings:
         self._writers: dict[str, list[tuple[int, Writing]]] = {}
         self._purges: dict[str, list[int]] = {}
 
+    def prepare(self, datasets: Sequence[str]) -> None:
+        """Look up at once what is asked of each of many datasets."""
+        fresh = [dataset for dataset in datasets if dataset not in self._purges]
+        points: dict[tuple[str, str], list[StoredPoint]] = {}
+        for key, aspect, *row in self._db.execute(_SAID, (_text(fresh),)) if fresh else ():
+            points.setdefault((key, aspect), []).append(stored_point(tuple(row)))
+        for dataset in fresh:
+            said = points.get((dataset, "purged"), ())
+            self._purges[dataset] = sorted(p.time for p in said if p.value is not None)
+            terms = points.get((dataset, "terms"), ())
+            self._modes[dataset] = _modes(points.get((dataset, "write_mode"), ()), terms)
+
     def last(self, dataset: str, at: int) -> int | None:
         """When the last run began that had closed at a moment; what came in before it is gone."""
         times = [moment for moment in self._purged(dataset) if moment <= at]
@@ -157,7 +180,8 @@ class Closings:
     def _closing_writers(self, dataset: str) -> list[tuple[int, Writing]]:
         known = self._writers.get(dataset)
         if known is None:
-            modes = self._modes[dataset] = declared_modes(self._db, dataset)
+            self.prepare([dataset])
+            modes = self._modes[dataset]
             rows = self._db.execute(_WRITERS, (dataset, SHAPES))
             known = self._writers[dataset] = [
                 (number, Writing(change, mode, bool(reads)))
@@ -167,10 +191,9 @@ class Closings:
         return known
 
     def _purged(self, dataset: str) -> list[int]:
-        known = self._purges.get(dataset)
-        if known is None:
-            known = self._purges[dataset] = purges(self._db, dataset)
-        return known
+        if dataset not in self._purges:
+            self.prepare([dataset])
+        return self._purges[dataset]
 
 
 def _with(point: StoredPoint, value: object) -> StoredPoint:
@@ -178,3 +201,7 @@ def _with(point: StoredPoint, value: object) -> StoredPoint:
         point.slot, point.source, point.time, point.rank,
         point.fact_id, point.position, point.actor, value,
     )  # fmt: skip
+
+
+def _text(values: Sequence[str]) -> str:
+    return msgspec.json.encode(values).decode()

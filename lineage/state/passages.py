@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Callable, Sequence
 from typing import Final
+
+import msgspec
 
 from lineage.graph.content import BySpans
 from lineage.graph.port import OPEN, Edge, Spans
@@ -18,12 +21,21 @@ RUNS: Final = 32
 
 _ENDED: Final = BITS["FAIL"] | BITS["ABORT"] | BITS["COMPLETE"]
 
+FEW: Final = 64
+"""Runs of a shape that are read once and kept; of more, those are read that a question needs."""
+
 # A job that touches both ends and writes the target may have moved data between them.
 _SHAPES: Final = (
-    "select o.shape_id from shape_io o where o.entity_key = ? and o.role = 'out' and o.owner = ?"
-    " and exists (select 1 from shape_io i where i.entity_key = ? and i.shape_id = o.shape_id"
-    "             and i.role in ('in', 'out', 'via'))"
+    "select wanted.key, o.shape_id from json_each(?) as wanted cross join shape_io o"
+    " on o.entity_key = wanted.value ->> 0 and o.role = 'out' and o.owner = wanted.value ->> 1"
+    " where exists (select 1 from shape_io i where i.entity_key = wanted.value ->> 2"
+    "               and i.shape_id = o.shape_id and i.role in ('in', 'out', 'via'))"
 )
+_HOMES: Final = (
+    "select wanted.value, e.parent from json_each(?) as wanted"
+    " cross join entity e on e.key = wanted.value"
+)
+_FIRST: Final = "select first, last, seen from run where shape_id = ? limit ?"
 _READ: Final = (
     "select first, last, seen from run where shape_id = ? and first < ? and last >= ? limit ?"
 )
@@ -31,6 +43,10 @@ _KEPT: Final = (
     "select first, last, seen from run where shape_id = ? and first <= ?"
     " and (last >= ? or seen & 14 = 0) limit ?"  # 14: completed, failed or aborted
 )
+
+
+_Run = tuple[int, int, int]
+_Ends = tuple[str, str, str]
 
 
 class RunPassages:
@@ -45,7 +61,21 @@ class RunPassages:
         self._closings = Closings(db)
         self._spans = BySpans()
         self._datasets: dict[str, str] = {}
-        self._shapes: dict[tuple[str, str, str], list[int]] = {}
+        self._shapes: dict[_Ends, list[int]] = {}
+        self._kept: dict[int, list[_Run] | None] = {}
+
+    def prepare(self, edges: Sequence[Edge]) -> None:
+        """Look up at once what will be asked about edge by edge."""
+        keys = {key for edge in edges for key in (edge.src, edge.dst)}
+        fresh = sorted(keys - self._datasets.keys())
+        self._datasets |= {key: key for key in fresh}
+        rows = self._db.execute(_HOMES, (_text(fresh),)) if fresh else ()
+        self._datasets |= {key: parent for key, parent in rows if parent}
+        self._closings.prepare(sorted({self._dataset(edge.dst) for edge in edges}))
+        ends = list({self._ends(edge) for edge in edges} - self._shapes.keys())
+        self._shapes |= {one: [] for one in ends}
+        for number, shape in self._db.execute(_SHAPES, (_text(ends),)) if ends else ():
+            self._shapes[ends[number]].append(shape)
 
     def read(self, edge: Edge, wanted: Spans) -> Spans:
         """When the source held what was inside the target during ``wanted``."""
@@ -58,7 +88,8 @@ class RunPassages:
             if not roughly:
                 continue
             opened = self._closings.last(self._dataset(edge.dst), since)
-            runs = self._runs(shapes, _READ, until, -OPEN if opened is None else opened)
+            begun = -OPEN if opened is None else opened
+            runs = self._runs(shapes, _READ, _reading(until, begun), until, begun)
             if runs is None:
                 found += roughly
                 continue
@@ -76,7 +107,7 @@ class RunPassages:
         target = self._dataset(edge.dst)
         found: list[tuple[int, int]] = []
         for since, until in held:
-            runs = self._runs(shapes, _KEPT, until, since)
+            runs = self._runs(shapes, _KEPT, _keeping(until, since), until, since)
             if runs is None:
                 found += self._spans.kept(edge, ((since, until),))
                 continue
@@ -92,28 +123,57 @@ class RunPassages:
         return self._closings.replaced(self._dataset(key), after)
 
     def _runs(
-        self, shapes: list[int], statement: str, *bounds: int
-    ) -> list[tuple[int, int, int]] | None:
+        self, shapes: Sequence[int], statement: str, fits: Callable[[_Run], bool], *bounds: int
+    ) -> list[_Run] | None:
         """Runs of the shapes within bounds; None where they are too many to tell apart."""
-        found: list[tuple[int, int, int]] = []
+        found: list[_Run] = []
         for shape in shapes:
-            found += self._db.execute(statement, (shape, *bounds, RUNS + 1 - len(found)))
+            kept = self._few(shape)
+            if kept is not None:
+                found += filter(fits, kept)
+            else:
+                found += self._db.execute(statement, (shape, *bounds, RUNS + 1 - len(found)))
             if len(found) > RUNS:
                 return None
         return found
 
+    def _few(self, shape: int) -> list[_Run] | None:
+        """All runs of a shape; None where they are too many to keep."""
+        if shape not in self._kept:
+            runs = self._db.execute(_FIRST, (shape, FEW + 1)).fetchall()
+            self._kept[shape] = runs if len(runs) <= FEW else None
+        return self._kept[shape]
+
     def _shapes_of(self, edge: Edge) -> list[int]:
-        ends = (self._dataset(edge.dst), edge.owner, self._dataset(edge.src))
-        known = self._shapes.get(ends)
+        known = self._shapes.get(self._ends(edge))
         if known is None:
-            known = self._shapes[ends] = [n for (n,) in self._db.execute(_SHAPES, ends)]
+            self.prepare([edge])
+            known = self._shapes[self._ends(edge)]
         return known
+
+    def _ends(self, edge: Edge) -> _Ends:
+        return (self._dataset(edge.dst), edge.owner, self._dataset(edge.src))
 
     def _dataset(self, key: str) -> str:
         """The dataset of a column; anything else is its own."""
         known = self._datasets.get(key)
         if known is None:
-            sql = "select parent from entity where key = ?"
-            row = self._db.execute(sql, (key,)).fetchone()
-            known = self._datasets[key] = row[0] if row and row[0] else key
+            [known] = [
+                parent or key for _, parent in self._db.execute(_HOMES, (_text([key]),))
+            ] or [key]
+            self._datasets[key] = known
         return known
+
+
+def _reading(until: int, begun: int) -> Callable[[_Run], bool]:
+    """As ``_READ`` asks."""
+    return lambda run: run[0] < until and run[1] >= begun
+
+
+def _keeping(until: int, since: int) -> Callable[[_Run], bool]:
+    """As ``_KEPT`` asks."""
+    return lambda run: run[0] <= until and (run[1] >= since or not run[2] & _ENDED)
+
+
+def _text(values: Sequence[object]) -> str:
+    return msgspec.json.encode(values).decode()
