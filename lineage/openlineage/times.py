@@ -35,7 +35,7 @@ def event_time(value: Json) -> tuple[int | None, str | None]:
         return None, "time-unreadable"
     if not isinstance(value, str):
         if not 0 <= value < LATEST:
-            return None, "time-absurd"
+            return None, "time-unreadable"
         # Ten digits are seconds until the year 2286, thirteen are milliseconds.
         return int(value * 1000) if value < 10_000_000_000 else int(value), "time-numeric"
     formed = _RFC_3339.fullmatch(value) is not None

@@ -20,7 +20,7 @@ from jsonschema import Draft202012Validator, FormatChecker
 from referencing import Registry, Resource
 from services import corpus
 
-__all__ = ["event_breaks", "facet_breaks", "facets_of", "files"]
+__all__ = ["event_breaks", "facet_breaks", "facets_of", "files", "is_standard"]
 
 _CHECKER = FormatChecker(formats=[])
 
@@ -88,9 +88,7 @@ def _definitions() -> dict[str, tuple[str, Draft202012Validator]]:
         for name in schema["$defs"]:
             if name.endswith("Facet"):
                 whole = {"$ref": f"{schema['$id']}#/$defs/{name}"}
-                validator = Draft202012Validator(
-                    whole, registry=registry, format_checker=_CHECKER
-                )
+                validator = Draft202012Validator(whole, registry=registry, format_checker=_CHECKER)
                 found[name] = (schema["$id"].split("/facets/")[1].split("-")[0], validator)
     return found
 
@@ -100,19 +98,30 @@ def event_breaks(event: Any) -> bool:
     return not _registry()[1].is_valid(event)
 
 
-def facet_breaks(facet: Any) -> bool:
-    """Whether a facet breaks the standard schema that its own URL names."""
+def _schema_of(facet: Any) -> Draft202012Validator | None:
+    """The standard schema that the URL of a facet names, of the model version that it names."""
     if not isinstance(facet, dict) or not isinstance(facet.get("_schemaURL"), str):
-        return False
+        return None
     url = facet["_schemaURL"]
     if "openlineage.io/spec" not in url and "OpenLineage/OpenLineage" not in url:
-        return False
+        return None
     name = re.split(r"[/#]", url.removesuffix(".json"))[-1]
     model = re.search(r"/(\d+)-\d+-\d+/", url)
     known = _definitions().get(name)
     if known is None or (model and model[1] != known[0]):
-        return False
-    return not known[1].is_valid(facet)
+        return None
+    return known[1]
+
+
+def is_standard(facet: Any) -> bool:
+    """Whether a facet names a standard schema."""
+    return _schema_of(facet) is not None
+
+
+def facet_breaks(facet: Any) -> bool:
+    """Whether a facet breaks the standard schema that its own URL names."""
+    schema = _schema_of(facet)
+    return schema is not None and not schema.is_valid(facet)
 
 
 def facets_of(event: Any) -> Iterator[tuple[str, Any]]:
