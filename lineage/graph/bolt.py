@@ -97,16 +97,18 @@ class Bolt:
 
     def read(
         self, statement: str, params: Params, *, seconds: float | None = None
-    ) -> list[dict[str, Any]]:
-        """The rows of one statement.
+    ) -> list[list[Any]]:
+        """The rows of one statement, as lists of values.
+
+        Maps of values by name are several times as slow: the driver looks into every list.
 
         Raises:
             OutOfTime: The server ended it at its deadline, or the deadline is zero.
             Unavailable: Neo4j cannot be reached, or does not answer.
         """
 
-        def work(tx: ManagedTransaction) -> list[dict[str, Any]]:
-            return tx.run(cast("Any", statement), dict(params)).data()
+        def work(tx: ManagedTransaction) -> list[list[Any]]:
+            return tx.run(cast("Any", statement), dict(params)).values()
 
         return self.reading(work, seconds=seconds)
 

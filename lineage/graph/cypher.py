@@ -15,7 +15,6 @@ from typing import Any, Final, Literal, cast, get_args
 
 from lineage.facts import Json
 from lineage.graph.port import OPEN, Direction, Edge, EdgeType, Node, Spans
-from lineage.graph.rows import RESERVED_ON_EDGES
 from lineage.identity import LABELS, Label
 
 __all__ = [
@@ -174,15 +173,8 @@ FIND: Final = {
 COUNT_LINKED: Final = {
     label: f"MATCH (n:{label}) WHERE (n)-[:FEEDS]-() RETURN count(n) AS linked" for label in LABELS
 }
-HOPS: Final = """
-    RETURN collect([
-        n.key, m.key, r.owner, r.kind, r.intervals, r.content_intervals,
-        [name IN keys(r) WHERE NOT name IN $known | [name, r[name]]]
-    ]) AS hops
-"""
+HOPS: Final = "RETURN collect([n.key, m.key, properties(r)]) AS hops"
 """Hops as lists in one record: the driver reads them several times as fast as records of maps."""
-KNOWN: Final = sorted(RESERVED_ON_EDGES)
-"""Parameter of statements that return ``HOPS``: properties that are told apart or derived."""
 
 CLOSURE: Final = {
     (type_, direction, depth): f"""
@@ -294,11 +286,10 @@ def edges_of_hops(
 ) -> list[Edge]:
     """The edges of ``HOPS``; a near node without a hop has no far end."""
     edges = []
-    for near, far, owner, kind, intervals, content, rest in hops:
+    for near, far, props in hops:
         if far is not None:
             src, dst = (far, near) if direction == "up" else (near, far)
-            spans = _pairs(intervals or ()), _pairs(content or ())
-            edges.append(Edge(edge_type, src, dst, owner, kind, dict(rest), *spans))
+            edges.append(edge_of(edge_type, src, dst, props))
     return edges
 
 

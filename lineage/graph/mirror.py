@@ -215,10 +215,10 @@ class Mirror:
         for low, high in source.pages().ranges(RANGE):
             found = self._target.rows(low, high)
             wanted = source.pages().between(low, high)
-            diff = difference(wanted, found)
+            diff = difference(wanted, *found)
             if diff:
                 self._target.apply(diff, 0)
-            yield len(wanted[0]) + len(wanted[1])
+            yield len(wanted)
 
     def _follow(self, source: SqlGraph, begun: int) -> None:
         """Write what changed since a fill began; until then the target counts as not filled."""

@@ -14,14 +14,12 @@ from lineage.graph.bolt import Bolt, Transaction
 from lineage.graph.port import Closure, Direction, Edge, EdgeType, GraphDiff, Limits, Node, View
 from lineage.graph.refusal import GraphRefused
 from lineage.graph.rows import (
-    edge_row,
-    encode_props,
-    encode_spans,
     format_digest,
-    node_row,
     normal_edge,
     normal_node,
     row_hash,
+    row_of_edge,
+    row_of_node,
 )
 from lineage.graph.walk import Deadline, OutOfTime, expander, walk
 from lineage.identity import Label
@@ -32,7 +30,8 @@ BULK_SECONDS: Final = 600.0
 """Deadline of one batch of a load, and of reading everything back."""
 CANDIDATES: Final = 4
 """Candidate nodes asked for, as a multiple of the node limit, before walking level by level."""
-WIPED_AT_ONCE: Final = 10_000
+WIPED_AT_ONCE: Final = 2_000
+"""Nodes; each takes its relationships with it, and a transaction must fit into little memory."""
 
 
 class Neo4jGraph:
@@ -100,12 +99,9 @@ class Neo4jGraph:
         deadline = Deadline(limits.seconds, self._monotonic, limits.stopped)
 
         def hops(statement: str, params: Mapping[str, Any]) -> list[Any]:
-            rows = self.bolt.read(
-                statement,
-                {**params, "known": cypher.KNOWN},
-                seconds=min(self.bolt.seconds, deadline.remaining()),
-            )
-            return list(rows[0]["hops"])
+            seconds = min(self.bolt.seconds, deadline.remaining())
+            hops: list[Any] = self.bolt.read(statement, params, seconds=seconds)[0][0]
+            return hops
 
         def level_by_level(level: Sequence[str]) -> list[tuple[str, Edge]]:
             found = hops(cypher.LEVEL[edge_type, direction], {"keys": list(level)})
@@ -129,23 +125,23 @@ class Neo4jGraph:
     def nodes(self, keys: Sequence[str]) -> dict[str, Node]:
         """The nodes of the keys that exist."""
         rows = self.bolt.read(cypher.NODES, {"keys": list(keys)})
-        return {row["props"]["key"]: cypher.node_of(row["labels"], row["props"]) for row in rows}
+        return {props["key"]: cypher.node_of(labels, props) for labels, props in rows}
 
     def neighbors(
         self, key: str, *, edge_types: Sequence[EdgeType] = (), limit: int = 1000
     ) -> Sequence[Edge]:
         """Edges that touch a node, both directions; all types where none is named."""
         params = {"key": key, "types": list(edge_types), "limit": limit}
-        return [_edge(row) for row in self.bolt.read(cypher.NEIGHBORS, params)]
+        return [cypher.edge_of(*row) for row in self.bolt.read(cypher.NEIGHBORS, params)]
 
     def find(self, label: Label, text: str = "", *, limit: int = 100) -> Sequence[Node]:
         """Nodes of a label whose name contains the text, case aside, ordered by name then key."""
         rows = self.bolt.read(cypher.FIND[label], {"text": text.lower(), "limit": limit})
-        return [cypher.node_of(row["labels"], row["props"]) for row in rows]
+        return [cypher.node_of(*row) for row in rows]
 
     def count_linked(self, label: Label) -> int:
         """How many nodes of a label have an edge of type ``FEEDS``, in or out, at any time."""
-        return int(self.bolt.read(cypher.COUNT_LINKED[label], {})[0]["linked"])
+        return int(self.bolt.read(cypher.COUNT_LINKED[label], {})[0][0])
 
     def position(self) -> int:
         """Journal position up to which this graph is filled; 0 while it is being loaded."""
@@ -160,8 +156,9 @@ class Neo4jGraph:
         rows = self.bolt.read(cypher.GET_META, {})
         if not rows:
             return (0, "")
-        self._own(rows[0]["workspace"])
-        return (int(rows[0]["position"]), str(rows[0]["digest"]))
+        position, digest, workspace = rows[0]
+        self._own(workspace)
+        return (int(position), str(digest))
 
     def digest(self) -> str:
         """The digest of all nodes and edges, read back from the server."""
@@ -169,9 +166,9 @@ class Neo4jGraph:
         def add_up(tx: Transaction) -> int:
             total = 0
             for record in tx.run(cypher.ALL_NODES):
-                total += _hash_node(cypher.node_of(record["labels"], record["props"]))
+                total += row_hash(row_of_node(cypher.node_of(*record.values())))
             for record in tx.run(cypher.ALL_EDGES):
-                total += _hash_edge(_edge(record))
+                total += row_hash(row_of_edge(cypher.edge_of(*record.values())))
             return total
 
         return format_digest(self.bolt.reading(add_up, seconds=BULK_SECONDS))
@@ -181,10 +178,7 @@ class Neo4jGraph:
         params = {"low": low, "high": high}
         nodes = self.bolt.read(cypher.RANGE_NODES, params, seconds=BULK_SECONDS)
         edges = self.bolt.read(cypher.RANGE_EDGES, params, seconds=BULK_SECONDS)
-        return (
-            [cypher.node_of(row["labels"], row["props"]) for row in nodes],
-            [_edge(row) for row in edges],
-        )
+        return [cypher.node_of(*row) for row in nodes], [cypher.edge_of(*row) for row in edges]
 
     # Writing
 
@@ -240,7 +234,7 @@ class Neo4jGraph:
         if anew or take_over:
             self._wipe()
             return True
-        return not self.bolt.read(cypher.COUNT, {})[0]["nodes"]
+        return not self.bolt.read(cypher.COUNT, {})[0][0]
 
     def add(self, nodes: Sequence[Node], edges: Sequence[Edge]) -> None:
         """Write nodes and edges that are not there yet, in one transaction."""
@@ -265,16 +259,3 @@ class Neo4jGraph:
                 advice="give each workspace a database of its own, or replace what is there:"
                 " tracehold graph mirror --take-over",
             )
-
-
-def _edge(row: Mapping[str, Any]) -> Edge:
-    return cypher.edge_of(row["type"], row["src"], row["dst"], row["props"])
-
-
-def _hash_node(node: Node) -> int:
-    return row_hash(node_row(node.key, node.label, encode_props(node.props)))
-
-
-def _hash_edge(edge: Edge) -> int:
-    spans = encode_spans(edge.structural, edge.content)
-    return row_hash(edge_row(edge.id, encode_props(edge.props), spans))

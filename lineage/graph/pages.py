@@ -8,16 +8,16 @@ has changed since the first.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
-from typing import Final, TypeVar
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
 
 from lineage.graph.port import Edge, Node
-from lineage.graph.rows import decode_props
+from lineage.graph.rows import decode_props, edge_row, node_row
 from lineage.graph.sql_read import COLUMNS, JOINS, EdgeMaker
+from lineage.identity import Label
 
-__all__ = ["Pages"]
-
-T = TypeVar("T")
+__all__ = ["Pages", "Stored"]
 
 NODES: Final = """
 SELECT id, key, label, props FROM node WHERE live = 1 AND id > ? ORDER BY id LIMIT ?
@@ -71,11 +71,38 @@ class Pages:
             low = row[0]
         yield low, BEYOND
 
-    def between(self, low: str, high: str) -> tuple[list[Node], list[Edge]]:
+    def between(self, low: str, high: str) -> Stored:
         """The nodes whose keys lie in ``[low, high)``, and the edges that begin there."""
         nodes = self._db.execute(NODES_BETWEEN, (low, high)).fetchall()
         edges = self._db.execute(EDGES_BETWEEN, (low, high)).fetchall()
-        return (
-            [Node(key, label, decode_props(props)) for key, label, props in nodes],
-            [EdgeMaker.with_keys(row) for row in edges],
-        )
+        return Stored({row[0]: row for row in nodes}, {row[:5]: row for row in edges})
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """Nodes by key and edges by identity as they are stored, texts not decoded yet."""
+
+    nodes: Mapping[str, tuple[str, Label, str]]
+    edges: Mapping[tuple[str, str, str, str, str], tuple[Any, ...]]
+
+    def __len__(self) -> int:
+        return len(self.nodes) + len(self.edges)
+
+    def node_row(self, key: str) -> bytes | None:
+        """The bytes of a node; None where there is none."""
+        stored = self.nodes.get(key)
+        return None if stored is None else node_row(*stored)
+
+    def edge_row(self, identity: tuple[str, str, str, str, str]) -> bytes | None:
+        """The bytes of an edge; None where there is none."""
+        stored = self.edges.get(identity)
+        return None if stored is None else edge_row(identity, stored[5], stored[6])
+
+    def node(self, key: str) -> Node:
+        """A node."""
+        _, label, props = self.nodes[key]
+        return Node(key, label, decode_props(props))
+
+    def edge(self, identity: tuple[str, str, str, str, str]) -> Edge:
+        """An edge."""
+        return EdgeMaker.with_keys(self.edges[identity])

@@ -33,6 +33,8 @@ __all__ = [
     "normal_node",
     "normal_spans",
     "row_hash",
+    "row_of_edge",
+    "row_of_node",
 ]
 
 MODULUS: Final = 1 << 256
@@ -163,6 +165,17 @@ def edge_row(identity: tuple[str, str, str, str, str], props: str, spans: str) -
     return b'["edge",%b,%b,%b]' % (head, props.encode(), spans.encode())
 
 
+def row_of_node(node: Node) -> bytes:
+    """The bytes of a normal node."""
+    return node_row(node.key, node.label, encode_props(node.props))
+
+
+def row_of_edge(edge: Edge) -> bytes:
+    """The bytes of a normal edge."""
+    spans = encode_spans(edge.structural, edge.content)
+    return edge_row(edge.id, encode_props(edge.props), spans)
+
+
 def row_hash(row: bytes) -> int:
     """SHA-256 of a row as a number."""
     return int.from_bytes(hashlib.sha256(row).digest(), "big")
@@ -175,9 +188,6 @@ def format_digest(total: int) -> str:
 
 def digest_of(nodes: Iterable[Node], edges: Iterable[Edge]) -> str:
     """Order-free digest of normal nodes and edges."""
-    total = sum(row_hash(node_row(n.key, n.label, encode_props(n.props))) for n in nodes)
-    total += sum(
-        row_hash(edge_row(e.id, encode_props(e.props), encode_spans(e.structural, e.content)))
-        for e in edges
-    )
+    total = sum(row_hash(row_of_node(node)) for node in nodes)
+    total += sum(row_hash(row_of_edge(edge)) for edge in edges)
     return format_digest(total)

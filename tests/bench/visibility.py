@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from threading import Event, Thread
 
 from load import LoadSpec, events
+from neo4j_service import forget_workspace
 from rig import Options, Row, Scenario, folder, size_of
 from running_server import RunningServer, make_workspace, serving
 from sending import Sent, positions, send, wait_for
@@ -51,6 +52,8 @@ class _Round:
 
 def _measure(options: Options, spec: LoadSpec, graph: Mapping[str, str]) -> _Round:
     bodies = list(events(spec))
+    if graph:
+        forget_workspace(empty=True)
     with folder() as home:
         workspace = make_workspace(home / "workspace")
         with serving(workspace, environment=graph) as server:

@@ -168,7 +168,8 @@ class RememberingSql(SqlGraph):
 
     def rows(self, low: str, high: str) -> tuple[list[Node], list[Edge]]:
         """A range of it."""
-        return self.pages().between(low, high)
+        stored = self.pages().between(low, high)
+        return [stored.node(key) for key in stored.nodes], [stored.edge(e) for e in stored.edges]
 
 
 def remembering_sql() -> RememberingSql:

@@ -65,12 +65,19 @@ def neo4j_to_itself() -> Iterator[None]:
         yield
 
 
-def forget_workspace() -> None:
-    """Let the next workspace have the test Neo4j: a graph of another one is refused."""
+def forget_workspace(*, empty: bool = False) -> None:
+    """Let the next workspace have the test Neo4j: a graph of another one is refused.
+
+    Args:
+        empty: Leave nothing of ours in it, so that the next fill is a load and not a comparison.
+    """
     from neo4j import GraphDatabase
 
     url = os.environ["TRACEHOLD_TEST_NEO4J_URL"]
     user = os.environ.get("TRACEHOLD_TEST_NEO4J_USER", "neo4j")
     password = os.environ["TRACEHOLD_TEST_NEO4J_PASSWORD"]
-    with GraphDatabase.driver(url, auth=(user, password)) as driver:
-        driver.execute_query("MATCH (m:TraceholdMeta) DELETE m")
+    wipe = "MATCH (n:Tracehold) CALL (n) { DETACH DELETE n } IN TRANSACTIONS OF 1000 ROWS"
+    with GraphDatabase.driver(url, auth=(user, password)) as driver, driver.session() as session:
+        session.run("MATCH (m:TraceholdMeta) DELETE m").consume()
+        if empty:
+            session.run(wipe).consume()
