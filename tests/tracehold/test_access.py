@@ -27,7 +27,7 @@ ALLOWED = {
         metrics""",
     "executor": "login.open deletion.apply deletion.resume question metrics",
     "admin": """person.add person.disable person.roles token.issue token.revoke login.open
-        hold.place graph.mirror question metrics""",
+        hold.place graph.mirror key.rotate question metrics""",
 }
 
 

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from rfc6962 import Oracle
 
 from lineage.journal.files import connect_writer
 from lineage.journal.merkle import (
@@ -49,45 +50,6 @@ REFERENCE_ROOTS = [
 ]
 
 
-def naive_root(leaves: list[bytes]) -> bytes:
-    """RFC 6962 §2.1, word for word."""
-    n = len(leaves)
-    if n == 0:
-        return hashlib.sha256().digest()
-    if n == 1:
-        return hashlib.sha256(b"\x00" + leaves[0]).digest()
-    k = 1
-    while k * 2 < n:
-        k *= 2
-    return hashlib.sha256(b"\x01" + naive_root(leaves[:k]) + naive_root(leaves[k:])).digest()
-
-
-def naive_path(m: int, leaves: list[bytes]) -> list[bytes]:
-    """RFC 6962 §2.1.1, word for word."""
-    n = len(leaves)
-    if n == 1:
-        return []
-    k = 1
-    while k * 2 < n:
-        k *= 2
-    if m < k:
-        return [*naive_path(m, leaves[:k]), naive_root(leaves[k:])]
-    return [*naive_path(m - k, leaves[k:]), naive_root(leaves[:k])]
-
-
-def naive_subproof(m: int, leaves: list[bytes], whole: bool) -> list[bytes]:
-    """RFC 6962 §2.1.2, word for word."""
-    n = len(leaves)
-    if m == n:
-        return [] if whole else [naive_root(leaves)]
-    k = 1
-    while k * 2 < n:
-        k *= 2
-    if m <= k:
-        return [*naive_subproof(m, leaves[:k], whole), naive_root(leaves[k:])]
-    return [*naive_subproof(m - k, leaves[k:], whole=False), naive_root(leaves[:k])]
-
-
 def leaves_of(size: int) -> list[bytes]:
     return [b"leaf %d" % i for i in range(size)]
 
@@ -124,8 +86,8 @@ def test_inclusion_proofs_are_those_of_the_rfc(pair: tuple[int, int]) -> None:
     index, size = pair
     leaves = leaves_of(size)
     proof = inclusion_proof(index, size, MemoryTree(leaves).node)
-    assert list(proof) == naive_path(index, leaves)
-    assert verify_inclusion(leaf_hash(leaves[index]), index, size, proof, naive_root(leaves))
+    assert list(proof) == Oracle(leaves).path(index, size)
+    assert verify_inclusion(leaf_hash(leaves[index]), index, size, proof, Oracle(leaves).root(size))
 
 
 @given(st.integers(1, 300).flatmap(lambda n: st.tuples(st.integers(1, n), st.just(n))))
@@ -134,15 +96,15 @@ def test_consistency_proofs_are_those_of_the_rfc(pair: tuple[int, int]) -> None:
     first, second = pair
     leaves = leaves_of(second)
     proof = consistency_proof(first, second, MemoryTree(leaves).node)
-    assert list(proof) == naive_subproof(first, leaves, whole=True)
-    roots = naive_root(leaves[:first]), naive_root(leaves)
+    assert list(proof) == Oracle(leaves).proof(first, second)
+    roots = Oracle(leaves).root(first), Oracle(leaves).root(second)
     assert verify_consistency(first, second, proof, *roots)
 
 
 def test_every_pair_of_small_sizes_proves_and_no_other_claim_does() -> None:
     leaves = leaves_of(40)
     node = MemoryTree(leaves).node
-    roots = [naive_root(leaves[:size]) for size in range(41)]
+    roots = [Oracle(leaves).root(size) for size in range(41)]
     for size in range(1, 41):
         for index in range(size):
             proof = inclusion_proof(index, size, node)
@@ -172,7 +134,9 @@ def test_a_proof_with_one_flipped_bit_proves_nothing(data: st.DataObject) -> Non
     changed = bytearray(proof[which])
     changed[bit // 8] ^= 1 << bit % 8
     proof[which] = bytes(changed)
-    assert not verify_inclusion(leaf_hash(leaves[index]), index, size, proof, naive_root(leaves))
+    assert not verify_inclusion(
+        leaf_hash(leaves[index]), index, size, proof, Oracle(leaves).root(size)
+    )
 
 
 def test_impossible_questions_are_refused() -> None:
