@@ -2,26 +2,35 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+import pytest
 from histories import REGISTRY, TABLES, fact_sets
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from openlineage_events import (
     IDENTITY,
     NS,
     ListedJournal,
+    World,
     at,
+    column,
+    dataset,
+    run_event,
+    table,
 )
+from rounds import rounds
 
-from lineage.errors import NotFound
+from lineage.errors import InvalidInput, NotFound
 from lineage.facts import Fact
 from lineage.graph.port import Limits
+from lineage.journal.port import Head
 from lineage.refs import ColumnRef, DatasetRef, Ref
 from lineage.state.advance import Folder
-from lineage.state.known_at import KnownAt, known_at, replayed
+from lineage.state.known_at import KnownAt, known_at, position_at, replayed
 from lineage.state.store import open_state
 from lineage.trace.model import Coverage
 from lineage.trace.render import as_json
@@ -57,6 +66,7 @@ def traced(known: KnownAt, ref: Ref, **asked: Any) -> dict[str, Any] | str:
     return answer
 
 
+@settings(max_examples=rounds(usual=60, minutes=1_000, campaign=20_000))
 @given(fact_sets(NAMES, JOBS, mixed=True), st.data())
 def test_what_was_known_at_a_position_equals_a_replay_to_it(
     facts: list[Fact], data: st.DataObject
@@ -89,3 +99,125 @@ def test_what_was_known_at_a_position_equals_a_replay_to_it(
                             }
                             assert traced(part, ref, **asked) == traced(whole, ref, **asked)
         state.close()
+
+
+@pytest.fixture
+def chain(tmp_path: Path) -> Iterator[World]:
+    """a → b → c, and a job beside them; then b is made from something else."""
+    world = World(tmp_path)
+    world.send(
+        run_event("COMPLETE", 1, job="ab", run="1", inputs=["a"], outputs=["b"]),
+        run_event("COMPLETE", 2, job="bc", run="2", inputs=["b"], outputs=["c"]),
+        run_event("COMPLETE", 3, job="beside", run="3", inputs=["x"], outputs=["y"]),
+        run_event("COMPLETE", 1.5, job="ab", run="4", inputs=["z"], outputs=["b"]),
+    )
+    yield world
+    world.close()
+
+
+def known(world: World, name: str, position: int, **asked: Any) -> Any:
+    journal: Any = world.journal
+    return known_at(
+        journal, world.state, world.registry, IDENTITY,
+        starts=[table(name)], position=position, **{"limits": WIDE, **asked},
+    )  # fmt: skip
+
+
+def feeds(then: KnownAt) -> set[tuple[str, str]]:
+    names = {node.key: str(node.props["name"]) for node in then.graph.all_nodes()}
+    return {(names[e.src], names[e.dst]) for e in then.graph.all_edges() if e.type == "FEEDS"}
+
+
+def test_facts_behind_the_position_are_not_known(chain: World) -> None:
+    with known(chain, "c", 3) as then:
+        assert feeds(then) == {("a", "b"), ("b", "c")}
+        assert (then.state.position(), then.position) == (3, 3)
+    with known(chain, "c", 4) as then:
+        assert feeds(then) == {("a", "b"), ("b", "c"), ("z", "b")}
+
+
+def test_only_what_is_reached_is_folded_again(chain: World) -> None:
+    with known(chain, "c", 4) as then:
+        assert then.facts == 3
+    with known(chain, "y", 4) as then:
+        assert then.facts == 1
+    with known(chain, "b", 4, directions=["up"]) as then:
+        assert then.facts == 3
+    with known(chain, "a", 4, directions=["up"]) as then:
+        # The one that names it, for it is known by that.
+        assert then.facts == 1
+
+
+def test_at_position_0_nothing_is_known(chain: World) -> None:
+    with known(chain, "c", 0) as then:
+        assert list(then.graph.all_nodes()) == []
+        assert (then.facts, then.truncated) == (0, ())
+
+
+@pytest.mark.parametrize("position", [-1, 5])
+def test_nothing_was_known_at_a_position_that_there_is_not(chain: World, position: int) -> None:
+    with pytest.raises(InvalidInput), known(chain, "c", position):
+        pass
+
+
+def test_a_replay_past_the_end_is_refused(chain: World) -> None:
+    journal: Any = chain.journal
+    with pytest.raises(InvalidInput), replayed(journal, REGISTRY, IDENTITY, position=5):
+        pass
+
+
+def test_the_state_of_now_stays_as_it_is(chain: World) -> None:
+    before = chain.state.digest()
+    with known(chain, "c", 2):
+        pass
+    assert (chain.state.digest(), chain.state.position()) == (before, 4)
+
+
+def test_too_many_facts_are_named_and_the_newest_are_taken(chain: World) -> None:
+    with known(chain, "c", 4, most_facts=1, directions=["up"]) as then:
+        assert then.truncated == ("facts",)
+        assert then.facts <= 1
+
+
+def test_too_many_nodes_are_named(chain: World) -> None:
+    with known(chain, "c", 4, limits=Limits(nodes=2, seconds=60)) as then:
+        assert then.truncated == ("nodes",)
+
+
+def test_too_long_is_named(chain: World) -> None:
+    clock = iter(range(0, 1_000, 10))
+    with known(chain, "c", 4, limits=Limits(seconds=5), monotonic=lambda: next(clock)) as then:
+        assert then.truncated == ("time",)
+
+
+def test_a_depth_bounds_what_is_loaded_and_the_edges_beyond_are_known(chain: World) -> None:
+    with known(chain, "c", 4, limits=Limits(depth=1, seconds=60), directions=["up"]) as then:
+        assert ("a", "b") in feeds(then)
+
+
+def test_a_column_starts_at_its_dataset(chain: World) -> None:
+    chain.send(run_event("COMPLETE", 5, run="9", outputs=[dataset("w", columns=["x"])]))
+    journal: Any = chain.journal
+    with known_at(
+        journal, chain.state, chain.registry, IDENTITY,
+        starts=[column("w", "x")], position=5, limits=WIDE,
+    ) as one, known(chain, "w", 5) as other:  # fmt: skip
+        assert one.state.digest() == other.state.digest()
+
+
+class Timed(ListedJournal):
+    """A journal with a head."""
+
+    def head(self) -> Head:
+        return Head(len(self.facts), b"")
+
+
+@given(st.lists(st.integers(0, 50), max_size=30), st.integers(-5, 60))
+def test_a_moment_is_the_last_position_recorded_not_after_it(times: list[int], moment: int) -> None:
+    facts = [
+        Fact(n, f"f{n}", "k/1", "a", None, None, time, None)
+        for n, time in enumerate(sorted(times), 1)
+    ]
+    journal: Any = Timed(facts)
+    expected = sum(time <= moment for time in times)
+    assert position_at(journal, moment) == expected
