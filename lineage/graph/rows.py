@@ -87,7 +87,12 @@ def _normal_props(props: Mapping[str, Json], reserved: frozenset[str]) -> dict[s
     clash = reserved.intersection(props)
     if clash:
         raise Fault(f"the property name {min(clash)!r} is reserved in the graph")
-    return {_text(name): _value(props[name]) for name in props if props[name] is not None}
+    return {
+        # Flags and plain names are nearly all there is, a hundred times per event.
+        name if name.isascii() else _text(name): value if value.__class__ is bool else _value(value)
+        for name, value in props.items()
+        if value is not None
+    }
 
 
 def normal_spans(spans: Iterable[tuple[int, int]]) -> Spans:
