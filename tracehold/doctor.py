@@ -165,14 +165,17 @@ def _state(settings: Settings) -> Iterator[Check]:
         lag = services.journal.head().size - services.state.position()
         stuck = services.state.stuck(1)
         broken, sources = services.state.count_findings([c for c in CODES if CODES[c].breaks])
-        fits = services.state.fold_version() == services.registry.version
+        standing = services.state.standing()
+        fits = standing.version == services.registry.version
     yield Check(
         "state",
-        fits and not stuck,
+        fits and not stuck and not standing.diverged and not standing.erased_inside,
         f"{lag} facts behind"
         + ("" if fits else ", made by another release")
+        + ("; holds what was erased" if standing.erased_inside else "")
+        + (f"; the state before it was wrong: {standing.diverged}" if standing.diverged else "")
         + "".join(f"; stuck: {cause} ({kind}, fact {at})" for _, cause, kind, at in stuck),
-        "" if fits and not stuck else "a newer release may know it; or: tracehold journal rebuild",
+        ("a newer release may know it; or: " if stuck else "") + "tracehold journal rebuild",
     )
     # No fault of this workspace, and nothing was lost: the producers have something to mend.
     text = "all keep to the schema of OpenLineage"

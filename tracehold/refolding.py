@@ -16,7 +16,7 @@ from lineage.journal.erasure import finish_erasures
 from lineage.journal.sqlite import SqliteJournal
 from lineage.state.advance import Folder
 from lineage.state.generations import current, remove
-from lineage.state.rebuild import Rebuilt, Refold
+from lineage.state.rebuild import Rebuilt, Refold, not_folded
 from lineage.state.registry import Registry
 from lineage.state.store import SqlState, is_foreign, open_state
 from tracehold.advancing import Advancer
@@ -34,7 +34,6 @@ the tables of another release, was folded by another one, holds what was erased,
 UNREADABLE: Final = frozenset({"missing", "damaged", "ahead", "tables"})
 """Causes that leave nothing to answer from meanwhile."""
 
-_BATCH: Final = 1000
 _NEAR: Final = 200
 """Facts that may be left to fold while nobody else folds."""
 _IDLE_SECONDS: Final = 0.2
@@ -239,11 +238,13 @@ class Refolder:
                 while (head := self._journal.head().size) - refold.position > _NEAR:
                     if stop.is_set():
                         return None
-                    refold.advance(_BATCH)
+                    refold.advance()
                     self._note(cause, refold.position, head)
                     tell(refold.position)
                 former = self._state.connections.file
                 outcome = self._advancer.exchange(lambda folder: self._take_over(refold, folder))
+            except sqlite3.Error as error:
+                raise not_folded(error, self._state.path) from error
             finally:
                 refold.discard()
             for file in {former, refold.beside}:

@@ -21,9 +21,10 @@ from lineage.state.generations import aside, current, following, make_current, r
 from lineage.state.registry import Registry
 from lineage.state.store import DIVERGED, SqlState, Standing, is_foreign, open_state
 
-__all__ = ["Rebuilt", "Refold", "rebuild"]
+__all__ = ["BATCH", "Rebuilt", "Refold", "not_folded", "rebuild"]
 
-BATCH: Final = 5000
+BATCH: Final = 1000
+"""Facts per transaction; more gain little and take memory."""
 _CACHE_KIB: Final = 64_000
 
 
@@ -161,6 +162,15 @@ class Refold:
         return self._outcome
 
 
+def not_folded(error: sqlite3.Error, path: Path) -> Unavailable:
+    """What to say where the disk does not take a shadow."""
+    name = getattr(error, "sqlite_errorname", type(error).__name__)
+    return Unavailable(
+        f"the state cannot be folded anew ({name})", where=path.name,
+        advice="free disk space, or check the disk",
+    )  # fmt: skip
+
+
 def rebuild(
     journal: Journal,
     path: Path,
@@ -201,11 +211,7 @@ def rebuild(
         outcome = refold.finish()
         remove(refold.beside)
     except sqlite3.Error as error:
-        name = getattr(error, "sqlite_errorname", type(error).__name__)
-        raise Unavailable(
-            f"the state cannot be folded anew ({name})", where=str(path),
-            advice="free disk space, or check the disk",
-        ) from error  # fmt: skip
+        raise not_folded(error, path) from error
     else:
         return outcome
     finally:

@@ -111,11 +111,20 @@ def _attention(services: Services) -> list[dict[str, Json]]:
             _item("hold", f"hold in force for {one.matter}", one.hold)
             for one in active_holds(state)
         ),
+        *_state(services),
         *(
             _item("stuck", f"{kind} at fact {position}: {cause}", subject)
             for subject, cause, kind, position in state.stuck()
         ),
     ]
+
+
+def _state(services: Services) -> Iterator[dict[str, Json]]:
+    standing = services.state.standing()
+    if standing.diverged:
+        yield _item("diverged", f"the state before this one was wrong: {standing.diverged}", "")
+    if standing.erased_inside:
+        yield _item("erasure", "the state is being made anew without what was erased", "")
 
 
 def _licenses(services: Services) -> Iterator[dict[str, Json]]:
