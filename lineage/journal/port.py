@@ -1,4 +1,10 @@
-"""The journal port: append facts durably, read them back in order, prove that they are there."""
+"""The journal port: append facts durably, read them back in order, prove that they are there.
+
+What an adapter promises is in ``tests/contracts/test_journal.py``, which runs on each of them. What
+it does *not* promise, so that several writers and a sequencing leader fit too: a receipt may come
+before its position, and a fact is read only once it is sequenced. Order between facts is promised
+where one was acknowledged before the other was sent, and within one ``append``.
+"""
 
 from __future__ import annotations
 
@@ -47,7 +53,17 @@ class Proof:
 
 
 class Journal(Protocol):
-    """Append-only, one writer. Positions count from 1; position n means n facts stand."""
+    """Append-only. Positions count from 1 without a gap; position n means n facts stand."""
+
+    @property
+    def failure(self) -> Exception | None:
+        """Why nothing is written any more since a write failed; None while it is."""
+        ...
+
+    @property
+    def verifier_key(self) -> str:
+        """The C2SP verifier key of the checkpoints."""
+        ...
 
     def submit(self, draft: Draft) -> Future[Receipt]:
         """Queue one fact; the future resolves once the fact is durable (group commit).
@@ -62,6 +78,14 @@ class Journal(Protocol):
         """Append several facts as one transaction, in this order, and wait."""
         ...
 
+    def sequenced(self, fact_id: str, timeout: float = 30.0) -> int:
+        """Wait until an acknowledged fact has its position, at most so many seconds; give it.
+
+        Raises ``NotFound`` for a fact that nobody acknowledged, ``Unavailable`` where it took too
+        long.
+        """
+        ...
+
     def read(self, after: int = 0, limit: int = 1000) -> list[Fact]:
         """Facts behind a position, in order."""
         ...
@@ -70,8 +94,16 @@ class Journal(Protocol):
         """One fact with all its parts. Raises ``NotFound``."""
         ...
 
+    def at(self, position: int) -> StoredFact:
+        """The fact at a position with all its parts. Raises ``NotFound``."""
+        ...
+
     def stored(self, after: int = 0) -> Iterator[StoredFact]:
         """All facts with their parts, in order, for verification and export."""
+        ...
+
+    def members(self, stream: str) -> list[int]:
+        """Positions of a governance stream in its order; dense, so these are all there are."""
         ...
 
     def head(self) -> Head:
@@ -84,6 +116,10 @@ class Journal(Protocol):
 
     def prove(self, position: int) -> Proof:
         """Inclusion proof of a position in the newest checkpoint."""
+        ...
+
+    def prove_consistency(self, first: int, second: int) -> tuple[bytes, ...]:
+        """Proof that the tree of ``second`` facts extends that of ``first`` (RFC 9162 §2.1.4)."""
         ...
 
     def erase(self, fact_id: str, part: Literal["distilled", "raw"]) -> None:

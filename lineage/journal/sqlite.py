@@ -196,6 +196,21 @@ class SqliteJournal:
         """
         return self._writer().append(drafts).result() if drafts else []
 
+    def sequenced(self, fact_id: str, timeout: float = 30.0) -> int:  # noqa: ARG002 - of the port
+        """The position of an acknowledged fact. Here a fact has it as soon as it is durable.
+
+        Raises:
+            NotFound: Nobody acknowledged such a fact.
+        """
+        with self._reader() as reader:
+            row = reader.execute(
+                "SELECT position FROM fact WHERE id = ?", (_raw_id(fact_id),)
+            ).fetchone()
+        if row is None:
+            raise NotFound("there is no such fact", where=fact_id)
+        position: int = row[0]
+        return position
+
     def erase(self, fact_id: str, part: Literal["distilled", "raw"]) -> None:
         """Destroy the key of a part, for good and synced. The caller appends the fact saying so.
 
@@ -239,12 +254,8 @@ class SqliteJournal:
 
     def get(self, fact_id: str) -> StoredFact:
         """One fact with all its parts. Raises ``NotFound``."""
-        try:
-            raw_id = bytes.fromhex(fact_id)
-        except ValueError:
-            raw_id = b""
         with self._reader() as reader:
-            row = reader.execute(_FACT + "WHERE f.id = ?", (raw_id,)).fetchone()
+            row = reader.execute(_FACT + "WHERE f.id = ?", (_raw_id(fact_id),)).fetchone()
         if row is None:
             raise NotFound("there is no such fact", where=fact_id)
         if decode(row[1]).id != fact_id.lower():
@@ -352,6 +363,14 @@ class SqliteJournal:
                 self._readers.get_nowait().close()
             except Empty:
                 return
+
+
+def _raw_id(fact_id: str) -> bytes:
+    """The id as stored; what is no id gives one that no fact has."""
+    try:
+        return bytes.fromhex(fact_id)
+    except ValueError:
+        return b""
 
 
 def _head_of(note: str) -> Head:
