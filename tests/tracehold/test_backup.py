@@ -103,10 +103,12 @@ def test_folders_that_exist_or_lie_in_each_other_are_refused_and_nothing_is_left
             take_backup(drill.settings, target, keys=keys, clock=system_clock)
     with pytest.raises(Conflict, match="has a journal already"):
         drill.restore(taken, "shop")
+    other = Drill(tmp_path / "other", facts=1).backup()
     drill.lose_data()
-    with pytest.raises(Conflict, match="has keys already"):
-        drill.restore(taken, "shop")
+    with pytest.raises(Conflict, match="has keys of another one"):
+        drill.restore(taken, "shop", keys=other.keys)
     drill.find_data()
+    shutil.rmtree(tmp_path / "other")
     assert _folders(tmp_path) == before
 
 

@@ -23,7 +23,7 @@ from lineage.journal.copying import copy_parts
 from lineage.journal.erasure import finish_erasures
 from lineage.journal.files import JOURNAL, connect_reader, unreadable
 from lineage.journal.keychain import BrokenChain, stored_chain
-from lineage.journal.keys import PARTS, SIGNING_KEY, WorkspaceKeys, load_keys
+from lineage.journal.keys import PARTS, SIGNING_KEY, WorkspaceKeys, load_keys, load_secret
 from lineage.journal.sqlite import open_journal
 from lineage.journal.verify import verify_journal
 from lineage.state.rebuild import rebuild
@@ -123,15 +123,22 @@ def restore_backup(
             lock.release()
             if not there and not made:
                 _forget(storage.data, folder)
-    except OSError as error:
+    except (OSError, sqlite3.Error) as error:
         raise Unavailable(
-            f"the workspace cannot be written ({os.strerror(error.errno or 0)})",
-            where=str(error.filename or storage.data),
+            f"the workspace cannot be written ({_cause(error)})",
+            where=str(storage.data),
             advice="check its permissions and the space that is left, then restore again",
         ) from error
     if dry_run:
         return rehearsed
-    aftermath = settle_restored(load(folder), manifest, lost=rehearsed.lost, clock=clock)
+    try:
+        aftermath = settle_restored(load(folder), manifest, lost=rehearsed.lost, clock=clock)
+    except (OSError, sqlite3.Error, Unavailable) as error:
+        raise Unavailable(
+            f"the journal is restored, but not what it cannot know put right ({_cause(error)})",
+            where=str(storage.data),
+            advice="check the disk, move this folder away and restore again before serving",
+        ) from error
     return replace(rehearsed, aftermath=aftermath)
 
 
@@ -262,11 +269,11 @@ def _settings(source: Path, folder: Path) -> Settings:
 def _keys_for(source: Path, storage: StorageSettings, keys: Path | None) -> Path:
     """The keys to restore with: those that the workspace has, those named, those in the backup."""
     if (storage.keys / SIGNING_KEY).exists():
-        if keys is not None and keys.resolve() != storage.keys.resolve():
+        # Those that are there know more, or a restore that was cut off put them there.
+        if keys is not None and load_secret(keys) != load_secret(storage.keys):
             raise Conflict(
-                "the workspace has keys already", where=str(storage.keys),
-                advice="leave --keys out to use them: they know what was erased since; or move"
-                " them away first",
+                "the workspace has keys of another one", where=str(storage.keys),
+                advice="restore into another folder, or move them away first",
             )  # fmt: skip
         return storage.keys
     for found in filter(None, (keys, source / KEYS)):
@@ -312,6 +319,13 @@ def _signed(note: str, source: Path, keys: WorkspaceKeys) -> int:
     with closing(connect_reader(source / DATA, None)) as journal:
         chain = stored_chain(journal, keys.signer.verifier)
     return parse_checkpoint(verify_note(note, chain.at(claimed_size(note)))).size
+
+
+def _cause(error: Exception) -> str:
+    if isinstance(error, Unavailable):
+        return error.what
+    said = getattr(error, "sqlite_errorname", "") or getattr(error, "strerror", "")
+    return str(said or type(error).__name__)
 
 
 def _sync(folder: Path) -> None:
