@@ -18,6 +18,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import accepting
+import proving
 import stages
 import visibility
 from rig import Options, Scenario, cores, table
@@ -27,6 +28,7 @@ SCENARIOS: tuple[Scenario, ...] = (
     *accepting.SCENARIOS,
     *visibility.SCENARIOS,
     *stages.SCENARIOS,
+    *proving.SCENARIOS,
 )
 
 

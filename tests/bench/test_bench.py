@@ -40,3 +40,9 @@ def test_an_unknown_scenario_is_refused_with_the_names_of_those_there_are() -> N
     done = run("--only", "speed")
     assert done.returncode != 0
     assert "accept" in done.stderr
+
+
+def test_a_small_journal_has_the_figures_of_proofs() -> None:
+    done = run("--small", "--only", "proofs")
+    assert done.returncode == 0, done.stderr
+    assert "hashes in a proof" in done.stdout
