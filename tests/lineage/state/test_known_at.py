@@ -66,7 +66,7 @@ def traced(known: KnownAt, ref: Ref, **asked: Any) -> dict[str, Any] | str:
     return answer
 
 
-@settings(max_examples=rounds(usual=60, minutes=1_000, campaign=20_000))
+@settings(max_examples=rounds(usual=60, minutes=1_000, campaign=12_000))
 @given(fact_sets(NAMES, JOBS, mixed=True), st.data())
 def test_what_was_known_at_a_position_equals_a_replay_to_it(
     facts: list[Fact], data: st.DataObject
