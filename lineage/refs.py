@@ -15,6 +15,7 @@ The text form is ``KIND:NAME`` with the namespace in brackets (design, command l
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from urllib.parse import unquote
 
 from lineage.errors import InvalidInput
@@ -23,8 +24,13 @@ from lineage.identity import Identity, Label
 __all__ = ["ColumnRef", "DatasetRef", "JobRef", "ModelRef", "Ref", "RunRef", "parse_ref"]
 
 
+@cache
+def _quoting(reserved: str) -> dict[int, str]:
+    return {ord(c): f"%{ord(c):02X}" for c in f"{reserved}%"}
+
+
 def _quote(part: str, reserved: str) -> str:
-    return "".join(f"%{ord(c):02X}" if c in reserved or c == "%" else c for c in part)
+    return part.translate(_quoting(reserved))
 
 
 @dataclass(frozen=True, slots=True, order=True)

@@ -12,11 +12,11 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Final, Literal, Protocol
 
-from lineage.graph.port import OPEN, Direction, Edge, GraphReader, Limits, Spans, View
+from lineage.graph.port import OPEN, Direction, Edge, GraphReader, Limits, Node, Spans, View
 from lineage.graph.rows import normal_spans
 from lineage.graph.walk import Deadline
 
@@ -95,6 +95,7 @@ class Contents:
         inside: Nodes that hold something at the moment asked for; all of them upwards.
         parents: The node from which each was reached first.
         truncated: Limits that were reached.
+        nodes: What was learned of nodes on the way.
     """
 
     depths: Mapping[str, int]
@@ -103,6 +104,7 @@ class Contents:
     inside: frozenset[str]
     parents: Mapping[str, str]
     truncated: tuple[str, ...] = ()
+    nodes: Mapping[str, Node] = field(default_factory=dict, compare=False)
 
 
 class Aliases:

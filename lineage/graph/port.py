@@ -148,11 +148,13 @@ class Closure:
     """Everything reached, with the distance in edges of each node, and the edges among them.
 
     ``truncated`` names the limits that were reached: ``depth``, ``nodes``, ``edges``, ``time``.
+    ``nodes`` holds what the engine learned of the nodes on the way, which may be nothing.
     """
 
     depths: Mapping[str, int]
     edges: Sequence[Edge]
     truncated: tuple[str, ...] = ()
+    nodes: Mapping[str, Node] = field(default_factory=dict, compare=False)
 
 
 class GraphReader(Protocol):

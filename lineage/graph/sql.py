@@ -34,6 +34,7 @@ from lineage.graph.sql_read import (
     EDGES_OF_OWNER,
     EDGES_TOUCHING,
     EVERY_EDGE,
+    OWNERS_OF_NUMBERS,
     EdgeMaker,
     cut_batch,
 )
@@ -49,6 +50,10 @@ SELECT node.key, node.id FROM json_each(?) AS wanted CROSS JOIN node ON node.key
 """
 KEYS_OF_NUMBERS: Final = """
 SELECT node.id, node.key FROM json_each(?) AS wanted CROSS JOIN node ON node.id = wanted.value
+"""
+NODES_OF_NUMBERS: Final = """
+SELECT node.id, node.key, node.label, node.props FROM json_each(?) AS wanted
+CROSS JOIN node ON node.id = wanted.value
 """
 NODES_OF_KEYS: Final = """
 SELECT node.key, node.label, node.props FROM json_each(?) AS wanted
@@ -153,13 +158,17 @@ class SqlGraph:
                 return sorted(numbers, key=names.__getitem__)
 
             walked = walk(names, expand, limits=limits, deadline=deadline, order=by_key)
-            names.update(self._keys([n for n in walked.depths if n not in names]))
-            make = EdgeMaker(names)
-            rows = self._db.execute(EDGES_BY_NUMBER, (_encode(walked.payloads),))
+            nodes = self._nodes_of([n for n in walked.depths if n > 0])
+            names.update((number, node.key) for number, node in nodes.items())
+            # In the order in which they are stored, so that each page is read once.
+            rows = self._db.execute(EDGES_BY_NUMBER, (_encode(sorted(walked.payloads)),)).fetchall()
+            owners = dict(self._db.execute(OWNERS_OF_NUMBERS, (_encode([*{r[3] for r in rows}]),)))
+            make = EdgeMaker(names, owners)
             return Closure(
                 depths={names[number]: depth for number, depth in walked.depths.items()},
                 edges=[make(row) for row in rows],
                 truncated=tuple(walked.truncated),
+                nodes={node.key: node for node in nodes.values() if node.label},
             )
 
     def nodes(self, keys: Sequence[str]) -> dict[str, Node]:
@@ -349,6 +358,11 @@ class SqlGraph:
 
     def _keys(self, numbers: Sequence[int]) -> dict[int, str]:
         return dict(self._db.execute(KEYS_OF_NUMBERS, (_encode(numbers),)))
+
+    def _nodes_of(self, numbers: Sequence[int]) -> dict[int, Node]:
+        """Nodes by number; without label where nobody has put one."""
+        rows = self._db.execute(NODES_OF_NUMBERS, (_encode(numbers),)).fetchall()
+        return {row[0]: _node(row[1:]) for row in rows}
 
     def _meta(self, name: str, default: str) -> str:
         row = self._db.execute("SELECT value FROM graph_meta WHERE name = ?", (name,)).fetchone()

@@ -18,6 +18,7 @@ __all__ = [
     "EDGES_TOUCHING",
     "EVERY_EDGE",
     "JOINS",
+    "OWNERS_OF_NUMBERS",
     "EdgeMaker",
     "cut_batch",
 ]
@@ -28,9 +29,12 @@ JOIN node AS s ON s.id = e.src JOIN node AS d ON d.id = e.dst JOIN owner AS o ON
 """
 
 EDGES_BY_NUMBER: Final = """
-SELECT e.type, e.src, e.dst, o.key, e.kind, e.props, e.spans FROM json_each(?) AS wanted
+SELECT e.type, e.src, e.dst, e.owner, e.kind, e.props, e.spans FROM json_each(?) AS wanted
 CROSS JOIN edge AS e ON e.id = wanted.value
-CROSS JOIN owner AS o ON o.id = e.owner
+"""
+OWNERS_OF_NUMBERS: Final = """
+SELECT owner.id, owner.key FROM json_each(?) AS wanted
+CROSS JOIN owner ON owner.id = wanted.value
 """
 EVERY_EDGE: Final = f"SELECT {COLUMNS} FROM edge AS e {JOINS} WHERE e.live = 1"  # noqa: S608
 EDGES_OF_OWNER: Final = f"""
@@ -64,8 +68,9 @@ class EdgeMaker:
     Edges of one answer share the mappings; they are values and are not to be changed.
     """
 
-    def __init__(self, names: Mapping[int, str]) -> None:
+    def __init__(self, names: Mapping[int, str], owners: Mapping[int, str]) -> None:
         self._names = names
+        self._owners = owners
         self._props: dict[str, dict[str, Json]] = {}
         self._spans: dict[str, tuple[Spans, Spans]] = {}
 
@@ -79,7 +84,7 @@ class EdgeMaker:
         if spans is None:
             spans = self._spans[spans_text] = decode_spans(spans_text)
         names = self._names
-        return Edge(type_, names[src], names[dst], owner, kind, props, *spans)
+        return Edge(type_, names[src], names[dst], self._owners[owner], kind, props, *spans)
 
     @staticmethod
     def with_keys(row: tuple[Any, ...]) -> Edge:

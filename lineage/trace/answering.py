@@ -65,7 +65,7 @@ class Answering:
             StaleCursor: The answer is not the one that the page before was of.
         """
         reached = self.reached
-        refs = self._refs()
+        refs, unnamed = self._named()
         order = sorted(reached.depths, key=lambda key: (reached.depths[key], refs[key], key))
         places = {key: place for place, key in enumerate(order)}
         edges = self._edges(refs)
@@ -79,7 +79,13 @@ class Answering:
         shown = edges_of_page(edges, places, begin, end)
         reasons = [
             *reasons_of(
-                reached, edges, self.view, self.limits, hidden=self.hidden, mentioned=mentioned
+                reached,
+                edges,
+                self.view,
+                self.limits,
+                hidden=self.hidden,
+                unnamed=len(unnamed),
+                mentioned=mentioned,
             )
         ]
         fitting = _fitting(nodes, shown, places, begin, page.most_bytes)
@@ -93,7 +99,7 @@ class Answering:
         if end < len(order):
             digest = digest or fingerprint(self._asked(), order, edges)
             first = self.known_at if page.after is None else page.after.known_at
-            following = str(Cursor(self.as_of, first, digest, end))
+            following = str(Cursor(self.as_of, first, digest, end, self.direction))
         return Trace(
             ref=self.ref,
             direction=self.direction,
@@ -109,7 +115,7 @@ class Answering:
             coverage=coverage,
             to=self.to,
             hidden=self.hidden,
-            unresolved=self._unresolved(order[begin:end], refs, mentioned),
+            unresolved=self._unresolved(order[begin:end], refs, unnamed, mentioned),
             total=None if reached.truncated else len(order),
             next=following,
         )
@@ -125,14 +131,21 @@ class Answering:
     def _fallback(self) -> Label:
         return "Column" if self.columns else "Dataset"
 
-    def _refs(self) -> dict[str, str]:
+    def _named(self) -> tuple[dict[str, str], set[str]]:
+        """References by key, and the keys of what cannot be named."""
         nodes, fallback = self.reached.nodes, self._fallback
-        return {
-            key: key.replace("-", ":")
-            if key.startswith(HIDDEN)
-            else reference_text(nodes.get(key), key, fallback)
-            for key in self.reached.depths
-        }
+        refs: dict[str, str] = {}
+        unnamed: set[str] = set()
+        for key in self.reached.depths:
+            if key.startswith(HIDDEN):
+                refs[key] = key.replace("-", ":")
+                continue
+            node = nodes.get(key)
+            ref = None if node is None else reference(node)
+            if ref is None:
+                unnamed.add(key)
+            refs[key] = reference_text(node, key, fallback) if ref is None else str(ref)
+        return refs, unnamed
 
     def _edges(self, refs: Mapping[str, str]) -> tuple[TraceEdge, ...]:
         reached = self.reached
@@ -233,18 +246,21 @@ class Answering:
         return self.state.mentioned(keys) if keys else set()
 
     def _unresolved(
-        self, keys: Sequence[str], refs: Mapping[str, str], mentioned: set[str]
+        self, keys: Sequence[str], refs: Mapping[str, str], unnamed: set[str], mentioned: set[str]
     ) -> tuple[Unresolved, ...]:
         found = []
         for key in keys:
             node = self.reached.nodes.get(key)
-            if key.startswith(HIDDEN):
-                continue
-            if node is None or reference(node) is None:
+            if key in unnamed:
                 found.append(Unresolved(refs[key], "no-name"))
             elif key in mentioned:
                 found.append(Unresolved(refs[key], "mentioned"))
-            elif node.label == "Column" and not node.props.keys() & {"ordinal", "removed"}:
+            elif (
+                node is not None
+                and node.label == "Column"
+                and "ordinal" not in node.props
+                and "removed" not in node.props
+            ):
                 found.append(Unresolved(refs[key], "no-schema"))
         return tuple(sorted(found, key=lambda one: (one.why, one.ref)))
 

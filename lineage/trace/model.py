@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from dataclasses import field as member
 from typing import Literal
+
+import msgspec
 
 from lineage.facts import Json
 from lineage.graph.port import Direction, EdgeType, Node, View
@@ -34,8 +35,7 @@ A value is a scalar, a list of scalars, or an object whose ``short`` is its shor
 """
 
 
-@dataclass(frozen=True, slots=True)
-class TraceNode:
+class TraceNode(msgspec.Struct, frozen=True):
     """One thing reached.
 
     Attributes:
@@ -59,11 +59,10 @@ class TraceNode:
     version: str | None
     field: str | None
     depth: int
-    annotations: Mapping[str, Json] = member(default_factory=dict)
+    annotations: Mapping[str, Json] = msgspec.field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class TraceEdge:
+class TraceEdge(msgspec.Struct, frozen=True):
     """Data flows from ``src`` to ``dst``.
 
     Attributes:
@@ -87,7 +86,7 @@ class TraceEdge:
     kind: str
     inferred: bool
     role: str | None = None
-    props: Mapping[str, Json] = member(default_factory=dict)
+    props: Mapping[str, Json] = msgspec.field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

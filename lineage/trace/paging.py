@@ -16,6 +16,7 @@ from typing import Final
 import msgspec
 
 from lineage.errors import Conflict, InvalidInput
+from lineage.graph.port import Direction
 from lineage.trace.model import TraceEdge
 
 __all__ = ["ANSWER_BYTES", "Cursor", "Page", "StaleCursor", "edges_of_page", "fingerprint"]
@@ -38,12 +39,14 @@ class Cursor(msgspec.Struct, frozen=True, array_like=True):
         known_at: Number of facts known when the first page was made.
         digest: Of the whole answer.
         seen: Nodes on the pages so far.
+        direction: Which way the answer leads.
     """
 
     as_of: int
     known_at: int
     digest: str
     seen: int
+    direction: Direction
 
     def __str__(self) -> str:
         """As a caller hands it back."""

@@ -82,7 +82,9 @@ class Question:
         else:
             closure = self.closure(keys, edge_type, self.limits)
             reached = frozenset(closure.depths)
-            return Contents(closure.depths, closure.edges, {}, reached, {}, closure.truncated)
+            return Contents(
+                closure.depths, closure.edges, {}, reached, {}, closure.truncated, closure.nodes
+            )
         if aliases is None:
             return found
         return with_names(found, keys, aliases, self.direction, self.limits)
@@ -167,8 +169,14 @@ def along_datasets(ask: Question, start: str) -> Reached:
     walked = ask.walk([start], "FEEDS")
     reached = Reached(dict(walked.depths), list(walked.edges), walked.truncated)
     reached.passed_on = frozenset(walked.depths.keys() - walked.inside)
-    reached.nodes = ask.state.nodes(list(reached.depths))
+    reached.nodes = _known(ask, reached.depths, walked)
     return reached
+
+
+def _known(ask: Question, keys: Iterable[str], walked: Contents) -> dict[str, Node]:
+    """The nodes of the keys; those that the walk did not meet are looked up."""
+    nodes = {key: walked.nodes[key] for key in keys if key in walked.nodes}
+    return nodes | ask.state.nodes([key for key in keys if key not in nodes])
 
 
 def along_columns(ask: Question, start: str, label: str) -> Reached:
@@ -189,11 +197,10 @@ def along_columns(ask: Question, start: str, label: str) -> Reached:
     reached.passed_on = frozenset(walked.depths.keys() - walked.inside)
     if without:
         reached.gaps["no-columns"] = without
-    reached.nodes = ask.state.nodes(list(depths))
-    homes = _homes(ask, reached.nodes)
+    reached.nodes = _known(ask, depths, walked)
     if ask.direction == "down":
-        _add_models(ask, reached, homes, walked.held)
-    _find_gaps(ask, reached, homes, walked.held)
+        _add_models(ask, reached, _homes(ask, reached.nodes), walked.held)
+    _find_gaps(ask, reached, walked.held)
     reached.truncated = tuple(dict.fromkeys((*reached.truncated, *sorted(ask.cut))))
     return reached
 
@@ -265,19 +272,14 @@ def _add_models(
             reached.edges.append(replace(edge, src=column, kind="input"))
 
 
-def _find_gaps(
-    ask: Question,
-    reached: Reached,
-    homes: Mapping[str, list[str]],
-    held: Mapping[str, Spans],
-) -> None:
+def _find_gaps(ask: Question, reached: Reached, held: Mapping[str, Spans]) -> None:
     """Count the columns where the trace ends although their dataset goes on without column map."""
     going_on = {ask.near(edge) for edge in reached.edges}
-    ends = {home: [c for c in columns if c not in going_on] for home, columns in homes.items()}
+    ends = _homes(ask, {k: node for k, node in reached.nodes.items() if k not in going_on})
     models = {key for key, node in reached.nodes.items() if node.label == "Model"}
     blind = {
         ask.near(edge)
-        for edge in ask.hop(_held({h: c for h, c in ends.items() if c}, held))
+        for edge in ask.hop(_held(ends, held))
         if edge.kind != "columns" and ask.far(edge) not in models
     }
     gap = sum(len(columns) for home, columns in ends.items() if home in blind)

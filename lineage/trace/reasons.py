@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 
 from lineage.graph.port import Limits, View
-from lineage.trace.hiding import HIDDEN
 from lineage.trace.model import Hidden, TraceEdge, TraceReason
-from lineage.trace.names import reference
 from lineage.trace.reached import Reached
 
 __all__ = ["bytes_reason", "notes_reason", "reasons_of"]
@@ -30,6 +28,7 @@ def reasons_of(
     limits: Limits,
     *,
     hidden: Hidden,
+    unnamed: int,
     mentioned: Collection[str],
 ) -> tuple[TraceReason, ...]:
     """Reasons in a fixed order; those that leave something out come first."""
@@ -42,11 +41,6 @@ def reasons_of(
         if count:
             reasons.append(TraceReason(code, text, count, missing, advice))
 
-    unnamed = sum(
-        not key.startswith(HIDDEN)
-        and (key not in reached.nodes or reference(reached.nodes[key]) is None)
-        for key in reached.depths
-    )
     note("unresolved", unnamed, f"{_count(unnamed, 'node')} cannot be named", missing=True)
     behind = f", and {_count(hidden.behind, 'node')} behind" if hidden.behind else ""
     note(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
 from typing import Final
 
 import msgspec
@@ -12,7 +13,7 @@ from lineage.trace.model import Trace, TraceEdge, TraceNode
 from lineage.trace.names import clean
 from lineage.trace.tree import short, text
 
-__all__ = ["as_json", "mermaid", "text"]
+__all__ = ["as_answer", "as_json", "mermaid", "text"]
 
 PLAIN: Final = frozenset(" ._-/:@=,()[]+*~!?·…")
 SHAPES: Final = {"Model": ('(["', '"])'), "Column": ('("', '")')}
@@ -20,9 +21,14 @@ SHAPES: Final = {"Model": ('(["', '"])'), "Column": ('("', '")')}
 
 def as_json(trace: Trace) -> dict[str, Json]:
     """The trace as JSON values; ``as_of`` is RFC 3339, ``known_at`` a number of facts."""
-    built: dict[str, Json] = msgspec.to_builtins(trace, str_keys=True)
-    built["as_of"] = format_millis(trace.as_of)
+    built: dict[str, Json] = msgspec.to_builtins(as_answer(trace), str_keys=True)
     return built
+
+
+def as_answer(trace: Trace) -> dict[str, Json]:
+    """The same for ``msgspec.json`` to encode: nodes and edges stay the structures they are."""
+    members = {one.name: getattr(trace, one.name) for one in fields(trace)}
+    return {**members, "as_of": format_millis(trace.as_of)}
 
 
 def mermaid(trace: Trace) -> str:

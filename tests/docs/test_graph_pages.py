@@ -11,7 +11,15 @@ from lineage.graph.cypher import DROP_EDGES
 from lineage.graph.port import EdgeType
 from lineage.graph.rows import RESERVED_ON_EDGES
 from lineage.identity import LABELS
-from lineage.trace.model import Coverage, Trace, TraceEdge, TraceNode, TraceReason
+from lineage.trace.model import (
+    Coverage,
+    Hidden,
+    Trace,
+    TraceEdge,
+    TraceNode,
+    TraceReason,
+    Unresolved,
+)
 
 REFERENCE = Path(__file__).parents[2] / "docs" / "reference"
 
@@ -26,8 +34,10 @@ def test_every_label_type_and_property_is_in_the_schema_page() -> None:
 def test_every_member_of_a_trace_and_every_reason_is_in_the_trace_page() -> None:
     page = (REFERENCE / "trace.md").read_text(encoding="utf-8")
     named = set(re.findall(r"`([a-z_-]+)`", page))
-    for shape in (Trace, TraceNode, TraceEdge, TraceReason, Coverage):
+    for shape in (Trace, TraceReason, Coverage, Hidden, Unresolved):
         assert named >= {field.name for field in dataclasses.fields(shape)}, shape
+    for struct in (TraceNode, TraceEdge):
+        assert named >= set(struct.__struct_fields__), struct
     codes = set(re.findall(r"``([a-z-]+)``", TraceReason.__doc__ or ""))
     assert codes
     assert named >= codes

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
+import msgspec
+
 from lineage.errors import NotFound
 from lineage.facts import Json
 from tracehold.access import Caller, authorize
@@ -42,17 +44,24 @@ QUESTIONS: Final[Mapping[str, Question]] = {
 def ask(services: Services, person: Caller, name: str, params: Mapping[str, Json]) -> Json:
     """Answer a person's question.
 
+    Returns:
+        What ``msgspec.json`` encodes; structures among it are not taken apart.
+
     Raises:
         Denied: No role of the person may ask.
         NotFound: There is no such question, or what it is about is not known.
         InvalidInput: A parameter is wrong.
     """
     authorize(person, "question")
-    return answer(services, name, params)
+    return _answer(services, name, params)
 
 
 def answer(services: Services, name: str, params: Mapping[str, Json]) -> Json:
-    """Answer a question of who reads the workspace's own files."""
+    """Answer a question of who reads the workspace's own files, as plain JSON values."""
+    return msgspec.to_builtins(_answer(services, name, params), str_keys=True)
+
+
+def _answer(services: Services, name: str, params: Mapping[str, Json]) -> Json:
     question = QUESTIONS.get(name)
     if question is None:
         raise NotFound("there is no such question", where=name)

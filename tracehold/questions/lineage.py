@@ -17,7 +17,7 @@ from lineage.trace import diff_render
 from lineage.trace.diff import Difference, compare
 from lineage.trace.model import Trace
 from lineage.trace.paging import Cursor, Page
-from lineage.trace.render import as_json
+from lineage.trace.render import as_answer
 from lineage.trace.resolve import resolve
 from lineage.trace.walk import trace
 from privacy.annotate import annotator as privacy_annotator
@@ -76,17 +76,18 @@ def walk(services: Services, params: AskTrace) -> Trace:
         NotFound: What is asked about is not known, or was not known then.
         StaleCursor: The answer is not the one that the page before was of.
     """
-    if params.to and params.limit is None and not params.direction:
-        # Few remember which way data flows; whichever way leads there is meant.
-        down = _walk(services, params, "down")
-        up = None if down.nodes else _walk(services, params, "up")
-        return up if up is not None and up.nodes else down
-    return _walk(services, params, params.direction or ("down" if params.to else "up"))
-
-
-def _walk(services: Services, params: AskTrace, direction: Direction) -> Trace:
-    limits = limits_of(services, params.depth)
     page = _page(services, params)
+    if params.direction or not params.to or page.after is not None:
+        usual: Direction = "up" if page.after is None else page.after.direction
+        return _walk(services, params, params.direction or usual, page)
+    # Few remember which way data flows; whichever way leads there is meant.
+    down = _walk(services, params, "down", page)
+    up = None if down.nodes else _walk(services, params, "up", page)
+    return up if up is not None and up.nodes else down
+
+
+def _walk(services: Services, params: AskTrace, direction: Direction, page: Page) -> Trace:
+    limits = limits_of(services, params.depth)
     ref, key = resolve(services.state, services.identity, params.ref)
     to, end = None, ""
     if params.to:
@@ -174,7 +175,7 @@ def differ(services: Services, params: AskDiff) -> Difference:
 
 
 def _trace(services: Services, params: AskTrace) -> Json:
-    return as_json(walk(services, params))
+    return as_answer(walk(services, params))
 
 
 def _diff(services: Services, params: AskDiff) -> Json:

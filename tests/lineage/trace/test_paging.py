@@ -64,7 +64,9 @@ def test_a_cursor_serves_the_question_that_it_was_given_for_alone(other: dict[st
         ask(estate, model, page=Page(1, after), **other)
 
 
-@pytest.mark.parametrize("odd", ["x", "?", "AAAA", "é", "a" * 500, str(Cursor(1, 2, "d", 3))[:-2]])
+@pytest.mark.parametrize(
+    "odd", ["x", "?", "AAAA", "é", "a" * 500, str(Cursor(1, 2, "d", 3, "up"))[:-4]]
+)
 def test_what_is_no_cursor_is_refused(odd: str) -> None:
     with pytest.raises(InvalidInput, match="no cursor"):
         Cursor.read(odd)
@@ -74,7 +76,7 @@ def test_what_is_no_cursor_is_refused(odd: str) -> None:
 def test_a_cursor_that_points_nowhere_is_stale(seen: int) -> None:
     estate, model = churn_estate()
     after = following(ask(estate, model, page=Page(1)))
-    bent = Cursor(after.as_of, after.known_at, after.digest, seen)
+    bent = Cursor(after.as_of, after.known_at, after.digest, seen, after.direction)
     with pytest.raises(StaleCursor):
         ask(estate, model, page=Page(1, bent))
 
