@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from openlineage_events import IDENTITY, NS, World, at, dataset, run_event
+from openlineage_events import IDENTITY, NS, World, at, dataset, facet, run_event
 
 from lineage.graph.mirror import Mirror
 from lineage.graph.neo4j import Neo4jGraph
@@ -147,3 +147,52 @@ def test_coverage_is_counted_once_per_position(world: World) -> None:
     world.send(run_event("COMPLETE", 11, job="alone", run="x", outputs=["island"]))
     after = kept.at(world.state)
     assert (after.datasets, after.without_lineage) == (before.datasets + 1, 1)
+
+
+def test_a_costly_count_serves_a_moment_longer_and_says_for_which_fact(world: World) -> None:
+    moments = iter([0.0, 1.0, 20.0, 60.0, 60.0])
+    kept = KeptCoverage(lambda: next(moments))
+    before = kept.at(world.state)
+    world.send(run_event("COMPLETE", 11, job="alone", run="x", outputs=["island"]))
+    late = kept.at(world.state)
+    assert late is before
+    assert late.known_at == world.state.position() - 1
+    assert kept.at(world.state).known_at == world.state.position()
+
+
+def test_files_are_counted_apart_and_withdrawn_terms_do_not_count(world: World) -> None:
+    file = {"namespace": "file", "name": "/data/raw.csv", "facets": {}}
+    owner = {"name": "team:a", "type": "OWNER"}
+    owned = dataset("owned", ownership=facet("Ownership", owners=[owner]))
+    world.send(
+        run_event("COMPLETE", 11, job="in", run="i", inputs=[file], outputs=[owned]),
+        run_event("COMPLETE", 12, job="no", run="n", inputs=[owned], outputs=["end"]),
+    )
+    counted = estate_coverage(world.state)
+    assert (counted.files, counted.files_without_lineage) == (1, 0)
+    assert counted.datasets - counted.without_owner == 1
+    gone = dataset("owned", ownership={**facet("Ownership"), "_deleted": True})
+    world.send(run_event("COMPLETE", 13, job="in", run="j", inputs=[file], outputs=[gone]))
+    counted = estate_coverage(world.state)
+    assert counted.datasets - counted.without_owner == 0
+
+
+def test_what_only_a_column_map_names_is_listed(world: World) -> None:
+    world.send(
+        run_event(
+            "COMPLETE", 11, job="map", run="m",
+            outputs=[dataset("mapped", columns=["a"], lineage={"a": ["ghost.x"]})],
+        )
+    )  # fmt: skip
+    found = ask(world, world.state.graph, "mapped", as_of=at(12))
+    assert [(one.ref, one.why) for one in found.unresolved] == [
+        (f"dataset:[{NS}]ghost", "mentioned")
+    ]
+    assert [(r.code, r.count, r.missing) for r in found.reasons if r.code == "mentioned"] == [
+        ("mentioned", 1, False)
+    ]
+    column = ask(world, world.state.graph, "mapped#a", as_of=at(12))
+    assert [(one.ref, one.why) for one in column.unresolved] == [
+        (f"column:[{NS}]ghost#x", "no-schema")
+    ]
+    assert f"? in no schema: column:[{NS}]ghost#x" in text(column)
