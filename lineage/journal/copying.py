@@ -118,7 +118,7 @@ def _keys_at(source: Path, target: Path, data: Path, copied: Copied) -> bool:
         made.execute("DELETE FROM key WHERE position > ?", (copied.facts,))
         made.execute("DELETE FROM signed")
         if copied.checkpoint:
-            made.execute("INSERT INTO signed VALUES (1, ?)", (copied.checkpoint,))
+            made.execute("INSERT INTO signed(one, note) VALUES (1, ?)", (copied.checkpoint,))
         made.execute("COMMIT")
     return True
 

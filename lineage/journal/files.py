@@ -14,7 +14,14 @@ from urllib.parse import quote
 from lineage.errors import Conflict, Unavailable
 from lineage.journal.keys import PARTS
 
-__all__ = ["JOURNAL", "connect_reader", "connect_writer", "lock_writer", "unreadable"]
+__all__ = [
+    "JOURNAL",
+    "connect_reader",
+    "connect_writer",
+    "counts_checkpoints",
+    "lock_writer",
+    "unreadable",
+]
 
 JOURNAL = "journal.db"
 _LOCK = "journal.lock"
@@ -41,7 +48,9 @@ CREATE TABLE checkpoint(size INTEGER PRIMARY KEY, note TEXT NOT NULL);
 """
 _PARTS_TABLES = """
 CREATE TABLE key(position INTEGER PRIMARY KEY, distilled BLOB NOT NULL, raw BLOB);
-CREATE TABLE signed(one INTEGER PRIMARY KEY CHECK (one = 1), note TEXT NOT NULL);
+CREATE TABLE signed(
+    one INTEGER PRIMARY KEY CHECK (one = 1), note TEXT NOT NULL, checkpoints INTEGER
+);
 """
 
 
@@ -77,6 +86,8 @@ def connect_writer(path: Path, *, parts: bool, create: bool = True) -> sqlite3.C
         connection.execute("PRAGMA trusted_schema = OFF")
         connection.execute("PRAGMA secure_delete = ON")
         _lay_out(connection, path, (_PARTS_TABLES if parts else _JOURNAL_TABLES) if create else "")
+        if parts and not counts_checkpoints(connection, "main"):
+            connection.execute("ALTER TABLE signed ADD COLUMN checkpoints INTEGER")
     except sqlite3.Error as error:
         connection.close()
         raise unreadable(path, error) from error
@@ -96,6 +107,12 @@ def _lay_out(connection: sqlite3.Connection, path: Path, tables: str) -> None:
             f"the file has the unknown format {version}", where=str(path),
             advice="restore the last backup if it was cut; else open it with the release it is of",
         )  # fmt: skip
+
+
+def counts_checkpoints(connection: sqlite3.Connection, schema: str) -> bool:
+    """Whether this file keeps how many checkpoints there are; it did not always."""
+    columns = connection.execute(f"PRAGMA {schema}.table_info(signed)").fetchall()
+    return "checkpoints" in [column[1] for column in columns]
 
 
 def connect_reader(data: Path, keys: Path | None) -> sqlite3.Connection:

@@ -71,17 +71,19 @@ class Ledger:
         *,
         tree: GrowingTree,
         note: str,
+        checkpoints: int,
         origin: str,
         tenant: str,
         signer: Signer,
         requests: Requests,
         entropy: Callable[[int], bytes],
     ) -> None:
-        """``note`` is the newest checkpoint, "" for an empty journal; the rest is as found."""
+        """``note`` is the newest of the ``checkpoints``, "" for an empty journal."""
         self._journal = journal
         self._parts = parts
         self._tree = tree
         self._note = note
+        self._checkpoints = checkpoints
         self._origin = origin
         self._tenant = tenant
         self._signer = signer
@@ -239,6 +241,7 @@ class Ledger:
         self._journal.execute("INSERT INTO checkpoint VALUES (?, ?)", (head.size, note))
         self._journal.execute("COMMIT")
         self._note, self.head = note, head
+        self._checkpoints += 1
 
     def _write_requests(self, group: _Group) -> None:
         self._journal.executemany(
@@ -252,7 +255,10 @@ class Ledger:
         It trails the journal by one group: were it ahead, a crash would look like a rollback.
         """
         if self._note:
-            self._parts.execute("INSERT OR REPLACE INTO signed VALUES (1, ?)", (self._note,))
+            self._parts.execute(
+                "INSERT OR REPLACE INTO signed(one, note, checkpoints) VALUES (1, ?, ?)",
+                (self._note, self._checkpoints),
+            )
 
     def _next_in(self, stream: str | None) -> tuple[int | None, str | None]:
         """Sequence number and previous leaf hash for the next fact of a stream."""

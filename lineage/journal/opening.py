@@ -112,7 +112,7 @@ def _join(
     if head != Head(tree.size, tree.root()):
         raise _refused("its facts are not those of its newest checkpoint", data)
 
-    kept = parts.execute("SELECT note FROM signed").fetchone()
+    kept = parts.execute("SELECT note, checkpoints FROM signed").fetchone()
     try:
         last = _signed_head(kept[0] if kept else "", chain, origin)
     except BadSignature as error:
@@ -121,6 +121,9 @@ def _join(
         raise _refused(f"it was rolled back from {last.size} facts to {head.size}", data)
     if last.size and range_root(0, last.size, stored.node) != last.root:
         raise _refused(f"it was forked: {last.size} facts were signed otherwise", data)
+    (checkpoints,) = journal.execute("SELECT count(*) FROM checkpoint").fetchone()
+    if kept and kept[1] is not None and kept[1] != _up_to(journal, last.size):
+        raise _refused("a checkpoint is missing or does not belong here", data)
     (keyed,) = parts.execute("SELECT coalesce(max(position), 0) FROM key").fetchone()
     if keyed < size:
         raise _refused(f"the keys of its parts end at fact {keyed} of {size}", data)
@@ -134,12 +137,20 @@ def _join(
         parts,
         tree=tree,
         note=note,
+        checkpoints=checkpoints,
         origin=origin,
         tenant=tenant,
         signer=keys.signer,
         requests=Requests(keys.secret),
         entropy=entropy,
     )
+
+
+def _up_to(journal: sqlite3.Connection, size: int) -> int:
+    count: int = journal.execute(
+        "SELECT count(*) FROM checkpoint WHERE size <= ?", (size,)
+    ).fetchone()[0]
+    return count
 
 
 def _identify(

@@ -246,8 +246,16 @@ class _Check:
                 self.found(name, f"there are {found} rows where {due} belong")
 
     def _kept(self, connection: sqlite3.Connection) -> str | None:
-        row = connection.execute("SELECT note FROM keys.signed").fetchone()
-        return str(row[0]) if row else None
+        row = connection.execute("SELECT * FROM keys.signed").fetchone()
+        if row is None:
+            return None
+        if len(row) > 2 and row[2] is not None:
+            (found,) = connection.execute(
+                "SELECT count(*) FROM checkpoint WHERE size <= ?", (claimed_size(str(row[1])),)
+            ).fetchone()
+            if found != row[2]:
+                self.found("checkpoint", f"there are {found} where the keys folder has {row[2]}")
+        return str(row[1])
 
     def _expect(self, name: str, note: str | None) -> None:
         """Remember a checkpoint from elsewhere until the tree has its size."""

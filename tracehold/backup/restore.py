@@ -308,7 +308,9 @@ def _age(source: Path, keys: WorkspaceKeys, manifest: Manifest, *, accept_loss: 
                 )  # fmt: skip
             if lost:
                 parts.execute("PRAGMA secure_delete = ON")
-                parts.execute("UPDATE signed SET note = ?", (manifest.checkpoint,))
+                parts.execute("DELETE FROM signed")
+                note = (manifest.checkpoint,)
+                parts.execute("INSERT INTO signed(one, note) VALUES (1, ?)", note)
     except sqlite3.Error as error:
         raise unreadable(keys.folder / PARTS, error) from error
     return lost
