@@ -25,7 +25,7 @@ class ColumnClaim:
 
     def add(self, transformations: Json, legacy: Json) -> None:
         """Take in the transformations of one mention of the source column."""
-        items = [t for t in transformations or () if isinstance(t, dict)]
+        items = [t for t in _items(transformations) if isinstance(t, dict)]
         if not items:
             # No transformation named: data flows, how is unknown (dbt says nothing on md5(email)).
             self.direct = True
@@ -67,6 +67,11 @@ class Claims:
     indirect: set[Name] = field(default_factory=set)
 
 
+def _items(value: Json) -> list[Json]:
+    """A list as it is; nothing where a facet has something else in its place."""
+    return value if isinstance(value, list) else []
+
+
 def _name(item: Json) -> Name | None:
     if not isinstance(item, dict):
         return None
@@ -89,7 +94,7 @@ def _column(claims: Claims, item: Json, own: str, legacy: Json) -> None:
 
 
 def _all_indirect(item: Mapping[str, Json]) -> bool:
-    kinds = [t.get("type") for t in item.get("transformations") or () if isinstance(t, dict)]
+    kinds = [t.get("type") for t in _items(item.get("transformations")) if isinstance(t, dict)]
     return bool(kinds) and all(kind == "INDIRECT" for kind in kinds)
 
 
@@ -102,10 +107,9 @@ def column_claims(facet: Json) -> Claims | None:
     for own, entry in fields.items() if isinstance(fields, dict) else ():
         if not isinstance(entry, dict):
             continue
-        for item in entry.get("inputFields") or ():
+        for item in _items(entry.get("inputFields")):
             _column(claims, item, own, entry.get("transformationType"))
-    influences = facet.get("dataset")
-    for item in influences if isinstance(influences, list) else ():
+    for item in _items(facet.get("dataset")):
         source = _name(item)
         if source is None:
             continue
@@ -122,8 +126,7 @@ def explicit_claims(facet: Json) -> Claims | None:
     if not isinstance(facet, dict) or not ("inputs" in facet or "fields" in facet):
         return None
     claims = Claims("declared")
-    inputs = facet.get("inputs")
-    for item in inputs if isinstance(inputs, list) else ():
+    for item in _items(facet.get("inputs")):
         source = _name(item)
         if source is None or item.get("type") == "JOB":
             continue
@@ -131,7 +134,7 @@ def explicit_claims(facet: Json) -> Claims | None:
         (claims.indirect if whole else claims.sources).add(source)
     fields = facet.get("fields")
     for own, entry in fields.items() if isinstance(fields, dict) else ():
-        for item in (entry.get("inputs") or ()) if isinstance(entry, dict) else ():
+        for item in _items(entry.get("inputs")) if isinstance(entry, dict) else ():
             if isinstance(item, dict) and item.get("type") != "JOB":
                 _column(claims, item, own, None)
     return claims
@@ -140,8 +143,7 @@ def explicit_claims(facet: Json) -> Claims | None:
 def job_entries(facet: Json) -> dict[Name, Claims]:
     """Claims per dataset of a ``lineage`` job facet."""
     found: dict[Name, Claims] = {}
-    entries = facet.get("entries") if isinstance(facet, dict) else None
-    for entry in entries if isinstance(entries, list) else ():
+    for entry in _items(facet.get("entries")) if isinstance(facet, dict) else ():
         target = _name(entry)
         if target is None or entry.get("type") == "JOB":
             continue
