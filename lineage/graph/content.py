@@ -450,8 +450,10 @@ class _Walk:
         more: Iterable[tuple[int, int]],
     ) -> None:
         """Take in what passed; what is new of it is still to be followed."""
-        known = spans.get(key, ())
-        joined = normal_spans((*known, *more))
+        known, fresh_spans = spans.get(key, ()), tuple(more)
+        if all(span in known for span in fresh_spans):
+            return
+        joined = normal_spans((*known, *fresh_spans))
         if len(joined) > MOST_SPANS:
             joined = ((joined[0][0], joined[-1][1]),)
         if joined != known:
