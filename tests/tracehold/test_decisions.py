@@ -11,9 +11,12 @@ import pytest
 from tracehold_world import START, Api, Clockwork, complete, services_of, workspace
 from typer.testing import CliRunner
 
+from catalog.events import VerdictRecorded, kind_of
 from catalog.facets import license_facet
 from lineage.clock import format_millis
-from lineage.graph.port import OPEN
+from lineage.errors import InvalidInput
+from lineage.graph.port import OPEN, Limits
+from privacy.facets import retention_facet
 from tracehold.acts import perform
 from tracehold.cli.app import app
 from tracehold.decisions import decisions
@@ -197,6 +200,82 @@ def test_a_gate_is_looked_at_again_too(api: Api) -> None:
     assert guard.look() == 2
     stale = {item["question"] for item in ask(api)["items"] if item["state"] == "stale"}
     assert stale == {"license", "train model:churn@1"}
+
+
+@pytest.mark.parametrize("other_policy", [False, True])
+def test_a_retention_decision_is_stale_where_a_class_was_declared_before(
+    api: Api, other_policy: bool
+) -> None:
+    send(api, at=START - DAY, inputs={"raw": None})
+    admin = api.services.people.by_token(api.token())
+    perform(api.services, admin, "retention.evaluate", {})
+    assert {one.question for one in decisions(api.services.state)} == {"retention"}
+    guard = watch(api)
+    if other_policy:
+        extra = api.settings.manifests / "datasets" / "more.yaml"
+        extra.parent.mkdir(parents=True, exist_ok=True)
+        extra.write_text("name: more\nowner: team\n")
+    assert ask(api, check=True)["stale"] == 0
+    event = complete("declare", number=4)
+    event["eventTime"] = format_millis(START - DAY // 2)
+    event["inputs"] = []
+    event["outputs"] = [
+        {
+            "namespace": "shop",
+            "name": "raw",
+            "facets": {"tracehold_retention": retention_facet("unheard-of")},
+        }
+    ]
+    assert api.send("POST", "/api/v1/lineage", token=api.token(), json=event).status_code == 201
+    api.services.catch_up()
+    # What was made from it inherits the class.
+    assert guard.look() == 2
+    stale = {item["ref"]: item["why"] for item in ask(api)["items"] if item["state"] == "stale"}
+    assert stale.keys() == {"dataset:[shop]raw", DATA}
+    assert "now: classes unheard-of" in stale[DATA]
+
+
+def test_a_retention_decision_is_not_stale_for_what_is_read_later(api: Api) -> None:
+    send(api, at=START - DAY, inputs={"raw": None})
+    admin = api.services.people.by_token(api.token())
+    perform(api.services, admin, "retention.evaluate", {})
+    guard = watch(api)
+    send(api, number=2, at=START + DAY, inputs={"raw": None})
+    assert guard.look() == 0
+    assert ask(api, check=True)["stale"] == 0
+
+
+def test_decisions_of_one_thing_can_be_asked_for(api: Api) -> None:
+    at_first(api)
+    assert ask(api, ref="clean_1")["count"] == 1
+    assert ask(api, ref="raw")["count"] == 0
+    with pytest.raises(InvalidInput):
+        ask(api, limit=0)
+
+
+def test_a_watch_looks_at_everything_where_what_came_late_reaches_too_far(
+    api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    at_first(api)
+    guard = watch(api)
+    monkeypatch.setattr("tracehold.watching._LIMITS", Limits(nodes=1))
+    send(api, number=2, at=START - DAY // 2, inputs={"bought": None})
+    assert guard.look() == 1
+
+
+def test_a_decision_that_cannot_be_made_again_is_left_alone(api: Api) -> None:
+    judgement = {**at_first(api), "use": "sell", "policy_digest": "of another time"}
+    fact = VerdictRecorded(DATA, "license", judgement)
+    api.services.record("somebody", kind_of(fact), fact)
+    guard = watch(api)
+    send(api, number=2, at=START - DAY // 2, inputs={"bought": None})
+    assert guard.look() == 0
+    assert ask(api)["stale"] == 0
+    [item] = ask(api, check=True)["items"]
+    assert (item["state"], item["why"]) == (
+        "unknown",
+        ["it cannot be made again: there is no use 'sell'"],
+    )
 
 
 def test_the_answer_of_the_ingest_gate_says_what_it_was_made_with(api: Api) -> None:

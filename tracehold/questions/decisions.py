@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from lineage.clock import format_millis
-from lineage.errors import InvalidInput
+from lineage.errors import InvalidInput, TraceholdError
 from lineage.facts import Json
 from lineage.refs import parse_ref
 from lineage.state.port import AspectValue
@@ -57,7 +57,11 @@ def _decisions(services: Services, params: AskDecisions) -> Json:
 
 
 def _checked(reviewer: Reviewer, decision: Decision) -> dict[str, Json]:
-    review = reviewer.review(decision)
+    try:
+        review = reviewer.review(decision)
+    except TraceholdError as error:
+        item = _item(decision, stale=False, then=(), now=())
+        return {**item, "state": "unknown", "why": [f"it cannot be made again: {error.what}"]}
     return _item(decision, stale=review.stale, then=review.then, now=review.now)
 
 
