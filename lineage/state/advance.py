@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Final
 
 from lineage.errors import Fault
 from lineage.facts import Fact
@@ -15,7 +16,11 @@ from lineage.state.folding import Folding
 from lineage.state.registry import Registry
 from lineage.state.store import SqlState
 
-__all__ = ["Advanced", "Folder"]
+__all__ = ["FACTS", "Advanced", "Folder"]
+
+FACTS: Final = 250
+"""Facts folded in one transaction, at most. Larger ones would not be cheaper, but whoever waits for
+an act would wait for them, and the write-ahead log would grow with them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +81,7 @@ class Folder:
         row = self._db.execute("select 1 from meta where key = ?", (INSIDE,)).fetchone()
         return row is not None
 
-    def advance(self, limit: int = 1000) -> Advanced:
+    def advance(self, limit: int = FACTS) -> Advanced:
         """Fold at most ``limit`` facts, in one transaction."""
         start = self._monotonic()
         facts = self._journal.read(self._position, limit)
@@ -87,7 +92,7 @@ class Folder:
         seconds["read"] = read
         return Advanced(self._position, len(facts), seconds)
 
-    def catch_up(self, limit: int = 1000) -> Advanced:
+    def catch_up(self, limit: int = FACTS) -> Advanced:
         """Advance until the journal's head; the seconds are summed."""
         folded, seconds = 0, dict[str, float]()
         while (step := self.advance(limit)).folded:

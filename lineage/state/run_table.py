@@ -16,7 +16,7 @@ from lineage.state.shapes import merge
 
 __all__ = ["Run", "RunTable", "Update"]
 
-_CACHED: Final = 8000
+_CACHED: Final = 2000
 _encode = msgspec.json.Encoder(order="deterministic").encode
 _COLUMNS: Final = "key, job_key, run_id, seen, first, last, started, ended, shape_id, facets"
 

@@ -20,6 +20,8 @@ from lineage.state.wiring import Wiring, wire
 __all__ = ["ShapeInfo", "ShapeTable"]
 
 _CACHED: Final = 4000
+_FACETS: Final = 200
+"""Facets kept decoded: one of column lineage takes forty times its text."""
 _decode_shape = msgspec.json.Decoder(Shape).decode
 _encode = msgspec.json.Encoder(order="deterministic").encode
 
@@ -49,7 +51,7 @@ class ShapeTable:
     def facet(self, digest: str) -> Json:
         """A facet by its address."""
         if digest not in self._facets:
-            if len(self._facets) > _CACHED:
+            if len(self._facets) > _FACETS:
                 self._facets.clear()
             row = self._db.execute("select value from facet where digest = ?", (digest,)).fetchone()
             self._facets[digest] = msgspec.json.decode(row[0])

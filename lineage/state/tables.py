@@ -137,6 +137,10 @@ class Reader(sqlite3.Connection):
             self.close()
 
 
+_WAL_BYTES: Final = 32 << 20
+"""What the write-ahead log keeps of the disk once a large batch has gone through it."""
+
+
 def connect(path: Path, *, read_only: bool) -> sqlite3.Connection:
     """A connection to a state file in autocommit mode; transactions are explicit.
 
@@ -156,6 +160,7 @@ def connect(path: Path, *, read_only: bool) -> sqlite3.Connection:
         connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
         connection.execute("pragma journal_mode = wal")
         connection.execute("pragma synchronous = normal")
+        connection.execute(f"pragma journal_size_limit = {_WAL_BYTES}")
     connection.execute("pragma busy_timeout = 10000")
     connection.execute("pragma cache_size = -32000")
     return connection

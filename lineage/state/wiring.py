@@ -120,6 +120,9 @@ class _Wirer:
     def columns(self, port: Port, dst: str, claims: Claims) -> set[str]:
         """Wires the columns; returns the datasets they come from."""
         sources: set[str] = set()
+        # Most columns of a dataset come from another in the same way: what is said of them is
+        # kept once, for shapes stay in memory by the thousand.
+        said: dict[tuple[str, bool, bool | None, str], Wired] = {}
         for (source, own), claim in claims.columns.items():
             src = self.dataset(source[:2])
             if claim.direct or claims.kind == "declared":
@@ -128,17 +131,10 @@ class _Wirer:
             dst_column = self.mention("Column", port.namespace, port.name, own)
             if src_column == dst_column:
                 continue
-            masking = claim.masking
-            props: dict[str, Json] = {
-                "direct": claim.direct,
-                "masking": "unknown" if masking is None else masking,
-            }
-            if claim.subtypes:
-                props["subtype"] = ",".join(sorted(claim.subtypes))
-            self.put(
-                ("FEEDS_COLUMN", src_column, dst_column, claims.kind),
-                Wired(props, (src, dst), dst),
-            )
+            how = (src, claim.direct, claim.masking, ",".join(sorted(claim.subtypes)))
+            if how not in said:
+                said[how] = Wired(_column_props(*how[1:]), (src, dst), dst)
+            self.put(("FEEDS_COLUMN", src_column, dst_column, claims.kind), said[how])
         return sources
 
     def claimed(self, port: Port, dst: str, claims: Claims) -> None:
@@ -247,6 +243,16 @@ class _Wirer:
         for dst in outputs:
             for src in sources:
                 self.feed(src, dst, "declared" if (src, dst) in declared else kind)
+
+
+def _column_props(direct: bool, masking: bool | None, subtypes: str) -> dict[str, Json]:
+    props: dict[str, Json] = {
+        "direct": direct,
+        "masking": "unknown" if masking is None else masking,
+    }
+    if subtypes:
+        props["subtype"] = subtypes
+    return props
 
 
 def wire(shape: Shape, facet_of: FacetOf, identity: Identity) -> Wiring:
