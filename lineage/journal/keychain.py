@@ -127,6 +127,11 @@ class KeyChain:
                 key = link.next
         return key
 
+    def signers(self, size: int) -> tuple[Verifier, ...]:
+        """All keys that sign the checkpoint over ``size`` facts: two where the key was rotated."""
+        both = (link.next for link in self.links if link.position == size and link.how == "rotated")
+        return (self.at(size), *both)
+
     def breaks_after(self, key: Verifier) -> tuple[Link, ...]:
         """The losses that stand between a key that somebody trusts and the current one.
 
@@ -221,7 +226,9 @@ def read_chain(
                 raise BrokenChain("a change of key does not follow", where=f"fact {position}")
             links.append(link)
             key = link.next
-    except (ValueError, LookupError, InvalidInput, msgspec.MsgspecError) as error:
+    except BrokenChain:
+        raise
+    except (ValueError, LookupError, InvalidInput, Fault, msgspec.MsgspecError) as error:
         raise BrokenChain(
             "the chain of keys cannot be read", where="meta", advice="restore the last backup"
         ) from error

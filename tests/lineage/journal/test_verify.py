@@ -82,6 +82,21 @@ def test_a_witness_finds_another_history_signed_with_the_same_key(
     assert not folder.verify(witness="no note").ok
 
 
+def test_a_witness_may_bear_the_signatures_of_others(whole: JournalFolder) -> None:
+    journal = whole.open(read_only=True)
+    note = journal.checkpoint()
+    body = note.rpartition("\n\n")[0] + "\n"
+    cosigned = sign_note(journal.signer, body, Signer("example.com/witness", b"w" * 32))
+    journal.close()
+    assert whole.verify(witness=cosigned).ok
+
+
+def test_a_stored_checkpoint_has_no_signature_that_is_not_due(folder: JournalFolder) -> None:
+    extra = sign_note(Signer("example.com/witness", b"w" * 32), "x\n").rpartition("\n\n")[2]
+    assert folder.tamper("UPDATE checkpoint SET note = note || ? WHERE size = 530", extra)
+    assert [problem.where for problem in folder.verify().problems] == ["checkpoint 530"]
+
+
 def test_a_witness_of_more_facts_than_there_are_is_a_problem(folder: JournalFolder) -> None:
     signer = load_keys(folder.keys).signer
     later = sign_note(signer, checkpoint_body(ORIGIN, Head(SIZE + 9, bytes(32))))
