@@ -30,7 +30,6 @@ _QUIET_SECONDS: Final = 2.0
 _LONGEST_SECONDS: Final = 30.0
 _DIRECTIONS: Final[tuple[Direction, ...]] = ("up", "down")
 _LIMITS: Final = Limits(depth=1000, nodes=100_000, seconds=10.0)
-_MARKS: Final = "select count(*), max(position) from point where aspect in ('verdict', 'case')"
 _log = logging.getLogger(__name__)
 
 
@@ -46,16 +45,15 @@ class Watch:
         self._path = services.settings.storage.data / CHECKED
         self._keys: set[str] = set()
         self._all = _read(self._path) != services.state.position()
-        self._marks: tuple[int, int] | None = None
+        self._natives = -1
         self._first = self._last = monotonic()
         self.follow()
 
     def follow(self) -> None:
         """Let the fold note what touches decisions as they are now."""
         state = self._services.state
-        marks = state.connection().execute(_MARKS).fetchone()
-        if marks != self._marks:
-            self._marks = marks
+        if state.late.natives != self._natives:
+            self._natives = state.late.natives
             moments = [one.as_of for one in decisions(state)]
             state.late.watch(max(moments, default=None))
 

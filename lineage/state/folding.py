@@ -131,6 +131,7 @@ class Folding:
         if self._points.put(key, point.aspect, stored):
             self._changed.add((key, point.aspect))
             named = self._name(key, entity, point.aspect, stored)
+            self._late.natives += 1
             self._late.note(fact.when, (key, *named))
 
     def _name(self, key: str, entity: Entity, aspect: str, point: StoredPoint) -> set[str]:

@@ -12,6 +12,9 @@ class Late:
     """Filled by the fold, emptied by whoever decided something that late facts could touch.
 
     Safe to share between threads.
+
+    Attributes:
+        natives: Counts the points of native facts; a decision can only come with one.
     """
 
     def __init__(self) -> None:
@@ -19,6 +22,7 @@ class Late:
         self._lock = threading.Lock()
         self._keys: set[str] = set()
         self._before: int | None = None
+        self.natives = 0
 
     def watch(self, before: int | None) -> None:
         """Take note of facts that hold at this moment or before it; None for none."""
