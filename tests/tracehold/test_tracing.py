@@ -281,3 +281,12 @@ def test_the_page_of_a_dataset_shows_what_was_known_then(api: Api) -> None:
     assert "extra" in shown("")
     assert "extra" not in shown(f"?known_at={known}")
     assert f"known at fact {known}" in shown(f"?known_at={known}")
+
+
+def test_verdicts_and_exposure_say_what_of_the_estate_they_rest_on(
+    capsys: pytest.CaptureFixture[str], folder: Path
+) -> None:
+    code, out, _ = said(capsys, folder, "pii", "exposure")
+    assert (code, "estate: 6 datasets, 0% without lineage" in out) == (0, True)
+    _, out, _ = said(capsys, folder, "license", "check", "mart", "--json")
+    assert json.loads(out)["coverage"]["datasets"] == 6

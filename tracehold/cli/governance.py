@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from lineage.facts import Json
 from tracehold.cli.here import act, ask, settings_of
 from tracehold.cli.options import As, AsOf, JsonOut, KnownAt, Ref, Where
 from tracehold.cli.output import emit, fields, progress, say, table
@@ -55,6 +57,15 @@ def pii_scan(
     emit(answer, as_json=json, text=text)
 
 
+def _say_coverage(answer: Mapping[str, Json]) -> None:
+    """What the answer can rest on: how much of the estate has lineage, owner and class."""
+    if "coverage" in answer:
+        from lineage.trace.model import Coverage
+        from lineage.trace.tree import coverage_text
+
+        say(coverage_text(Coverage(**answer["coverage"])))
+
+
 @pii.command("exposure")
 def pii_exposure(
     *,
@@ -83,6 +94,7 @@ def pii_exposure(
             table(["model", "types", "by way of"], rows)
         if not answer["complete"]:
             say(f"incomplete: {', '.join(answer['reasons'])}")
+        _say_coverage(answer)
 
     emit(answer, as_json=json, text=text)
 
@@ -116,6 +128,7 @@ def license_check(
             say(f"- obligation: {obligation}")
         if answer["waivers"]:
             say(f"waivers: {', '.join(answer['waivers'])}")
+        _say_coverage(answer)
 
     emit(answer, as_json=json, text=text)
     if answer["verdict"] != "allowed":

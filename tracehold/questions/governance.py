@@ -63,13 +63,14 @@ def _license(services: Services, params: AskLicense) -> Json:
     as_of = moment(services, params.as_of)
     known_at = position_of(services, params.known_at)
     judged = license_judgement(services, params.ref, use=params.use, as_of=as_of, known_at=known_at)
-    return judged.as_dict()
+    return {**judged.as_dict(), "coverage": services.coverage.at(services.state)}
 
 
 def _exposure(services: Services, params: AskExposure) -> Json:
     as_of = moment(services, params.as_of)
     known_at = position_of(services, params.known_at)
-    return pii_exposure(services, params.model, as_of=as_of, known_at=known_at).as_dict()
+    exposed = pii_exposure(services, params.model, as_of=as_of, known_at=known_at)
+    return {**exposed.as_dict(), "coverage": services.coverage.at(services.state)}
 
 
 def _due(services: Services, params: AskDue) -> Json:
