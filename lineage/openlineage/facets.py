@@ -41,7 +41,10 @@ def _schema(facet: Mapping[str, Json]) -> Json:
 
 def _owners(facet: Mapping[str, Json]) -> Json:
     owners = facet.get("owners")
-    return {"owners": [o for o in owners if isinstance(o, dict)]} if owners else None
+    if not isinstance(owners, list) or not owners:
+        return None
+    named = [o for o in owners if isinstance(o, dict) and isinstance(o.get("name"), str)]
+    return {"owners": named}
 
 
 def _tags(facet: Mapping[str, Json]) -> Json:

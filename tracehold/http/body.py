@@ -19,6 +19,10 @@ __all__ = ["Budget", "SlowBody", "UnknownEncoding", "read_body"]
 _PIECE: Final = 256 * 1024
 _CHUNK_SECONDS: Final = 20.0
 _MEMBERS: Final = 1024
+_RATIO: Final = 100
+"""No event packs better than this; a gzip bomb does, 1,000 times."""
+_UNSUSPECTED: Final = 1024 * 1024
+"""Up to so many bytes the ratio does not matter."""
 _DRAIN: Final = 4
 """A body that is too large is read on up to so many limits, so that the sender hears the answer."""
 
@@ -81,7 +85,7 @@ async def read_body(request: Request, *, limit: int, share: _Share | None = None
         share: What the request may take from the budget of all.
 
     Raises:
-        TooLarge: More than ``limit`` bytes, before or after unpacking.
+        TooLarge: More than ``limit`` bytes, before or after unpacking, or packed like a bomb.
         UnknownEncoding: Packed otherwise.
         InvalidInput: The packed bytes are damaged, or the sender went away.
         SlowBody: Nothing came for a while.
@@ -112,6 +116,13 @@ async def read_body(request: Request, *, limit: int, share: _Share | None = None
             if size > limit:
                 await _drain(pieces, limit)
                 raise _too_large(limit)
+            if size > max(_RATIO * packed, _UNSUSPECTED):
+                await _drain(pieces, limit)
+                raise TooLarge(
+                    f"the body unpacks to more than {_RATIO} times its size",
+                    where="body",
+                    advice="send it without Content-Encoding",
+                )
             if share is not None:
                 share.take(len(part))
             parts.append(part)

@@ -43,8 +43,9 @@ class _Part(msgspec.Struct):
 
 
 class _Event(msgspec.Struct):
+    # Beside a job, the member of a dataset may be anything.
     job: _Part | None = None
-    dataset: _Part | None = None
+    dataset: msgspec.Raw = msgspec.Raw(b"null")
 
 
 class _Body(msgspec.Struct):
@@ -52,6 +53,7 @@ class _Body(msgspec.Struct):
 
 
 _NAMESPACE: Final = msgspec.json.Decoder(_Body)
+_DATASET: Final = msgspec.json.Decoder(_Part)
 
 
 class Ingest:
@@ -100,7 +102,7 @@ class Ingest:
         )
         if person.namespaces:
             event = _NAMESPACE.decode(draft.body).event
-            part = event.job or event.dataset or _Part()
+            part = event.job or _DATASET.decode(event.dataset)
             if not person.may_report(part.namespace):
                 raise Denied(
                     "the token does not report for this namespace",
