@@ -18,8 +18,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import accepting
+import closures
 import proving
+import refolding
 import stages
+import starting
 import visibility
 from rig import Options, Scenario, cores, table
 
@@ -28,6 +31,9 @@ SCENARIOS: tuple[Scenario, ...] = (
     *accepting.SCENARIOS,
     *visibility.SCENARIOS,
     *stages.SCENARIOS,
+    *closures.SCENARIOS,
+    *refolding.SCENARIOS,
+    *starting.SCENARIOS,
     *proving.SCENARIOS,
 )
 

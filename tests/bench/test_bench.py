@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -9,13 +10,14 @@ from pathlib import Path
 import pytest
 
 BENCH = Path(__file__).with_name("bench.py")
-SUPPORT = BENCH.parents[1] / "support"
+ROOT = BENCH.parents[2]
+SUPPORT = ROOT / "tests" / "support"
 
 
 def run(*words: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, str(BENCH), *words],
-        env={"PATH": "/usr/bin:/bin", "PYTHONPATH": str(SUPPORT)},
+        env={"PATH": "/usr/bin:/bin", "PYTHONPATH": os.pathsep.join(map(str, (SUPPORT, ROOT)))},
         capture_output=True,
         text=True,
         check=False,
@@ -24,7 +26,7 @@ def run(*words: str) -> subprocess.CompletedProcess[str]:
 
 @pytest.mark.slow
 def test_a_small_benchmark_prints_every_figure() -> None:
-    done = run("--small", "--rounds", "1", "--only", "accept,visible,sustained")
+    done = run("--small", "--rounds", "1", "--only", "accept,visible,sustained,stages,closure,refold,start")
     assert done.returncode == 0, done.stderr
     figures = {line.split("|")[1].strip() for line in done.stdout.splitlines() if "|" in line}
     assert {
@@ -33,6 +35,10 @@ def test_a_small_benchmark_prints_every_figure() -> None:
         "scrubbed, by floor",
         "visible",
         "greatest lag",
+        "fold: settle",
+        "closure p95, sql",
+        "refold, CPU",
+        "until a question is answered",
     } <= figures
 
 

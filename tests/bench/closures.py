@@ -1,0 +1,96 @@
+"""Closures over a million column edges, over HTTP: cost goes with the answer, not the catalog."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+from graph_scale import CORE, Variant, ask, build, interleaved, questions
+from load import LoadSpec
+from neo4j_service import forget_workspace
+from rig import Options, Row, Scenario, folder, quantile, ratios
+from running_server import Client, serving
+from sending import wait_for
+
+__all__ = ["SCENARIOS"]
+
+_WARM = 3
+_PAIRS = 60
+
+
+def _core(options: Options) -> LoadSpec:
+    jobs = options.sized(CORE.jobs, 60)
+    return replace(CORE, jobs=jobs, runs=jobs, levels=options.sized(CORE.levels, 6))
+
+
+@contextmanager
+def _asked(workspace: Path, graph: Mapping[str, str]) -> Iterator[Client]:
+    with serving(workspace, environment=graph) as server:
+        client = server.client()
+        yield client
+        client.close()
+
+
+def _closure(options: Options) -> list[Row]:
+    core = _core(options)
+    turns = options.sized(300, 5)
+    pairs = options.sized(_PAIRS, 3)
+    with folder() as home:
+        alone = build(home / "alone", Variant(core))
+        wide = build(home / "wide", Variant(core, beside=options.sized(9, 1)))
+        often = build(home / "often", Variant(core, runs=options.sized(100, 3)))
+        with _asked(alone, {}) as few, _asked(wide, {}) as many, _asked(often, {}) as more:
+            rows = _answers(many, core, turns, "sql", "≤ 25")
+            for client in (few, more):
+                _answers(client, core, _WARM, "sql", "")
+            asked = questions(core, pairs)
+            wider = interleaved(few, many, asked, "sql")
+            oftener = interleaved(few, more, asked, "sql")
+    unit = f"ratio of times, {pairs} interleaved pairs"
+    return [
+        *rows,
+        Row("catalog 10 x larger", ratios(wider[1], wider[0]), unit, "≤ 1.3"),
+        Row("100 x more runs", ratios(oftener[1], oftener[0]), unit, "≤ 1.3"),
+    ]
+
+
+def _answers(client: Client, core: LoadSpec, turns: int, engine: str, wanted: str) -> list[Row]:
+    seconds, nodes, edges = [], [], []
+    for turn, question in enumerate(questions(core, turns + _WARM)):
+        took, found = ask(client, question, engine)
+        if turn >= _WARM:
+            seconds.append(took)
+            nodes.append(float(len(found["nodes"])))
+            edges.append(float(len(found["edges"])))
+    return [
+        Row(f"closure p50, {engine}", [quantile(seconds, 0.50) * 1e3], "ms"),
+        Row(f"closure p95, {engine}", [quantile(seconds, 0.95) * 1e3], "ms", wanted),
+        Row("nodes of an answer", nodes, "columns and tables"),
+        Row("edges of an answer", edges, ""),
+    ]
+
+
+def _in_neo4j(options: Options) -> list[Row]:
+    core = _core(options)
+    forget_workspace(empty=True)
+    with folder() as home:
+        wide = build(home / "wide", Variant(core, beside=options.sized(9, 1)))
+        began = time.perf_counter()
+        with _asked(wide, options.graph) as client:
+            wait_for(client, "mirror", int(client.json("/health")["journal"]))
+            loaded = time.perf_counter() - began
+            rows = _answers(client, core, options.sized(300, 5), "neo4j", "≤ 100")
+    return [Row("bulk load", [loaded], "s, from the start of the server", "≤ 180"), *rows]
+
+
+SCENARIOS = (
+    Scenario(
+        "closure", "Closure over 1,000,000 column edges and 20 levels, as of a date", _closure
+    ),
+    Scenario(
+        "neo4j", "Neo4j: bulk load of that graph, and the same closure", _in_neo4j, neo4j=True
+    ),
+)
