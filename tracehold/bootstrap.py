@@ -6,8 +6,8 @@ journal and fold) or only reads it beside whoever writes.
 
 from __future__ import annotations
 
-import sqlite3
 import logging
+import sqlite3
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -303,10 +303,10 @@ def open_services(
         )
     except BaseException as error:
         _close_all(opened)
-        if isinstance(error, sqlite3.Error):
-            name = getattr(error, "sqlite_errorname", "") or type(error).__name__
+        if isinstance(error, (sqlite3.Error, OSError)):
+            name = getattr(error, "sqlite_errorname", "") or getattr(error, "strerror", "")
             raise Unavailable(
-                f"the state cannot be used ({name})",
+                f"the state cannot be used ({name or type(error).__name__})",
                 where=str(data / STATE),
                 advice="check the disk; if it is well: tracehold journal rebuild",
             ) from error
