@@ -33,8 +33,8 @@ def statements_of_diff(diff: GraphDiff) -> Statements:
     statements += statements_of_rows(
         diff.put_nodes, diff.put_edges, cypher.PUT_NODES, cypher.PUT_EDGES
     )
-    if diff.drop_edges or diff.drop_nodes:
-        statements.append((cypher.DROP_PLACEHOLDERS, {}))
+    left = {*diff.drop_nodes, *(key for _, src, dst, *_ in diff.drop_edges for key in (src, dst))}
+    statements += [(cypher.DROP_PLACEHOLDERS, {"keys": keys}) for keys in batches(sorted(left))]
     return statements
 
 

@@ -2,7 +2,8 @@
 
 Values travel only as parameters. Labels, relationship types and the depth of a closure cannot, so
 each statement that needs them exists once per member of the closed vocabulary, and the depth is
-taken from a fixed ladder. ``STATEMENTS`` lists them all; a test explains each on a real server.
+taken from a fixed ladder. ``STATEMENTS`` lists them all; a test explains each on a real server,
+near empty and filled: only those in ``WHOLE`` read more than what their keys name.
 
 Every node carries its label and ``Tracehold``, by whose unique ``key`` relationships find their
 ends. A node that relationships name but nobody has put is a ``Placeholder``.
@@ -19,6 +20,7 @@ from lineage.identity import LABELS, Label
 
 __all__ = [
     "STATEMENTS",
+    "WHOLE",
     "closure_statement",
     "edge_of",
     "edge_params",
@@ -104,8 +106,10 @@ REMOVE n:{":".join(LABELS)}
 SET n = {{key: key}}, n:Placeholder
 """
 DROP_PLACEHOLDERS: Final = """
-MATCH (n:Placeholder) WHERE NOT (n)--() DELETE n
+UNWIND $keys AS key
+MATCH (n:Tracehold {key: key}) WHERE n:Placeholder AND NOT (n)--() DELETE n
 """
+"""Of the nodes that something was dropped from."""
 WIPE: Final = """
 MATCH (n:Tracehold) WITH n LIMIT $limit DETACH DELETE n RETURN count(*) AS gone
 """
@@ -227,6 +231,15 @@ STATEMENTS: Final[dict[str, str]] = {
     "NEIGHBORS": NEIGHBORS,
 }
 """Every statement that reads or writes data, by name."""
+WHOLE: Final = {
+    "WIPE": "empties the graph",
+    "COUNT": "is answered from the statistics",
+    "ALL_NODES": "reads everything back",
+    "ALL_EDGES": "reads everything back",
+    "FIND": "looks for a part of a name among all nodes of a label",
+    "COUNT_LINKED": "counts all nodes of a label",
+}
+"""Statements that look at a whole label on purpose, and why; none is part of a trace."""
 
 
 def closure_statement(

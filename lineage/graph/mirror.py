@@ -31,7 +31,8 @@ RANGE: Final = 1_000
 """Nodes compared at once, each with the edges that begin at it."""
 FIRST_WAIT: Final = 0.5
 LONGEST_WAIT: Final = 30.0
-VERIFY_TRIES: Final = 5
+VERIFY_TRIES: Final = 8
+VERIFY_PAUSE: Final = 0.5
 GATHERED_SECONDS: Final = 0.25
 """Changes gather for so long between two writes: what changes often is then written once."""
 
@@ -221,17 +222,17 @@ class Mirror:
             yield len(wanted)
 
     def _follow(self, source: SqlGraph, begun: int) -> None:
-        """Write what changed since a fill began; until then the target counts as not filled."""
+        """Write what changed while a fill went on; until then the target counts as not filled."""
+        end = source.position()
         while True:
             diff, upto = source.changes(begun, self._batch)
-            head = source.position()
-            if upto >= head:
+            if upto >= end:
                 break
             self._target.apply(replace(diff, digest=""), 0)
             begun = upto
         self._target.apply(diff, upto)
         self._status = replace(self._status, fills=self._status.fills + 1)
-        self._reached(upto, diff.digest, head)
+        self._reached(upto, diff.digest, source.position())
 
     def _filling(self, source: SqlGraph, done: int, total: int) -> None:
         self._note("filling", 0, "", source.position(), done=done, total=total)
@@ -293,15 +294,17 @@ def verify(source: SqlGraph, target: MirrorTarget) -> Verified:
     """Read the target back in full, and compare it with the source at its position.
 
     Raises:
-        Unavailable: The target cannot be reached, or changes all the while.
+        Unavailable: The target cannot be reached, or was behind or changing all the while.
     """
     for _ in range(VERIFY_TRIES):
         position, remembered = target.meta()
         digest = target.digest()
-        # What is written while it is read back is neither there nor not there.
-        if target.meta() == (position, remembered):
-            equal = digest == remembered == source.mark(position)
-            return Verified(equal, position, digest)
+        if digest == remembered == source.mark(position):
+            return Verified(True, position, digest)
+        # Behind, or while it is written, it holds something of several moments.
+        if target.meta() == (position, remembered) and position in (0, source.position()):
+            return Verified(False, position, digest)
+        time.sleep(VERIFY_PAUSE)
     raise Unavailable(
         "the graph changes faster than it can be read back",
         where="graph",

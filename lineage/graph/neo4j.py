@@ -26,8 +26,10 @@ from lineage.identity import Label
 
 __all__ = ["Neo4jGraph"]
 
-BULK_SECONDS: Final = 600.0
-"""Deadline of one batch of a load, and of reading everything back."""
+BATCH_SECONDS: Final = 60.0
+"""Deadline of one batch of a load, a comparison, or of emptying."""
+WHOLE_SECONDS: Final = 600.0
+"""Deadline of reading everything back."""
 CANDIDATES: Final = 4
 """Candidate nodes asked for, as a multiple of the node limit, before walking level by level."""
 WIPED_AT_ONCE: Final = 2_000
@@ -171,13 +173,13 @@ class Neo4jGraph:
                 total += row_hash(row_of_edge(cypher.edge_of(*record.values())))
             return total
 
-        return format_digest(self.bolt.reading(add_up, seconds=BULK_SECONDS))
+        return format_digest(self.bolt.reading(add_up, seconds=WHOLE_SECONDS))
 
     def rows(self, low: str, high: str) -> tuple[list[Node], list[Edge]]:
         """The nodes whose keys lie in ``[low, high)``, and the edges that begin at them."""
         params = {"low": low, "high": high}
-        nodes = self.bolt.read(cypher.RANGE_NODES, params, seconds=BULK_SECONDS)
-        edges = self.bolt.read(cypher.RANGE_EDGES, params, seconds=BULK_SECONDS)
+        nodes = self.bolt.read(cypher.RANGE_NODES, params, seconds=BATCH_SECONDS)
+        edges = self.bolt.read(cypher.RANGE_EDGES, params, seconds=BATCH_SECONDS)
         return [cypher.node_of(*row) for row in nodes], [cypher.edge_of(*row) for row in edges]
 
     # Writing
@@ -191,7 +193,7 @@ class Neo4jGraph:
         mark = {"position": position, "digest": diff.digest, "workspace": self._workspace}
         # First: whoever else would write waits for this row, and for nothing else.
         statements = [(cypher.SET_META, mark), *statements_of_diff(diff)]
-        seconds = max(self.bolt.seconds, len(diff) / 100)
+        seconds = max(self.bolt.seconds, min(len(diff) / 100, BATCH_SECONDS))
         if not self.bolt.write(statements, seconds=seconds, guarded=True):
             raise Unavailable(
                 "the graph was emptied or taken meanwhile",
@@ -226,7 +228,7 @@ class Neo4jGraph:
             GraphRefused: It is that of another workspace.
         """
         if not self._has_schema:
-            self.bolt.alone(cypher.SCHEMA, seconds=max(self.bolt.seconds, 60.0))
+            self.bolt.alone(cypher.SCHEMA, seconds=max(self.bolt.seconds, BATCH_SECONDS))
             self._has_schema = True
         params = {"workspace": self._workspace, "take_over": take_over}
         rows = self.bolt.write([(cypher.CLAIM, params)])[0]
@@ -239,7 +241,7 @@ class Neo4jGraph:
     def add(self, nodes: Sequence[Node], edges: Sequence[Edge]) -> None:
         """Write nodes and edges that are not there yet, in one transaction."""
         rows = statements_of_rows(nodes, edges, cypher.ADD_NODES, cypher.ADD_EDGES)
-        self.bolt.write(rows, seconds=BULK_SECONDS)
+        self.bolt.write(rows, seconds=BATCH_SECONDS)
 
     def close(self) -> None:
         """Close the connections; the next call opens new ones."""
@@ -247,7 +249,7 @@ class Neo4jGraph:
 
     def _wipe(self) -> None:
         some = [(cypher.WIPE, {"limit": WIPED_AT_ONCE})]
-        while self.bolt.write(some, seconds=BULK_SECONDS)[0][0][0]:
+        while self.bolt.write(some, seconds=BATCH_SECONDS)[0][0][0]:
             pass
 
     def _own(self, workspace: str | None) -> None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from lineage.graph.port import Edge, Node
 from lineage.graph.rows import decode_props, edge_row, node_row
@@ -20,10 +20,11 @@ from lineage.identity import Label
 __all__ = ["Pages", "Stored"]
 
 NODES: Final = """
-SELECT id, key, label, props FROM node WHERE live = 1 AND id > ? ORDER BY id LIMIT ?
+SELECT id, key, label, props FROM node WHERE live = 1 AND id > ? AND id <= ? ORDER BY id LIMIT ?
 """
 EDGES: Final = f"""
-SELECT e.id, {COLUMNS} FROM edge AS e {JOINS} WHERE e.live = 1 AND e.id > ? ORDER BY e.id LIMIT ?
+SELECT e.id, {COLUMNS} FROM edge AS e {JOINS}
+WHERE e.live = 1 AND e.id > ? AND e.id <= ? ORDER BY e.id LIMIT ?
 """  # noqa: S608
 NODES_BETWEEN: Final = """
 SELECT key, label, props FROM node WHERE live = 1 AND key >= ? AND key < ?
@@ -51,17 +52,22 @@ class Pages:
 
     def nodes(self, size: int) -> Iterator[list[Node]]:
         """Every node that was there at the start, at most ``size`` at once."""
-        last = 0
-        while rows := self._db.execute(NODES, (last, size)).fetchall():
+        last, end = 0, self._greatest("node")
+        while rows := self._db.execute(NODES, (last, end, size)).fetchall():
             yield [Node(key, label, decode_props(props)) for _, key, label, props in rows]
             last = rows[-1][0]
 
     def edges(self, size: int) -> Iterator[list[Edge]]:
         """Every edge that was there at the start, at most ``size`` at once."""
-        last = 0
-        while rows := self._db.execute(EDGES, (last, size)).fetchall():
+        last, end = 0, self._greatest("edge")
+        while rows := self._db.execute(EDGES, (last, end, size)).fetchall():
             yield [EdgeMaker.with_keys(row[1:]) for row in rows]
             last = rows[-1][0]
+
+    def _greatest(self, table: Literal["node", "edge"]) -> int:
+        # Where it ends is fixed at the start, or whoever writes faster than we read keeps us here.
+        sql = f"SELECT coalesce(max(id), 0) FROM {table}"  # noqa: S608 - one of two words
+        return int(self._db.execute(sql).fetchone()[0])
 
     def ranges(self, size: int) -> Iterator[tuple[str, str]]:
         """Ranges ``[low, high)`` of keys, of about ``size`` nodes each; together they hold all."""

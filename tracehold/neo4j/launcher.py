@@ -77,7 +77,8 @@ def start(home: Path, *, port: int = DEFAULT_PORT, password: str | None = None) 
         )
     if running := status(home):
         return running
-    secret = known.password if known else password or secrets.token_urlsafe(24)
+    # Hexadecimal: Neo4j takes a password that begins with a hyphen for an option.
+    secret = known.password if known else password or secrets.token_hex(24)
     if len(secret) < _SHORTEST_PASSWORD or "\n" in secret:
         raise InvalidInput(
             f"a Neo4j password has at least {_SHORTEST_PASSWORD} characters, on one line",

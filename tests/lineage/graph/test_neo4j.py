@@ -2,26 +2,26 @@
 
 from __future__ import annotations
 
+import re
 import time
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Callable, Iterator
+from itertools import pairwise
+from pathlib import Path
+from typing import Any, cast, get_args
 from urllib.parse import urlsplit
 
 import pytest
-from graph_builders import GENEROUS, chain, dataset, feeds, sql_graph
+from graph_builders import ALWAYS, GENEROUS, chain, dataset, feeds, sql_graph
 from tcp_gate import TcpGate
 
 from lineage.errors import InvalidInput, Unavailable
 from lineage.graph import cypher
 from lineage.graph.neo4j import Neo4jGraph
-from lineage.graph.port import OPEN, GraphDiff, Limits
+from lineage.graph.port import OPEN, Edge, EdgeType, GraphDiff, Limits, Node
 from lineage.graph.walk import OutOfTime
-from lineage.identity import LABELS
+from lineage.identity import LABELS, Label
 
 pytestmark = pytest.mark.neo4j
-
-SCANS = {"WIPE", "COUNT", "ALL_NODES", "ALL_EDGES", "DROP_PLACEHOLDERS", "FIND", "COUNT_LINKED"}
-"""Statements that read a whole label on purpose."""
 
 
 @pytest.fixture
@@ -40,26 +40,58 @@ def operators(plan: dict[str, Any]) -> Iterator[str]:
 
 def explain(graph: Neo4jGraph, statement: str) -> set[str]:
     with graph.bolt._connection().session() as session:
-        summary = session.run("EXPLAIN " + statement).consume()  # type: ignore[arg-type]
+        summary = session.run("EXPLAIN CYPHER replan=force " + statement).consume()
     assert summary.plan is not None
     return set(operators(summary.plan))
 
 
-@pytest.mark.parametrize("name", cypher.STATEMENTS)
-def test_every_statement_is_planned_along_an_index(graph: Neo4jGraph, name: str) -> None:
-    used = explain(graph, cypher.STATEMENTS[name])
-    # A product of two unique seeks is one row; the planner takes it on some statistics.
-    assert "AllNodesScan" not in used
-    if name.partition("[")[0] not in SCANS and not name.startswith("ADD_NODES"):
-        assert not any("Scan" in operator and "Unique" not in operator for operator in used), used
-    if name.startswith("CLOSURE") and not name.endswith(" 1]"):
-        assert any(operator.startswith("VarLengthExpand(Pruning") for operator in used), used
+def fill(graph: Neo4jGraph) -> None:
+    """Enough of everything that the planner knows what is many and what is few."""
+    keys = [f"{label}-{number:03}" for label in LABELS for number in range(120)]
+    nodes = [Node(key, cast("Label", key.partition("-")[0]), {"name": key}) for key in keys]
+    types = get_args(EdgeType)
+    edges = [
+        Edge(types[number % len(types)], src, dst, "owner", "kind", {}, ALWAYS, ALWAYS)
+        for number, (src, dst) in enumerate(pairwise(keys))
+    ]
+    graph.load(nodes, edges, 1)
+    with graph.bolt._connection().session() as session:
+        session.run("CALL db.resampleOutdatedIndexes()").consume()
 
 
-def test_every_label_has_a_constraint(graph: Neo4jGraph) -> None:
-    rows = graph.bolt.read("SHOW CONSTRAINTS YIELD labelsOrTypes, properties", {})
-    unique = {labels[0] for labels, properties in rows if properties == ["key"]}
-    assert unique >= {*LABELS, "Tracehold"}
+@pytest.mark.parametrize("content", [lambda graph: None, fill], ids=["near empty", "filled"])
+def test_every_statement_is_planned_along_an_index(
+    graph: Neo4jGraph, content: Callable[[Neo4jGraph], None]
+) -> None:
+    content(graph)
+    for name, statement in cypher.STATEMENTS.items():
+        used = explain(graph, statement)
+        assert "AllNodesScan" not in used, name
+        if name.partition("[")[0] not in cypher.WHOLE:
+            # A product of two unique seeks is one row; the planner takes it on some statistics.
+            assert not any("Scan" in operator and "Unique" not in operator for operator in used), (
+                name,
+                used,
+            )
+        if name.startswith("CLOSURE") and not name.endswith(" 1]"):
+            assert any(operator.startswith("VarLengthExpand(Pruning") for operator in used), name
+
+
+def test_constraints_and_indexes_are_those_of_the_schema_page(graph: Neo4jGraph) -> None:
+    page = Path(__file__).parents[3].joinpath("docs/reference/graph-schema.md").read_text("utf-8")
+    listed = [line for line in page.splitlines() if line.startswith("CREATE CONSTRAINT")]
+    assert listed == list(cypher.SCHEMA)
+    ours = "WHERE name STARTS WITH 'tracehold' RETURN name, labelsOrTypes, properties"
+    constraints = graph.bolt.read(f"SHOW CONSTRAINTS YIELD * {ours}, type", {})
+    assert {kind for *_, kind in constraints} == {"UNIQUENESS"}
+    assert {(label, *properties) for _, [label], properties, _ in constraints} == {
+        *((label, "key") for label in ("Tracehold", *LABELS)),
+        ("TraceholdMeta", "id"),
+    }
+    indexes = graph.bolt.read(f"SHOW INDEXES YIELD * {ours}, state, owningConstraint", {})
+    assert {row[0] for row in indexes} == {row[0] for row in constraints}
+    assert all((row[3], row[4]) == ("ONLINE", row[0]) for row in indexes)
+    assert {re.split(" +", line)[2] for line in listed} == {row[0] for row in constraints}
 
 
 def test_people_find_labels_names_and_derived_properties(graph: Neo4jGraph) -> None:
