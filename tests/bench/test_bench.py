@@ -26,7 +26,9 @@ def run(*words: str) -> subprocess.CompletedProcess[str]:
 
 @pytest.mark.slow
 def test_a_small_benchmark_prints_every_figure() -> None:
-    done = run("--small", "--rounds", "1", "--only", "accept,visible,sustained,stages,closure,refold,start")
+    done = run(
+        "--small", "--rounds", "1", "--only", "accept,visible,sustained,stages,closure,refold,start"
+    )
     assert done.returncode == 0, done.stderr
     figures = {line.split("|")[1].strip() for line in done.stdout.splitlines() if "|" in line}
     assert {
