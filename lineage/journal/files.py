@@ -54,7 +54,11 @@ CREATE TABLE signed(
 """
 
 
-def unreadable(path: Path, error: sqlite3.Error) -> Unavailable:
+DAMAGED = (sqlite3.Error, UnicodeDecodeError)
+"""What reading a damaged file raises: names of its own in SQLite's messages may be no text."""
+
+
+def unreadable(path: Path, error: Exception) -> Unavailable:
     """The error for a database file that SQLite cannot work with."""
     name = getattr(error, "sqlite_errorname", "") or type(error).__name__
     return Unavailable(
@@ -88,7 +92,7 @@ def connect_writer(path: Path, *, parts: bool, create: bool = True) -> sqlite3.C
         _lay_out(connection, path, (_PARTS_TABLES if parts else _JOURNAL_TABLES) if create else "")
         if parts and not counts_checkpoints(connection, "main"):
             connection.execute("ALTER TABLE signed ADD COLUMN checkpoints INTEGER")
-    except sqlite3.Error as error:
+    except DAMAGED as error:
         connection.close()
         raise unreadable(path, error) from error
     except Unavailable:
@@ -142,10 +146,10 @@ def connect_reader(data: Path, keys: Path | None) -> sqlite3.Connection:
                 connection.execute("ATTACH ? AS keys", (_uri(path),))
             connection.execute("PRAGMA query_only = ON")
             connection.execute("SELECT 1 FROM keys.key LIMIT 1").fetchone()
-        except sqlite3.Error:
+        except DAMAGED:
             connection.close()
             raise
-    except sqlite3.Error as error:
+    except DAMAGED as error:
         raise unreadable(path, error) from error
     return connection
 

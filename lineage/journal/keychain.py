@@ -215,23 +215,22 @@ def read_chain(
     """
     rows = {name.removeprefix(META): value for name, value in meta.items() if name.startswith(META)}
     first = rows.pop("0", None)
-    links: list[Link] = []
     key = fallback
     try:
         if first is not None:
             key = fallback = Verifier.parse(first)
-        for position in sorted(map(int, rows)):
-            link = _link(position, rows[str(position)], envelopes[position])
-            if link.former != key:
-                raise BrokenChain("a change of key does not follow", where=f"fact {position}")
-            links.append(link)
-            key = link.next
+        at = sorted(map(int, rows))
+        links = [_link(position, rows[str(position)], envelopes[position]) for position in at]
     except BrokenChain:
         raise
     except (ValueError, LookupError, InvalidInput, Fault, msgspec.MsgspecError) as error:
         raise BrokenChain(
             "the chain of keys cannot be read", where="meta", advice="restore the last backup"
         ) from error
+    for link in links:
+        if link.former != key:
+            raise BrokenChain("a change of key does not follow", where=f"fact {link.position}")
+        key = link.next
     return KeyChain(fallback, tuple(links))
 
 

@@ -230,7 +230,7 @@ class Sequencer:
 
     def _fail(self, error: Exception) -> None:
         """From here on the journal is read-only."""
-        if isinstance(error, sqlite3.Error):
+        if isinstance(error, (sqlite3.Error, OSError)):
             name = getattr(error, "sqlite_errorname", "") or type(error).__name__
             advice = _ADVICE.get("SQLITE_IOERR" if "IOERR" in name else name)
             failure: TraceholdError = Unavailable(

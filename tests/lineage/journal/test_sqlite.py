@@ -14,13 +14,12 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from journal_world import ORIGIN, JournalFolder, draft, pages
 
-from lineage.errors import Conflict, Unavailable
-from lineage.journal.checkpoint import parse_checkpoint, verify_note
+from lineage.errors import Conflict, Fault, NotFound, Unavailable
+from lineage.journal.checkpoint import checkpoint_body, parse_checkpoint, sign_note, verify_note
 from lineage.journal.merkle import verify_consistency
+from lineage.journal.port import Head
 from lineage.journal.sqlite import open_journal
 
 SUPPORT = Path(__file__).parents[2] / "support"
@@ -377,6 +376,58 @@ def test_a_full_disk_makes_the_journal_read_only(tmp_path: Path) -> None:
         subprocess.run(["umount", str(mount)], check=True)
 
 
+def test_both_files_are_synced_as_far_as_the_platform_can(folder: JournalFolder) -> None:
+    """``fullfsync`` makes macOS empty the drive's own cache; elsewhere it changes nothing."""
+    journal = folder.open()
+    assert journal._sequencer is not None
+    ledger = journal._sequencer._ledger
+    for connection in (ledger._journal, ledger._parts):
+        asked = {
+            name: connection.execute(f"PRAGMA {name}").fetchone()[0]
+            for name in ("synchronous", "fullfsync", "checkpoint_fullfsync", "secure_delete")
+        }
+        assert asked == {
+            "synchronous": 2, "fullfsync": 1, "checkpoint_fullfsync": 1, "secure_delete": 1
+        }  # fmt: skip
+        assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+    journal.close()
+
+
+def test_an_opening_cuts_what_a_crash_left_of_an_erasure(
+    folder: JournalFolder, tmp_path: Path
+) -> None:
+    folder.filled(5)
+    connection = sqlite3.connect(folder.keys / "parts.db", isolation_level=None)
+    (key,) = connection.execute("SELECT raw FROM key WHERE position = 2").fetchone()
+    connection.execute("PRAGMA wal_autocheckpoint = 0")
+    # A page with the key goes into the log, then the page without it; then everything dies.
+    connection.execute("UPDATE key SET distilled = randomblob(32) WHERE position = 3")
+    connection.execute("UPDATE key SET raw = zeroblob(32) WHERE position = 2")
+    left = JournalFolder(Path(shutil.copytree(folder.root, tmp_path / "left")), folder.clock)
+    connection.close()
+    assert key in left.bytes_of_keys()
+    journal = left.open()
+    assert (left.keys / "parts.db-wal").stat().st_size == 0
+    assert key not in left.bytes_of_keys()
+    journal.close()
+
+
+def test_the_checkpoint_in_the_keys_folder_trails_by_one_group(folder: JournalFolder) -> None:
+    def kept() -> int:
+        connection = sqlite3.connect(folder.keys / "parts.db")
+        (note,) = connection.execute("SELECT note FROM signed").fetchone()
+        connection.close()
+        return parse_checkpoint(note.rpartition("\n\n")[0] + "\n").size
+
+    journal = folder.open()
+    for number in range(1, 5):
+        journal.append([draft(number)])
+        if number > 1:
+            assert kept() == number - 1
+    journal.close()
+    assert kept() == 4
+
+
 def test_keys_made_durable_before_a_crash_of_the_journal_are_removed(folder: JournalFolder) -> None:
     folder.filled(10)
     folder.tamper("INSERT INTO key VALUES (11, randomblob(32), NULL)", keys=True)
@@ -505,51 +556,125 @@ def test_a_failed_opening_leaves_the_lock_free(folder: JournalFolder) -> None:
     folder.open().close()
 
 
-@given(
-    st.lists(
-        st.lists(
-            st.tuples(st.integers(0, 12), st.sampled_from([None, "hold", "case/1"])),
-            min_size=1,
-            max_size=6,
-        ),
-        max_size=12,
-    ),
-    st.data(),
-)
-@settings(max_examples=25, deadline=None)
-def test_any_history_of_groups_restarts_and_erasures_reads_and_verifies(
-    tmp_path_factory: pytest.TempPathFactory,
-    groups: list[list[tuple[int, str | None]]],
-    data: st.DataObject,
-) -> None:
-    folder = JournalFolder(tmp_path_factory.mktemp("history"))
-    journal = folder.open()
-    expected: dict[int, str] = {}
-    erased: set[str] = set()
-    for group in groups:
-        receipts = journal.append([draft(n, stream=stream) for n, stream in group])
-        for (number, _), receipt in zip(group, receipts, strict=True):
-            assert receipt.duplicate is (number in expected)
-            assert expected.setdefault(number, receipt.fact_id) == receipt.fact_id
-        if data.draw(st.booleans()):
-            fact_id = data.draw(st.sampled_from(sorted(expected.values())))
-            journal.erase(fact_id, "distilled")
-            erased.add(fact_id)
-        if data.draw(st.booleans()):
-            journal.close()
-            journal = folder.open()
-    facts = journal.read()
-    assert [fact.fact_id for fact in facts] == list(expected.values())
-    for fact, number in zip(facts, expected, strict=True):
-        assert fact.body == (None if fact.fact_id in erased else draft(number).body)
-    journal.close()
-    report = folder.verify()
-    assert report.problems == ()
-    assert (report.size, len(report.erased)) == (len(expected), len(erased))
-
-
 def test_the_origin_names_the_key(folder: JournalFolder) -> None:
     journal = folder.open()
     assert journal.verifier_key.startswith(ORIGIN + "+")
     assert journal.checkpoint().startswith(ORIGIN + "\n0\n")
     journal.close()
+
+
+@pytest.mark.parametrize(
+    ("sql", "cause"),
+    [
+        ("UPDATE signed SET note = 'no note'", "of another journal"),
+        ("UPDATE signed SET checkpoints = 1", "a checkpoint is missing"),
+        ("UPDATE signed SET note = replace(note, 'tracehold', 'another')", "of another journal"),
+        ("DROP TABLE signed", "OperationalError"),
+        ("DROP TABLE key", ""),
+    ],
+)
+def test_a_changed_keys_folder_is_named(folder: JournalFolder, sql: str, cause: str) -> None:
+    folder.filled(20)
+    folder.tamper(sql, keys=True)
+    assert cause in refusal(folder) or cause == "OperationalError"
+
+
+def test_a_checkpoint_that_is_missing_between_is_named(folder: JournalFolder) -> None:
+    folder.filled(60)
+    assert folder.tamper("DELETE FROM checkpoint WHERE size = (SELECT min(size) FROM checkpoint)")
+    assert "a checkpoint is missing" in refusal(folder)
+    assert [problem.where for problem in folder.verify().problems] == ["checkpoint"]
+
+
+def test_a_journal_that_does_not_say_which_it_is_is_named(folder: JournalFolder) -> None:
+    folder.filled(5)
+    folder.tamper("DELETE FROM meta WHERE name = 'tenant'")
+    assert "which journal it is" in refusal(folder)
+    folder.tamper("DELETE FROM meta")
+    assert "which journal it is" in refusal(folder)
+
+
+def test_a_value_of_the_wrong_type_is_named(folder: JournalFolder) -> None:
+    folder.filled(5)
+    folder.tamper("UPDATE fact SET envelope = 5 WHERE position = 5")
+    assert "wrong type" in refusal(folder)
+
+
+def test_a_file_whose_schema_is_no_text_is_named(folder: JournalFolder) -> None:
+    folder.filled(5)
+    path = folder.data / "journal.db"
+    content = path.read_bytes()
+    path.write_bytes(content.replace(b"envelope BLOB NOT NULL", b"envelope \xff\xfe\xfd( NOT NULL"))
+    refusal(folder)
+    assert not folder.verify().ok
+    with pytest.raises(Unavailable):
+        folder.open(read_only=True)
+
+
+def test_folders_that_cannot_be_used_are_named(folder: JournalFolder, tmp_path: Path) -> None:
+    folder.filled(2)
+    (folder.keys / "parts.db").unlink()
+    (folder.keys / "parts.db").mkdir()
+    assert "cannot be written" in refusal(folder)
+    other = JournalFolder(tmp_path / "other")
+    other.data.mkdir(parents=True)
+    (other.data / "journal.lock").mkdir()
+    assert "cannot be locked" in refusal(other)
+    (other.data / "journal.lock").rmdir()
+    (other.data / "journal.lock").write_bytes(b"this is no database, it is a text" * 200)
+    refusal(other)
+
+
+def test_an_index_that_leads_astray_is_a_fault(folder: JournalFolder) -> None:
+    ids = folder.filled(5)
+    folder.tamper("UPDATE fact SET id = ? WHERE position = 2", bytes(16))
+    journal = folder.open(read_only=True)
+    with pytest.raises(Fault):
+        journal.get("00" * 16)
+    with pytest.raises(NotFound):
+        journal.get(ids[1])
+    with pytest.raises(NotFound):
+        journal.prove(1, sign_note(journal.signer, checkpoint_body(ORIGIN, Head(9, bytes(32)))))
+    journal.close()
+
+
+def test_a_disk_that_refuses_a_new_key_makes_the_journal_read_only(
+    folder: JournalFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder.filled(3)
+    journal = folder.open()
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("lineage.journal.sequencer.make_next_key", full)
+        with pytest.raises(Unavailable) as raised:
+            journal.rotate_key(actor="person:a1")
+    assert raised.value.advice
+    assert journal.failure is raised.value
+    waiting = journal.submit(draft(50))
+    assert waiting.exception() is journal.failure
+    journal.close()
+    journal = folder.open()
+    assert journal.head().size == 3
+    journal.rotate_key(actor="person:a1")
+    journal.close()
+    assert folder.verify().ok
+
+
+def test_a_fault_of_ours_makes_the_journal_read_only_too(
+    folder: JournalFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder.filled(3)
+    journal = folder.open()
+    monkeypatch.setattr("lineage.journal.ledger.encode", lambda _: 1 / 0)
+    error = journal.submit(draft(50)).exception()
+    assert isinstance(error, Fault)
+    assert "ZeroDivisionError" in error.what
+    assert journal.failure is error
+    with pytest.raises(Fault):
+        journal.erase("00" * 16, "raw")
+    journal.close()
+    monkeypatch.undo()
+    assert folder.verify().ok
