@@ -28,7 +28,11 @@ import pytest
 from campaign import record
 
 TESTS = {
-    "lineage/journal": ["tests/lineage/journal", "tests/contracts/test_journal.py"],
+    "lineage/journal": [
+        "tests/lineage/journal",
+        "tests/contracts/test_journal.py",
+        "tests/lineage/evidence/test_log.py",
+    ],
     "lineage/state": ["tests/lineage/state"],
 }
 _FLAGS = ["-q", "-x", "-p", "no:cacheprovider", "-p", "no:randomly"]
