@@ -14,7 +14,7 @@ from tracehold_world import Api, complete, services_of, workspace
 
 from lineage.clock import system_clock
 from lineage.journal.checkpoint import Signer, sign_note
-from lineage.journal.keys import SECRET, SIGNING_KEY
+from lineage.journal.keys import SECRET, SIGNING_KEY, load_signer
 from privacy.deletion.certificate import FORMAT
 from tracehold.cli.main import run
 from tracehold.evidence import keys_of
