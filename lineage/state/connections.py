@@ -109,7 +109,7 @@ class Connections:
         not enough: while any is there, asking collects what nobody uses any more.
         """
         if self._former():
-            gc.collect()
+            _collect()
         return self._former()
 
     def _former(self) -> int:
@@ -148,6 +148,16 @@ class Connections:
                     held.open = (db, SqlGraph(db))
                     return held.open
             db.close()
+
+
+def _collect() -> None:
+    """Collect garbage, also among what a server froze when it had started."""
+    frozen = gc.get_freeze_count()
+    if frozen:
+        gc.unfreeze()
+    gc.collect()
+    if frozen:
+        gc.freeze()
 
 
 def _open_writer(file: Path) -> sqlite3.Connection:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["register"]
 
 _LOOK_EVERY: Final = 0.2
+_PATIENCE_SECONDS: Final = 30.0
 
 
 def register(journal: typer.Typer) -> None:
@@ -118,11 +119,20 @@ def _await(server: Holder, token: str, completed: int) -> dict[str, Json]:
     """Wait until the server has folded anew so often; returns what it says then."""
     from tracehold.client import call
 
+    patience = _PATIENCE_SECONDS
     with progress("folding") as done:
         while True:
             now: dict[str, Json] = call(server.url, token, "refold")
-            if now["completed"] >= completed and not now["old_readers"]:
-                return now
+            if now["completed"] >= completed:
+                if not now["old_readers"]:
+                    return now
+                patience -= _LOOK_EVERY
+                if patience < 0:
+                    note(
+                        f"{now['old_readers']} questions still read the state that was replaced;"
+                        " its bytes go when they end"
+                    )
+                    return now
             if now["trouble"]:
                 raise Unavailable(
                     f"the state cannot be folded anew: {now['trouble']}", where=server.url,
