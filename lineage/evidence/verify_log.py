@@ -21,17 +21,18 @@ import argparse
 import base64
 import hashlib
 import hmac
+import importlib
 import itertools
 import json
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-if __package__:
+if TYPE_CHECKING:
     from lineage.evidence import verify_bundle as notes
-else:  # beside verify.py, where Tracehold is not installed
-    import verify as notes  # type: ignore[import-not-found, no-redef]
+else:  # in a bundle it lies beside this file, and Tracehold is not installed
+    notes = importlib.import_module(f"{__package__}.verify_bundle" if __package__ else "verify")
 
 HEAD_TITLE = "tracehold.dev/stream-head@v1"
 EMPTY = hashlib.sha256(b"").digest()

@@ -15,19 +15,19 @@ from tracehold.gates import GATES
 # Written out a second time on purpose: a change of who may do what must be made twice.
 ALLOWED = {
     "engineer": """lineage.receive gates.train gates.ingest login.open license.record pii.record
-        retention.evaluate graph.mirror question metrics""",
+        retention.evaluate graph.mirror journal.rebuild question metrics""",
     "producer": """lineage.receive gates.train gates.ingest license.record pii.record
         retention.evaluate metrics""",
     "privacy-officer": """login.open license.record license.conclude alias.decide pii.record
         pii.review
         retention.assign retention.evaluate waiver.end hold.place hold.release deletion.request
-        deletion.plan deletion.cancel question metrics""",
+        deletion.plan deletion.cancel journal.erase question metrics""",
     "auditor": "login.open question metrics",
     "approver": """login.open waiver.grant waiver.end hold.release deletion.approve question
         metrics""",
     "executor": "login.open deletion.apply deletion.resume question metrics",
     "admin": """person.add person.disable person.roles token.issue token.revoke login.open
-        hold.place graph.mirror key.rotate question metrics""",
+        hold.place graph.mirror journal.erase journal.rebuild key.rotate question metrics""",
 }
 
 

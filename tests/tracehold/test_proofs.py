@@ -92,8 +92,6 @@ def test_a_key_is_rotated_and_auditors_follow(shell: Shell, tmp_path: Path) -> N
 
 
 def test_certificates_of_a_former_key_stay_good(shell: Shell, tmp_path: Path) -> None:
-    from lineage.journal.keys import load_signer
-
     signer = load_signer(shell.keys)
     fields = {"format": FORMAT, "id": "c1", "case": "k1", "approvals": []}
     certificate = tmp_path / "certificate.txt"
