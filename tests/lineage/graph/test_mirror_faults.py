@@ -329,7 +329,7 @@ def test_a_neo4j_killed_in_a_transaction_comes_back_and_is_made_equal(
     assert server is not None
     graph = target(server.url, server.password, deadline_seconds=30)
     mirror = Mirror(state.open, graph, batch=30, monotonic=ticks)
-    for turn in range(rounds(usual=2, campaign=50)):
+    for turn in range(rounds(usual=1, campaign=50)):
         state.churn(chance)
         if turn:
             catch_up(mirror, ticks)
