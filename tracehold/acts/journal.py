@@ -8,8 +8,8 @@ from catalog.people import Person
 from lineage.errors import Unavailable
 from lineage.facts import Json
 from tracehold.acts.act import Act, Body
+from tracehold.acts.erasing import Choice, check_reason, erase, plan_erasure
 from tracehold.bootstrap import Services
-from tracehold.erasing import Choice, check_reason, erase, plan_erasure
 
 __all__ = ["JOURNAL"]
 

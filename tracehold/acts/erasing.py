@@ -1,8 +1,8 @@
 """Erasing parts of facts: which may go, which stay, and doing it.
 
-What stands in a governance stream proves what was done and stays. So does a native fact that is in
-force: without it a revoked token would open again and a disabled account return. What a hold covers
-stays until the hold is released.
+What stands in a governance stream proves what was done and stays, but for people, whose names must
+be able to go. A native fact that is in force stays: without it a revoked token would open again and
+a disabled account return. What a hold covers stays until the hold is released.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from lineage.state.native import Stuck, points_of
 from lineage.state.point_table import read_points
 from lineage.trace.resolve import resolve
 from privacy.holds import active_holds, require_no_hold
+from tracehold.acts.people import STREAM as PEOPLE
 from tracehold.bootstrap import Services
 
 __all__ = ["PARTS", "Choice", "ErasurePlan", "Target", "erase", "plan_erasure"]
@@ -184,7 +185,7 @@ def _ref(services: Services, text: str) -> Ref:
 def _target(services: Services, fact_id: str, wanted: Iterable[PartName]) -> tuple[Target, Fact]:
     stored = services.journal.get(fact_id)
     envelope = decode(stored.envelope)
-    if envelope.stream is not None:
+    if envelope.stream not in (None, PEOPLE):
         raise Conflict(
             "a fact of a governance stream stays", where=fact_id,
             advice="it proves what was done, and holds no lineage",
