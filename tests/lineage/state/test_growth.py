@@ -1,0 +1,92 @@
+"""What a fact costs: an unchanged shape writes next to nothing, and the report says how much."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from journal_world import JournalFolder
+from openlineage_events import World, dataset, facet, run_event
+
+from lineage.journal.files import connect_reader
+from lineage.state.growth import measure_file, measure_shapes
+
+COLUMNS = [f"column_{n}" for n in range(30)]
+
+# Rows that a COMPLETE event of a known shape may add, by table. Everything else must stay.
+PER_RUN = {"run": 1, "sighting": 1, "touch": 1, "point": 1}
+PER_BATCH = {"graph_mark": 1}
+
+
+def send(world: World, number: int, *, columns: list[str] = COLUMNS) -> None:
+    """A run with a schema, column lineage, an owner, and statistics that differ each time."""
+    output = dataset(
+        "b", columns=columns, lineage={c: [f"a.{c}"] for c in columns},
+        ownership=facet("Ownership", owners=[{"name": "team:x"}]),
+    )  # fmt: skip
+    output["outputFacets"] = {"outputStatistics": facet("Statistics", rowCount=1_000 + number)}
+    inputs = [dataset("a", columns=columns)]
+    world.send(run_event("COMPLETE", number, run=f"r{number}", inputs=inputs, outputs=[output]))
+
+
+def rows(world: World) -> dict[str, int]:
+    return measure_file(world.path, world.state.connection()).rows
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> World:
+    return World(tmp_path)
+
+
+def test_from_the_second_run_on_an_unchanged_shape_adds_a_row_for_the_run_and_little_else(
+    world: World,
+) -> None:
+    send(world, 0)
+    first = rows(world)
+    assert first["node"] > 2 * len(COLUMNS)
+    for number in range(1, 21):
+        before = rows(world)
+        send(world, number)
+        after = rows(world)
+        grown = {name: after[name] - before[name] for name in after if after[name] > before[name]}
+        allowed = PER_RUN | PER_BATCH
+        assert set(grown) <= set(allowed), grown
+        assert all(grown[name] <= allowed[name] for name in grown), grown
+        assert sum(grown.values()) <= 5
+    shapes = measure_shapes(world.state.connection())
+    assert (shapes.shapes, shapes.runs, shapes.busiest) == (1, 21, 21)
+    world.close()
+
+
+def test_bytes_per_run_of_an_unchanged_shape_do_not_depend_on_how_wide_it_is(
+    tmp_path: Path,
+) -> None:
+    def per_run(columns: list[str]) -> float:
+        world = World(tmp_path)
+        for number in range(40):
+            send(world, number, columns=columns)
+        middle = measure_file(world.path, world.state.connection())
+        for number in range(40, 440):
+            send(world, number, columns=columns)
+        end = measure_file(world.path, world.state.connection())
+        world.close()
+        assert set(end.tables) >= {"run", "sighting", "point"}
+        return (sum(end.tables.values()) - sum(middle.tables.values())) / 400
+
+    narrow, wide = per_run(COLUMNS[:2]), per_run(COLUMNS)
+    assert wide < 1_500
+    assert wide < 1.2 * narrow
+
+
+def test_the_report_adds_up(tmp_path: Path) -> None:
+    folder = JournalFolder(tmp_path)
+    folder.filled(300)
+    with closing(connect_reader(folder.data, folder.keys)) as db:
+        journal = measure_file(folder.data / "journal.db", db)
+        keys = measure_file(folder.keys / "parts.db", db, "keys")
+    assert journal.rows["fact"] == keys.rows["key"] == 300
+    assert journal.rows["request"] == 300
+    size = (folder.data / "journal.db").stat().st_size
+    assert sum(journal.tables.values()) + journal.free == size <= journal.bytes
+    assert next(iter(journal.tables)) == "fact"
