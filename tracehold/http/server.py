@@ -32,6 +32,8 @@ _DRAIN_SECONDS: Final = 10
 _TURN_SECONDS: Final = 0.001
 """How long a busy fold may keep the interpreter from who accepts events; Python's 5 ms would add up
 to tenths of a second for a group of events."""
+_COLLECTED: Final = (50_000, 20, 20)
+"""Objects before the collector looks for cycles: a fold makes thousands that are in none."""
 _MIRROR_PAUSE: Final = 0.25
 
 
@@ -91,6 +93,7 @@ class _Server(uvicorn.Server):
         if self.started:
             # What is there by now stays: the collector need not look at it with every answer.
             gc.freeze()
+            gc.set_threshold(*_COLLECTED)
             self._answering()
 
 
