@@ -106,7 +106,11 @@ def _page(results: Mapping[Scenario, str], options: Options, busy: float) -> str
         load,
     ]
     for scenario, text in results.items():
-        parts += [f"## {scenario.title}", f"`--only {scenario.name}`", text]
+        parts += [
+            f"## {scenario.title}",
+            f"`--only {scenario.name}`. {scenario.note}".strip(),
+            text,
+        ]
     return "\n\n".join(parts) + "\n"
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from graph_scale import CORE, Variant, ask, build, interleaved, questions
 from load import LoadSpec
+from neo4j_home import Neo4jHome
 from neo4j_service import forget_workspace
 from rig import Options, Row, Scenario, folder, quantile, ratios
 from running_server import Client, serving
@@ -75,15 +76,47 @@ def _answers(client: Client, core: LoadSpec, turns: int, engine: str, wanted: st
 
 def _in_neo4j(options: Options) -> list[Row]:
     core = _core(options)
+    pairs = options.sized(_PAIRS, 3)
     forget_workspace(empty=True)
     with folder() as home:
+        alone = build(home / "alone", Variant(core))
         wide = build(home / "wide", Variant(core, beside=options.sized(9, 1)))
+        often = build(home / "often", Variant(core, runs=options.sized(100, 3)))
         began = time.perf_counter()
-        with _asked(wide, options.graph) as client:
-            wait_for(client, "mirror", int(client.json("/health")["journal"]))
+        with _asked(wide, options.graph) as many:
+            _await_mirror(many)
             loaded = time.perf_counter() - began
-            rows = _answers(client, core, options.sized(300, 5), "neo4j", "≤ 100")
-    return [Row("bulk load", [loaded], "s, from the start of the server", "≤ 180"), *rows]
+            rows = _answers(many, core, options.sized(300, 5), "neo4j", "≤ 100")
+            # Two catalogs at once need two databases.
+            with Neo4jHome(home / "one") as other, _asked(alone, other.environment()) as few:
+                wider = _compared(few, many, core, pairs)
+        forget_workspace(empty=True)
+        with (
+            _asked(often, options.graph) as more,
+            Neo4jHome(home / "two") as other,
+            _asked(alone, other.environment()) as few,
+        ):
+            oftener = _compared(few, more, core, pairs)
+    unit = f"ratio of times, {pairs} interleaved pairs"
+    return [
+        Row("bulk load", [loaded], "s, from the start of the server", "≤ 180"),
+        *rows,
+        Row("catalog 10 x larger", ratios(wider[1], wider[0]), unit, "≤ 1.3"),
+        Row("100 x more runs", ratios(oftener[1], oftener[0]), unit, "≤ 1.3"),
+    ]
+
+
+def _compared(
+    few: Client, many: Client, core: LoadSpec, pairs: int
+) -> tuple[list[float], list[float]]:
+    for client in (few, many):
+        _await_mirror(client)
+        _answers(client, core, _WARM, "neo4j", "")
+    return interleaved(few, many, questions(core, pairs), "neo4j")
+
+
+def _await_mirror(client: Client) -> None:
+    wait_for(client, "mirror", int(client.json("/health")["journal"]))
 
 
 SCENARIOS = (

@@ -62,6 +62,7 @@ class Scenario(NamedTuple):
         run: Measures.
         asked: Whether it runs only when it is named, because it takes long.
         neo4j: Whether it needs a Neo4j.
+        note: What a reader of its table must know.
     """
 
     name: str
@@ -69,6 +70,7 @@ class Scenario(NamedTuple):
     run: Callable[[Options], list[Row]]
     asked: bool = False
     neo4j: bool = False
+    note: str = ""
 
 
 @contextmanager
