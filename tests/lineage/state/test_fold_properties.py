@@ -1,0 +1,174 @@
+"""Splitting an event as clients do, and caches that hold next to nothing, change nothing."""
+
+from __future__ import annotations
+
+import copy
+import random
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import msgspec
+import pytest
+from histories import REGISTRY, fact_sets
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from openlineage_events import IDENTITY, ListedJournal, World, dataset, facet, facts_of, run_event
+from rounds import rounds
+
+from lineage.facts import Fact, FactType, Point
+from lineage.state import folding, picture, run_table, shape_table, timelines
+from lineage.state.advance import Folder
+from lineage.state.registry import Registry
+from lineage.state.store import SqlState, open_state
+
+
+def told(state: SqlState) -> Any:
+    """What the state tells, without which fact said it and how ties would be broken."""
+    graph = state.graph
+    nodes = sorted((n.key, n.label, repr(sorted(n.props.items()))) for n in graph.all_nodes())
+    edges = sorted(repr(edge) for edge in graph.all_edges())
+    rows = state.connection().execute("select distinct entity_key, aspect from point").fetchall()
+    values = sorted(
+        (key, aspect, value.slot, value.source, value.time, repr(value.value))
+        for key, aspect in rows
+        for value in state.aspects([key], [aspect]).get(key, {}).get(aspect, ())
+    )
+    runs = sorted(
+        (r.key, r.state, r.started, r.ended, r.contradicted, sorted(r.inputs), sorted(r.outputs))
+        for r in state.runs(limit=1000)
+    )
+    return nodes, edges, values, runs
+
+
+@st.composite
+def tables(draw: st.DrawFn, names: str, sources: str = "") -> list[dict[str, Any]]:
+    made = []
+    for name in draw(st.lists(st.sampled_from(names), max_size=3, unique=True)):
+        columns = draw(st.sampled_from([(), ("x",), ("x", "y")]))
+        extra: dict[str, Any] = {}
+        if draw(st.booleans()):
+            extra["ownership"] = facet("Ownership", owners=[{"name": f"team:{name}"}])
+        lineage = None
+        if sources and draw(st.booleans()):
+            lineage = {"x": [f"{draw(st.sampled_from(sources))}.x"]}
+        made.append(dataset(name, columns=columns, lineage=lineage, **extra))
+    return made
+
+
+@st.composite
+def whole_events(draw: st.DrawFn) -> list[dict[str, Any]]:
+    made = []
+    for number in range(draw(st.integers(1, 5))):
+        run = f"run {number}"
+        job = draw(st.sampled_from(["one", "two"]))
+        read, written = draw(tables("ab")), draw(tables("cd", "ab"))
+        if draw(st.booleans()):
+            made.append(run_event("START", 2 * number, job=job, run=run))
+        kind = draw(st.sampled_from(["COMPLETE", "COMPLETE", "FAIL", "RUNNING"]))
+        made.append(run_event(kind, 2 * number + 1, job=job, run=run, inputs=read, outputs=written))
+        made[-1]["job"]["facets"] = {"sql": facet("SQLJobFacet", query=f"select {job}")}
+        made[-1]["run"]["facets"] = {"nominalTime": facet("NominalTime", nominalStartTime="2026")}
+    return made
+
+
+def split(event: dict[str, Any], chance: random.Random) -> list[dict[str, Any]]:
+    """The same said by several events of the same moment, each with a share of the datasets."""
+    parts = [copy.deepcopy(event) for _ in range(chance.randint(1, 4))]
+    for side in ("inputs", "outputs"):
+        for part in parts:
+            part[side] = []
+        for one in event[side]:
+            chance.choice(parts)[side].append(one)
+    for part in parts[1:]:
+        # What stands for the whole run is said once, or again.
+        if chance.random() < 0.5:
+            part["run"]["facets"] = {}
+        for side in ("inputs", "outputs"):
+            if not part[side] and chance.random() < 0.5:
+                del part[side]
+    return parts
+
+
+@settings(max_examples=rounds(usual=60, campaign=20_000))
+@given(whole_events(), st.randoms(use_true_random=False), st.integers(1, 4))
+def test_an_event_split_into_several_says_the_same(
+    events: list[dict[str, Any]], chance: random.Random, batch: int
+) -> None:
+    parts = [part for event in events for part in split(event, chance)]
+    chance.shuffle(parts)
+    with TemporaryDirectory() as folder:
+        whole = World(Path(folder)).send(*events)
+        pieces = World(Path(folder)).send(*parts, batch=batch)
+        assert told(pieces.state) == told(whole.state)
+        whole.close()
+        pieces.close()
+
+
+def folded(facts: list[Fact], batch: int) -> tuple[str, Any]:
+    with TemporaryDirectory() as folder:
+        state = open_state(Path(folder) / "state.db")
+        journal: Any = ListedJournal(facts)
+        Folder(journal, state, REGISTRY, IDENTITY).catch_up(batch)
+        found = state.digest(), told(state)
+        state.close()
+    return found
+
+
+@settings(max_examples=rounds(usual=25, campaign=5_000))
+@given(fact_sets(), st.integers(1, 3))
+def test_caches_that_hold_next_to_nothing_change_nothing(facts: list[Fact], batch: int) -> None:
+    expected = folded(facts, 1000)
+    with pytest.MonkeyPatch.context() as patch:
+        for module, name in (
+            (folding, "_TIPS"), (picture, "_KNOWN"), (run_table, "_CACHED"),
+            (shape_table, "_CACHED"), (shape_table, "_FACETS"), (timelines, "_CACHED"),
+        ):  # fmt: skip
+            patch.setattr(module, name, 0)
+        assert folded(facts, batch) == expected
+
+
+class Said(msgspec.Struct, frozen=True):
+    """Says nothing."""
+
+
+class Failing(Exception):
+    """As a mistake of ours would be."""
+
+
+def test_a_batch_that_fails_leaves_everything_as_it_was_and_can_be_tried_again(
+    tmp_path: Path,
+) -> None:
+    facts = facts_of(
+        [
+            run_event("START", 1, inputs=["a"]),
+            run_event("COMPLETE", 2, inputs=["a"], outputs=[dataset("b", columns=["x"])]),
+            run_event("COMPLETE", 3, run="r2", inputs=["a"], outputs=["b"]) | {"eventTime": None},
+            run_event("FAIL", 4, run="r3", inputs=["b"], outputs=["c"]),
+        ]
+    )
+    failing = True
+
+    def points(fact: Fact, body: Any, context: Any) -> list[Point]:
+        if failing:
+            raise Failing
+        return []
+
+    registry = Registry([FactType("test.failing/1", Said, points)])
+    last = Fact(5, "fact-5", "test.failing/1", "p", None, 0, 0, b"{}")
+    state = open_state(tmp_path / "state.db")
+    journal: Any = ListedJournal()
+    folder = Folder(journal, state, registry, IDENTITY)
+    folder.fold(facts[:2])
+    before = state.digest(), state.position(), told(state)
+    with pytest.raises(Failing):
+        folder.fold([*facts[2:], last])
+    assert (state.digest(), state.position(), told(state)) == before
+    failing = False
+    folder.fold([*facts[2:], last])
+    found = state.digest(), told(state)
+    state.close()
+    again = open_state(tmp_path / "again.db")
+    Folder(journal, again, registry, IDENTITY).fold([*facts, last])
+    assert (again.digest(), told(again)) == found
+    again.close()
