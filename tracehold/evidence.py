@@ -14,6 +14,7 @@ from lineage.evidence import verify_bundle, verify_log
 from lineage.evidence.seal import seal
 from lineage.facts import Json
 from lineage.journal.checkpoint import Verifier
+from lineage.journal.keychain import STREAM as KEYS
 from lineage.journal.keys import find_signer
 from lineage.journal.public_log import open_public_log
 from lineage.refs import ModelRef
@@ -80,6 +81,9 @@ def build_bundle(services: Services, subjects: Sequence[str], target: Path) -> B
             _add_entity(services, collected, subject, prefix)
     # All holds there ever were: the stream is dense, so leaving one out would show.
     collected.facts |= _stream(services, HOLDS)
+    with services.journal.public() as log:
+        for stream in (HOLDS, KEYS):
+            collected.documents[f"streams/{stream}.json"] = log.stream(stream).as_json()
     seal(
         services.journal,
         sorted(collected.facts),

@@ -39,7 +39,8 @@ EVIDENCE BUNDLE
 Sealed {created} from the journal {origin}.
 
 What is in it
-  documents/      verdicts, certificates and traces, as the system gave them
+  documents/      verdicts, certificates and traces, as the system gave them; under streams/ the
+                  proofs that these are all holds, and all changes of the signing key
   facts/          the recorded facts that they rest on; N.json is position N of the journal
   proofs/         for each fact, the proof that it is in the journal
   checkpoint      size and root of the journal, signed
@@ -51,6 +52,7 @@ What is in it
 How to verify
   python verify.py
   exit code 0: everything holds; 1: something was changed; 2: it cannot be read
+  python verify_log.py stream documents/streams/hold.json --vkey NAME+ID+KEY
 
 What that proves, and what it does not
   The facts were in the journal when the checkpoint was signed, their contents are those that were

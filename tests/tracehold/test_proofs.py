@@ -195,3 +195,16 @@ def test_the_same_is_answered_over_http(folder: Path) -> None:
         assert ask("stream?stream=none", status=404)
         # The running server signs with the new key at once.
         assert services.journal.signer.verifier == services.journal.key_chain().current
+
+
+def test_a_bundle_proves_that_its_holds_are_all_there_are(shell: Shell, tmp_path: Path) -> None:
+    former = shell.answer("journal", "checkpoint")["verifier_key"]
+    shell.answer("journal", "rotate-key")
+    bundle = tmp_path / "bundle"
+    shell.answer("evidence", "build", "clean_1", "--out", bundle)
+    assert shell.answer("evidence", "verify", bundle, "--key", former)["ok"]
+    streams = bundle / "documents" / "streams"
+    chain = ("--vkey", former, "--keys", streams / "keys.json")
+    assert verify_log(bundle, "stream", streams / "hold.json", *chain) == 0
+    (streams / "hold.json").write_text((streams / "keys.json").read_text().replace("keys", "hold"))
+    assert verify_log(bundle, "stream", streams / "hold.json", *chain) == 1
