@@ -11,10 +11,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import networkx as nx
+from hypothesis import strategies as st
 
-from lineage.graph.port import Direction, Edge
+from lineage.graph.port import Direction, Edge, Spans
+from lineage.graph.rows import normal_spans
 
-MOMENTS = range(-1, 15)
+MOMENTS = range(-1, 20)
 
 
 @dataclass(frozen=True)
@@ -127,3 +129,30 @@ def _graph(edges: Iterable[Edge], direction: Direction) -> Any:
         (edge.src, edge.dst) if direction == "down" else (edge.dst, edge.src) for edge in edges
     )
     return graph
+
+
+KEYS = ["k0", "k1", "k2", "k3", "k4", "k5"]
+
+
+def _spans(first: tuple[int, int], gap: int, more: int) -> Spans:
+    """One interval, and after a gap a second one where it has a length."""
+    start, length = first
+    second = start + length + gap
+    return normal_spans([(start, start + length), (second, second + more)])
+
+
+@st.composite
+def tangled(draw: st.DrawFn) -> list[Edge]:
+    """Graphs in which much is reached: few nodes, many edges, cycles, loops, parallel edges."""
+    size = draw(st.integers(3, len(KEYS)))
+    keys = KEYS[:size]
+    there = draw(st.lists(st.integers(0, 4), min_size=size * size, max_size=size * size))
+    pairs = [(src, dst) for src in keys for dst in keys]
+    owners = {1: ("j1",), 2: ("j1", "j2")}
+    first = st.tuples(st.integers(0, 8), st.integers(1, 6))
+    interval = st.builds(_spans, first, st.integers(1, 3), st.sampled_from([0, 0, 2]))
+    return [
+        Edge("FEEDS", src, dst, owner, "product", {}, draw(interval), draw(interval))
+        for (src, dst), number in zip(pairs, there, strict=True)
+        for owner in owners.get(number, ())
+    ]
