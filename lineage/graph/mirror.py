@@ -124,6 +124,7 @@ class Mirror:
 
     def ask_to_fill(self, *, take_over: bool = False) -> None:
         """Let the thread that steps fill the target anew, next; see ``fill``."""
+        self._status = replace(self._status, state="filling", last_error="", done=0, total=0)
         self._asked = take_over
 
     def fill(self, *, take_over: bool = False) -> bool:
