@@ -15,6 +15,7 @@ __all__ = [
     "Options",
     "Row",
     "Scenario",
+    "cores",
     "folder",
     "quantile",
     "ratios",
