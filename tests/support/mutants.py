@@ -33,6 +33,7 @@ TESTS = {
         "tests/contracts/test_journal.py",
         "tests/lineage/evidence/test_log.py",
     ],
+    "lineage/openlineage": ["tests/lineage/openlineage", "tests/lineage/state/test_findings.py"],
     "lineage/state": ["tests/lineage/state"],
 }
 _FLAGS = ["-q", "-x", "-p", "no:cacheprovider", "-p", "no:randomly"]
