@@ -126,7 +126,7 @@ class Neo4jGraph:
 
     def nodes(self, keys: Sequence[str]) -> dict[str, Node]:
         """The nodes of the keys that exist."""
-        rows = self.bolt.read(cypher.NODES, {"keys": list(keys)})
+        rows = self.bolt.read(cypher.NODES, {"keys": list(keys)})[0][0]
         return {props["key"]: cypher.node_of(labels, props) for labels, props in rows}
 
     def neighbors(
@@ -178,8 +178,8 @@ class Neo4jGraph:
     def rows(self, low: str, high: str) -> tuple[list[Node], list[Edge]]:
         """The nodes whose keys lie in ``[low, high)``, and the edges that begin at them."""
         params = {"low": low, "high": high}
-        nodes = self.bolt.read(cypher.RANGE_NODES, params, seconds=BATCH_SECONDS)
-        edges = self.bolt.read(cypher.RANGE_EDGES, params, seconds=BATCH_SECONDS)
+        nodes = self.bolt.read(cypher.RANGE_NODES, params, seconds=BATCH_SECONDS)[0][0]
+        edges = self.bolt.read(cypher.RANGE_EDGES, params, seconds=BATCH_SECONDS)[0][0]
         return [cypher.node_of(*row) for row in nodes], [cypher.edge_of(*row) for row in edges]
 
     # Writing
