@@ -144,6 +144,9 @@ def _walk(value: Json, member: str, rule: _Walk, masked: bool, depth: int) -> Js
     if isinstance(value, dict):
         if depth >= DEPTH_LIMIT:
             raise _too_deep()
+        if _is_secret(member):
+            # What a secret holds is secret, whatever it calls its own members.
+            return {k: _walk(v, member, rule, masked, depth + 1) for k, v in value.items()}
         return {k: _walk(v, k, rule, masked, depth + 1) for k, v in value.items()}
     if isinstance(value, list):
         if depth >= DEPTH_LIMIT:
