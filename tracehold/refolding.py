@@ -221,6 +221,9 @@ class Refolder:
                 done = True
             else:
                 done = self._refold(cause, lambda _: None, stop) is not None
+            if done and self._state.standing().erased_inside:
+                # Erased when the shadow had taken it, and met by nobody who would ask.
+                self.ask("erasure")
         finally:
             with self._lock:
                 self._working = False

@@ -13,6 +13,8 @@ import pytest
 from tracehold_world import Api, Clockwork, complete, workspace
 
 from lineage.errors import Conflict, Unavailable
+from lineage.journal.erasure import erase_parts
+from lineage.state.advance import Folder
 from lineage.state.generations import current
 from lineage.state.rebuild import Refold, rebuild
 from lineage.state.store import open_state
@@ -195,6 +197,52 @@ def test_a_rebuild_in_a_server_compares_equal_and_goes_on_with_what_comes_in(
         assert services.state.digest() != before
     assert files(settings) == {"state.db.3", "state.db.current"}
     assert next(check for check in examine(settings) if check.name == "state").ok
+
+
+def test_erasures_that_follow_each_other_are_all_left_out_in_the_end(settings: Settings) -> None:
+    with opened(settings, background=True) as services:
+        api = Api(services, settings)
+        events = [f for f in services.journal.read(0, 1000) if f.kind.startswith("openlineage")]
+        asked = 0
+        with running(services):
+            for fact in events[:6]:
+                answer = api.send(
+                    "POST", "/api/v1/acts/journal.erase", token=api.token(),
+                    json={"facts": [fact.fact_id], "reason": "test"},
+                ).json()  # fmt: skip
+                asked = max(asked, answer["refold"] or 0)
+            wait_for(services, asked)
+            until = time.monotonic() + 60
+            while services.state.standing().erased_inside:
+                assert time.monotonic() < until
+                time.sleep(0.01)
+        assert datasets(services) == 2 * (EVENTS - 6)
+        assert services.state.erased() == 6
+        assert services.refolder is not None
+        assert services.refolder.now("rebuild").comparable
+
+
+def test_an_erasure_that_nobody_met_in_time_is_done_once_more(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with opened(settings, background=True) as services:
+        fact = next(f for f in services.journal.read(0, 1000) if f.kind.startswith("openlineage"))
+        catch_up = Folder.catch_up
+
+        def erased_meanwhile(folder: Folder, limit: int = 1000) -> object:
+            # The shadow has taken everything by now, and meets the erasure with the last facts.
+            monkeypatch.setattr(Folder, "catch_up", catch_up)
+            erase_parts(services.journal, "p", [(fact.fact_id, "distilled")], reason="test")
+            return catch_up(folder, limit)
+
+        assert services.refolder is not None
+        monkeypatch.setattr("tracehold.refolding._NEAR", 0)
+        monkeypatch.setattr(Folder, "catch_up", erased_meanwhile)
+        with running(services):
+            wait_for(services, services.refolder.ask("rebuild"))
+            wait_for(services, 2)
+        assert not services.state.standing().erased_inside
+        assert datasets(services) == 2 * (EVENTS - 1)
 
 
 def test_a_state_that_is_not_what_its_journal_says_is_named_and_replaced(
