@@ -14,6 +14,7 @@ from lineage.journal.checkpoint import (
     Signer,
     Verifier,
     checkpoint_body,
+    claimed_size,
     parse_checkpoint,
     sign_note,
     valid_key_name,
@@ -152,3 +153,35 @@ def test_a_root_with_loose_base64_bits_is_refused() -> None:
 )
 def test_key_names_are_those_of_the_specification(name: str, good: bool) -> None:
     assert valid_key_name(name) is good
+
+
+def test_a_note_that_does_not_verify_is_refused_whatever_its_length() -> None:
+    note = sign_note(SIGNER, BODY)
+    head, _, line = note.rpartition("— ")
+    name, _, blob = line.rstrip("\n").partition(" ")
+    data = bytearray(base64.b64decode(blob))
+    for at in range(4, len(data)):
+        changed = bytearray(data)
+        changed[at] ^= 1
+        forged = f"{head}— {name} {base64.b64encode(changed).decode()}\n"
+        with pytest.raises(BadSignature):
+            verify_note(forged, SIGNER.verifier)
+    for text in (data[:-1], data[:4], data + b"x"):
+        forged = f"{head}— {name} {base64.b64encode(text).decode()}\n"
+        with pytest.raises(BadSignature):
+            verify_note(forged, SIGNER.verifier)
+
+
+@pytest.mark.parametrize("size", ["", "x", "01", "-1", "+1", " 1", "1_0", "9" * 20, "9" * 5000])
+def test_a_size_that_is_no_size_is_none(size: str) -> None:
+    body = checkpoint_body("a", Head(1, bytes(32))).replace("\n1\n", f"\n{size}\n", 1)
+    assert claimed_size(body) == 0
+    with pytest.raises(BadSignature):
+        parse_checkpoint(body)
+    assert claimed_size("a") == claimed_size("") == 0
+
+
+@pytest.mark.parametrize("root", ["", "AAAA", "!" * 44, "A" * 43 + "B="])
+def test_a_root_that_is_no_root_is_refused(root: str) -> None:
+    with pytest.raises(BadSignature):
+        parse_checkpoint(f"a\n1\n{root}\n")

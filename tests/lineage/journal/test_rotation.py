@@ -419,3 +419,68 @@ def test_a_chain_forged_without_the_former_key_is_found(
     with pytest.raises(BrokenChain):
         journal.key_chain()
     journal.close()
+
+
+def test_a_disk_that_refuses_leaves_a_lost_key_lost_and_it_is_done_again(
+    folder: JournalFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder.filled(6)
+    (folder.keys / SIGNING_KEY).unlink()
+
+    def full(*_: object) -> None:
+        raise sqlite3.OperationalError("database or disk is full")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("lineage.journal.ledger.Ledger.commit", full)
+        with pytest.raises(sqlite3.OperationalError):
+            lose(folder)
+    assert not (folder.keys / SIGNING_KEY).exists()
+    lose(folder)
+    folder.open().close()
+    assert [one.where for one in folder.verify().breaks] == ["fact 7"]
+
+
+def test_a_chain_of_another_journal_is_refused(
+    folder: JournalFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder.filled(6)
+
+    def elsewhere(signer: Signer, _: Signer, *, actor: str) -> object:
+        other = Signer("tracehold.test/elsewhere", b"e" * 32)
+        text = endorsed(signer.verifier, other.verifier)
+        body = KeyRotated(
+            former=str(signer.verifier), next=str(other.verifier),
+            endorsement=sign_note(signer, text),
+        )  # fmt: skip
+        encoded = msgspec.json.encode(body, order="deterministic")
+        return draft(1, kind="key.rotated/1", body=encoded, stream="keys", idempotency=None)
+
+    monkeypatch.setattr("lineage.journal.ledger.rotation_draft", elsewhere)
+    journal = folder.open()
+    former = journal.verifier_key
+    journal.rotate_key(actor=ACTOR)
+    journal.close()
+    assert "another journal" in verify_journal(folder.data, former).problems[0].what
+    with pytest.raises(Unavailable):
+        folder.open()
+
+
+def test_two_keys_in_a_row_are_rotated_before_anything_else_is_recorded(
+    folder: JournalFolder,
+) -> None:
+    folder.filled(3)
+    journal = folder.open()
+    first = journal.verifier_key
+    receipts = [journal.rotate_key(actor=ACTOR) for _ in range(3)]
+    assert [receipt.position for receipt in receipts] == [4, 5, 6]
+    assert [receipt.duplicate for receipt in receipts] == [False] * 3
+    fact = journal.read(3, 1)[0]
+    assert (fact.kind, fact.actor, fact.stream) == ("key.rotated/1", ACTOR, "keys")
+    assert fact.fact_id == receipts[0].fact_id
+    chain = journal.key_chain()
+    assert [chain.at(size) for size in range(3, 8)] == [
+        chain.keys[0], chain.keys[0], chain.keys[1], chain.keys[2], chain.keys[3]
+    ]  # fmt: skip
+    assert [len(chain.signers(size)) for size in range(3, 8)] == [1, 2, 2, 2, 1]
+    journal.close()
+    assert verify_journal(folder.data, first).ok

@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 from journal_world import ORIGIN, JournalFolder, draft, pages
 
-from lineage.errors import Conflict, Fault, NotFound, Unavailable
+from lineage.errors import Conflict, Fault, InvalidInput, NotFound, Unavailable
 from lineage.journal.checkpoint import checkpoint_body, parse_checkpoint, sign_note, verify_note
 from lineage.journal.merkle import verify_consistency
 from lineage.journal.port import Head
@@ -678,3 +678,42 @@ def test_a_fault_of_ours_makes_the_journal_read_only_too(
     journal.close()
     monkeypatch.undo()
     assert folder.verify().ok
+
+
+def test_an_erasure_that_nobody_waits_for_any_more_is_not_done(folder: JournalFolder) -> None:
+    ids = folder.filled(3)
+    journal = folder.open()
+    sequencer = journal._sequencer
+    assert sequencer is not None
+    futures = [journal.submit(draft(100 + i)) for i in range(200)]
+    erasure = sequencer.erase([(ids[0], "raw")])
+    cancelled = erasure.cancel()
+    assert all(future.exception() is None for future in futures)
+    journal.append([draft(1_000)])
+    assert (journal.get(ids[0]).raw is not None) is cancelled
+    journal.close()
+
+
+def test_an_envelope_of_a_later_release_is_named(folder: JournalFolder) -> None:
+    folder.filled(3)
+    later = "replace(envelope, '\"format\":1', '\"format\":2')"
+    folder.tamper(f"UPDATE fact SET envelope = CAST({later} AS BLOB) WHERE position = 2")
+    journal = folder.open(read_only=True)
+    with pytest.raises(Fault) as raised:
+        journal.at(2)
+    assert "unknown format 2" in raised.value.what
+    journal.close()
+    assert not folder.verify().ok
+
+
+@pytest.mark.parametrize("name", ["body", "raw", "idempotency"])
+def test_a_part_that_is_too_large_is_refused(
+    folder: JournalFolder, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.setattr("lineage.journal.envelope.LARGEST_PART", 1_000)
+    journal = folder.open()
+    with pytest.raises(InvalidInput) as raised:
+        journal.submit(draft(1, **{name: b"x" * 1_001}))
+    assert raised.value.where == name
+    assert journal.submit(draft(1, **{name: b"x" * 1_000})).result().position == 1
+    journal.close()
