@@ -13,7 +13,7 @@ from load import LoadSpec
 from neo4j_home import Neo4jHome
 from neo4j_service import forget_workspace
 from rig import Options, Row, Scenario, folder, quantile, ratios
-from running_server import Client, serving
+from running_server import Client, RunningServer, serving
 from sending import wait_for
 
 __all__ = ["SCENARIOS"]
@@ -28,10 +28,10 @@ def _core(options: Options) -> LoadSpec:
 
 
 @contextmanager
-def _asked(workspace: Path, graph: Mapping[str, str]) -> Iterator[Client]:
+def _asked(workspace: Path, graph: Mapping[str, str]) -> Iterator[tuple[RunningServer, Client]]:
     with serving(workspace, environment=graph) as server:
         client = server.client()
-        yield client
+        yield server, client
         client.close()
 
 
@@ -44,12 +44,12 @@ def _closure(options: Options) -> list[Row]:
         wide = build(home / "wide", Variant(core, beside=options.sized(9, 1)))
         often = build(home / "often", Variant(core, runs=options.sized(100, 3)))
         with _asked(alone, {}) as few, _asked(wide, {}) as many, _asked(often, {}) as more:
-            rows = _answers(many, core, turns, "sql", "≤ 25")
-            for client in (few, more):
-                _answers(client, core, _WARM, "sql", "")
+            rows = _answers(*many, core, turns, "sql", "≤ 25")
+            for other in (few, more):
+                _answers(*other, core, _WARM, "sql", "")
             asked = questions(core, pairs)
-            wider = interleaved(few, many, asked, "sql")
-            oftener = interleaved(few, more, asked, "sql")
+            wider = interleaved(few[1], many[1], asked, "sql")
+            oftener = interleaved(few[1], more[1], asked, "sql")
     unit = f"ratio of times, {pairs} interleaved pairs"
     return [
         *rows,
@@ -58,19 +58,26 @@ def _closure(options: Options) -> list[Row]:
     ]
 
 
-def _answers(client: Client, core: LoadSpec, turns: int, engine: str, wanted: str) -> list[Row]:
+def _answers(
+    server: RunningServer, client: Client, core: LoadSpec, turns: int, engine: str, wanted: str
+) -> list[Row]:
+    asked = questions(core, turns + _WARM)
+    for question in asked[:_WARM]:
+        ask(client, question, engine)
     seconds, nodes, edges = [], [], []
-    for turn, question in enumerate(questions(core, turns + _WARM)):
+    cpu = server.cpu_seconds()
+    for question in asked[_WARM:]:
         took, found = ask(client, question, engine)
-        if turn >= _WARM:
-            seconds.append(took)
-            nodes.append(float(len(found["nodes"])))
-            edges.append(float(len(found["edges"])))
+        seconds.append(took)
+        nodes.append(float(len(found["nodes"])))
+        edges.append(float(len(found["edges"])))
+    cpu = server.cpu_seconds() - cpu
     return [
         Row(f"closure p50, {engine}", [quantile(seconds, 0.50) * 1e3], "ms"),
         Row(f"closure p95, {engine}", [quantile(seconds, 0.95) * 1e3], "ms", wanted),
+        Row("server CPU", [cpu / turns * 1e3], "ms per answer"),
         Row("nodes of an answer", nodes, "columns and tables"),
-        Row("edges of an answer", edges, ""),
+        Row("edges of an answer", edges, "intervals and properties included"),
     ]
 
 
