@@ -417,3 +417,14 @@ def test_a_change_of_key_is_never_erased(folder: JournalFolder, tmp_path: Path) 
     with pytest.raises(Conflict):
         journal.erase(changed, "distilled")
     journal.close()
+
+
+def test_the_tiles_of_an_older_tree_end_where_it_ended(folder: JournalFolder) -> None:
+    with open_public_log(folder.data) as log:
+        assert [len(log.hashes(300, 0, index)) for index in range(3)] == [256, 44, 0]
+        assert [len(log.hashes(300, 1, index)) for index in range(2)] == [1, 0]
+        assert [len(log.hashes(600, level, 0)) for level in range(3)] == [256, 2, 0]
+        assert log.hashes(300, 0, 1) == log.hashes(600, 0, 1)[:44]
+        assert list(log.envelopes(300)) == list(log.envelopes(600))[:300]
+        assert list(log.envelopes(0)) == []
+        assert log.streams() == {"hold": 201, "keys": 2}

@@ -717,3 +717,17 @@ def test_a_part_that_is_too_large_is_refused(
     assert raised.value.where == name
     assert journal.submit(draft(1, **{name: b"x" * 1_000})).result().position == 1
     journal.close()
+
+
+def test_only_the_owner_can_read_the_files(folder: JournalFolder) -> None:
+    former = os.umask(0)
+    try:
+        folder.filled(3)
+    finally:
+        os.umask(former)
+    loose = [
+        path.name
+        for path in (folder.data, *folder.data.glob("journal.db*"), *folder.keys.iterdir())
+        if path.stat().st_mode & 0o077
+    ]
+    assert loose == []

@@ -245,3 +245,15 @@ def test_a_missing_journal_is_a_problem_and_not_an_exception(folder: JournalFold
     report = folder.verify()
     assert not report.ok
     assert report.problems[0].where.endswith("journal.db")
+
+
+def test_a_damaged_index_is_found_by_the_check_of_sqlite(folder: JournalFolder) -> None:
+    connection = sqlite3.connect(folder.data / "journal.db")
+    connection.execute("PRAGMA writable_schema = ON")
+    connection.execute(
+        "UPDATE sqlite_schema SET sql = replace(sql, 'content BLOB', 'content BLOB UNIQUE')"
+        " WHERE name = 'request'"
+    )
+    connection.commit()
+    connection.close()
+    assert "journal.db" in {problem.where for problem in folder.verify().problems}
