@@ -41,12 +41,5 @@ def points_of(fact: Fact, registry: Registry, context: FoldContext) -> list[Poin
         return Stuck("body does not fit its kind")
     try:
         return list(kind.points(fact, body, context))
-    except (
-        TraceholdError,
-        ArithmeticError,
-        AttributeError,
-        LookupError,
-        TypeError,
-        ValueError,
-    ) as error:
+    except _FAILURES as error:
         return Stuck(f"the fold of its kind failed: {type(error).__name__}")
