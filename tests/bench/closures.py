@@ -123,7 +123,7 @@ def _compared(
 
 
 def _await_mirror(client: Client) -> None:
-    wait_for(client, "mirror", int(client.json("/health")["journal"]))
+    wait_for(server, "mirror", int(client.json("/health")["journal"]))
 
 
 SCENARIOS = (

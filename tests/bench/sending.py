@@ -10,6 +10,7 @@ import socket
 import threading
 import time
 from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
@@ -143,14 +144,16 @@ def positions(client: Client) -> dict[str, int]:
     }
 
 
-def wait_for(client: Client, what: str, goal: int) -> None:
+def wait_for(server: RunningServer, what: str, goal: int) -> None:
     """Return once journal, state or mirror reached a position.
 
     Raises:
         SystemExit: It did not within 15 minutes.
     """
-    end = time.monotonic() + _DEADLINE_SECONDS
-    while positions(client)[what] < goal:
-        if time.monotonic() > end:
-            raise SystemExit(f"the {what} did not reach position {goal}")
-        time.sleep(_PAUSE_SECONDS)
+    # A connection that was idle during a load is closed by the server.
+    with closing(server.client()) as client:
+        end = time.monotonic() + _DEADLINE_SECONDS
+        while positions(client)[what] < goal:
+            if time.monotonic() > end:
+                raise SystemExit(f"the {what} did not reach position {goal}")
+            time.sleep(_PAUSE_SECONDS)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from threading import Event, Thread
 
@@ -24,15 +25,26 @@ class _Watch:
 
     resident: list[float] = field(default_factory=list)
     lag: list[float] = field(default_factory=list)
-    pause: Event = field(default_factory=Event)
 
-    def run(self, server: RunningServer) -> None:
-        client = server.client()
-        while not self.pause.wait(_SAMPLE_SECONDS):
-            at = positions(client)
-            self.lag.append(at["journal"] - at["state"])
+    @contextmanager
+    def of(self, server: RunningServer) -> Iterator[None]:
+        """Look at a server now and then, for the length of a block."""
+        end = Event()
+        watching = Thread(target=self._run, args=(server, end))
+        watching.start()
+        try:
+            yield
+        finally:
+            end.set()
+            watching.join()
             self.resident.append(server.resident_bytes() / 1e6)
-        client.close()
+
+    def _run(self, server: RunningServer, end: Event) -> None:
+        with closing(server.client()) as client:
+            while not end.wait(_SAMPLE_SECONDS):
+                at = positions(client)
+                self.lag.append(at["journal"] - at["state"])
+                self.resident.append(server.resident_bytes() / 1e6)
 
 
 @dataclass(frozen=True)
@@ -58,23 +70,18 @@ def _measure(options: Options, spec: LoadSpec, graph: Mapping[str, str]) -> _Rou
     with folder() as home:
         workspace = make_workspace(home / "workspace")
         with serving(workspace, environment=graph) as server:
-            client = server.client()
-            goal = positions(client)["journal"] + len(bodies)
+            with closing(server.client()) as client:
+                goal = positions(client)["journal"] + len(bodies)
             watch = _Watch()
-            watching = Thread(target=watch.run, args=(server,))
-            watching.start()
-            cpu, began = server.cpu_seconds(), time.perf_counter()
-            sent = send(server, bodies, senders=options.senders)
-            wait_for(client, "state", goal)
-            visible = mirrored = time.perf_counter() - began
-            cpu = server.cpu_seconds() - cpu
-            if graph:
-                wait_for(client, "mirror", goal)
-                mirrored = time.perf_counter() - began
-            watch.pause.set()
-            watching.join()
-            watch.resident.append(server.resident_bytes() / 1e6)
-            client.close()
+            with watch.of(server):
+                cpu, began = server.cpu_seconds(), time.perf_counter()
+                sent = send(server, bodies, senders=options.senders)
+                wait_for(server, "state", goal)
+                visible = mirrored = time.perf_counter() - began
+                cpu = server.cpu_seconds() - cpu
+                if graph:
+                    wait_for(server, "mirror", goal)
+                    mirrored = time.perf_counter() - began
             working = size_of(workspace / ".tracehold")
         resting = size_of(workspace / ".tracehold")
     count = len(bodies)
