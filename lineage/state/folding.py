@@ -103,6 +103,8 @@ class Folding:
         try:
             stored = view(fact.body)
         except (ValueError, RecursionError):
+            stored = None
+        if stored is None or (stored.event.job or stored.event.dataset) is None:
             self._stuck(fact.fact_id, "body is no stored event", fact)
             return
         self._take_event(fact, fact.body, stored.event, stored.findings)

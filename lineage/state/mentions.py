@@ -93,6 +93,8 @@ def named_by(fact: Fact, registry: Registry, identity: Identity) -> set[str]:
         event = view(fact.body).event
     except (ValueError, RecursionError):
         return set()
+    if event.job is None and event.dataset is None:
+        return set()
     return _of_event(event, content(event, registry), identity)
 
 
