@@ -21,7 +21,6 @@ __all__ = [
     "JobView",
     "RunView",
     "Stored",
-    "facets_of",
     "view",
 ]
 
@@ -99,11 +98,6 @@ def view(body: bytes) -> Stored:
             raise
         found = msgspec.convert(decoded, _Findings).findings
         return Stored(_repaired(decoded["event"]), found)
-
-
-def facets_of(part: FacetBytes | None) -> FacetBytes:
-    """The facets of a part, an empty mapping where there are none."""
-    return part or {}
 
 
 def _facets(value: Json) -> FacetBytes | None:
