@@ -13,7 +13,9 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from itertools import chain
 from typing import Final, Protocol
 
 from lineage.errors import TraceholdError, Unavailable
@@ -206,12 +208,21 @@ class Mirror:
         return True
 
     def _load(self, source: SqlGraph) -> Iterator[int]:
-        for nodes in source.pages().nodes(self._batch):
-            self._target.add(nodes, ())
-            yield len(nodes)
-        for edges in source.pages().edges(self._batch):
-            self._target.add((), edges)
-            yield len(edges)
+        pages = source.pages()
+        pieces = chain(
+            ((nodes, ()) for nodes in pages.nodes(self._batch)),
+            (((), edges) for edges in pages.edges(self._batch)),
+        )
+        # One piece is read while the one before is written.
+        with ThreadPoolExecutor(1, thread_name_prefix="mirror-load") as writer:
+            writing: Future[None] | None = None
+            for nodes, edges in pieces:
+                if writing is not None:
+                    writing.result()
+                writing = writer.submit(self._target.add, nodes, edges)
+                yield len(nodes) + len(edges)
+            if writing is not None:
+                writing.result()
 
     def _compare(self, source: SqlGraph) -> Iterator[int]:
         for low, high in source.pages().ranges(RANGE):

@@ -174,7 +174,7 @@ class RememberingSql(SqlGraph):
 
 def remembering_sql() -> RememberingSql:
     """An empty target."""
-    connection = connect(":memory:", isolation_level=None)
+    connection = connect(":memory:", isolation_level=None, check_same_thread=False)
     create_tables(connection)
     return RememberingSql(connection)
 
