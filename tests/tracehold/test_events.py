@@ -23,7 +23,7 @@ SQL = {
 
 def event(**members: Any) -> dict[str, Any]:
     made = complete()
-    made["job"]["facets"] = {"sql": SQL}
+    made["job"]["facets"] = {"sql": dict(SQL)}
     return made | members
 
 
