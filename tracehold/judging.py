@@ -49,6 +49,7 @@ def view_of(
     starts: Sequence[str],
     known_at: int | None,
     *,
+    limits: Limits = WIDE,
     directions: Sequence[Direction] = ("up",),
 ) -> Iterator[View]:
     """The state as it is, or as far as it was known at a position.
@@ -57,6 +58,7 @@ def view_of(
         services: The workspace.
         starts: Keys that the judgement starts from.
         known_at: Facts behind this position are left out; None takes all.
+        limits: What making the state of then may cost.
         directions: Where the judgement looks.
 
     Raises:
@@ -74,7 +76,7 @@ def view_of(
         services.identity,
         starts=starts,
         position=known_at,
-        limits=WIDE,
+        limits=limits,
         directions=directions,
     ) as then:
         yield View(then.graph, then.state, then.truncated)

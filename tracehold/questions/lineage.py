@@ -22,7 +22,8 @@ from lineage.trace.resolve import resolve
 from lineage.trace.walk import trace
 from privacy.annotate import annotator as privacy_annotator
 from tracehold.bootstrap import Services
-from tracehold.questions.knowing import ground, limits_of, position_of
+from tracehold.judging import view_of
+from tracehold.questions.knowing import limits_of, position_of
 from tracehold.questions.question import Body, Question, moment
 
 __all__ = ["ANNOTATORS", "LINEAGE", "AskDiff", "AskTrace", "differ", "walk"]
@@ -96,12 +97,12 @@ def _walk(services: Services, params: AskTrace, direction: Direction, page: Page
     if page.after is not None and not params.as_of:
         as_of = page.after.as_of
     known_at = position_of(services, params.known_at)
-    with ground(
-        services, [key, *([end] if end else [])], known_at=known_at, limits=limits,
+    with view_of(
+        services, [key, *([end] if end else [])], known_at, limits=limits,
         directions=("up", "down") if end else (direction,),
     ) as stands_on:  # fmt: skip
         return trace(
-            stands_on.engine,
+            stands_on.reader,
             stands_on.state,
             services.identity,
             ref,
@@ -150,13 +151,11 @@ def differ(services: Services, params: AskDiff) -> Difference:
     if from_time > to_time and not params.other:
         raise InvalidInput("the beginning lies behind the end", where="from")
     known_at = position_of(services, params.known_at)
-    with ground(
-        services, [key for _, key in sides], known_at=known_at, limits=limits, directions=("up",)
-    ) as stands_on:
+    with view_of(services, [key for _, key in sides], known_at, limits=limits) as stands_on:
         coverage = services.coverage.at(services.state)
         before, after = (
             trace(
-                stands_on.engine,
+                stands_on.reader,
                 stands_on.state,
                 services.identity,
                 ref,
