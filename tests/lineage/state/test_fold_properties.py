@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import itertools
 import random
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -19,6 +20,8 @@ from rounds import rounds
 from lineage.facts import Fact, FactType, Point
 from lineage.state import folding, picture, run_table, shape_table, timelines
 from lineage.state.advance import Folder
+from lineage.state.late import Late
+from lineage.state.rebuild import rebuild
 from lineage.state.registry import Registry
 from lineage.state.store import SqlState, open_state
 
@@ -172,3 +175,42 @@ def test_a_batch_that_fails_leaves_everything_as_it_was_and_can_be_tried_again(
     Folder(journal, again, registry, IDENTITY).fold([*facts, last])
     assert (again.digest(), told(again)) == found
     again.close()
+
+
+def test_the_seconds_of_each_stage_are_told(tmp_path: Path) -> None:
+    state = open_state(tmp_path / "state.db")
+    journal: Any = ListedJournal(facts_of([run_event("COMPLETE", 1, outputs=["b"])]))
+    ticks = itertools.count(0.0, 1.0)
+    folder = Folder(journal, state, REGISTRY, IDENTITY, monotonic=lambda: next(ticks))
+    step = folder.advance()
+    stages = ("fold", "settle", "graph", "commit", "read")
+    assert dict(step.seconds) == dict.fromkeys(stages, 1.0)
+    assert (step.position, step.folded) == (1, 1)
+    assert dict(folder.advance().seconds) == {"read": 1.0}
+    assert folder.catch_up().seconds == {}
+    state.close()
+
+
+def test_what_comes_late_is_noted_once_and_only_where_somebody_looks() -> None:
+    late = Late()
+    late.note(1, ["a"])
+    assert late.take() == set()
+    late.watch(5)
+    late.note(5, ["a", "b"])
+    late.note(6, ["c"])
+    late.note(4, ["b"])
+    assert late.take() == {"a", "b"}
+    assert late.take() == set()
+    late.watch(None)
+    late.note(0, ["a"])
+    assert late.take() == set()
+
+
+def test_a_rebuild_tells_how_far_it_is(tmp_path: Path) -> None:
+    facts = facts_of([run_event("COMPLETE", n, run=str(n), outputs=["b"]) for n in range(3)])
+    journal: Any = ListedJournal(facts)
+    told_of: list[int] = []
+    made = rebuild(journal, tmp_path / "state.db", REGISTRY, IDENTITY, progress=told_of.append)
+    assert made.position == 3
+    assert told_of[-1] == 3
+    assert told_of == sorted(set(told_of))
