@@ -14,11 +14,20 @@ import pytest
 from histories import REGISTRY, fact_sets
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from openlineage_events import IDENTITY, ListedJournal, World, dataset, facet, facts_of, run_event
+from openlineage_events import (
+    IDENTITY,
+    ListedJournal,
+    World,
+    dataset,
+    facet,
+    facts_of,
+    job_key,
+    run_event,
+)
 from rounds import rounds
 
 from lineage.facts import Fact, FactType, Point
-from lineage.state import folding, picture, run_table, shape_table, timelines
+from lineage.state import folding, picture, run_table, shape_table, timelines, wiring
 from lineage.state.advance import Folder
 from lineage.state.late import Late
 from lineage.state.rebuild import rebuild
@@ -214,3 +223,25 @@ def test_a_rebuild_tells_how_far_it_is(tmp_path: Path) -> None:
     assert made.position == 3
     assert told_of[-1] == 3
     assert told_of == sorted(set(told_of))
+
+
+@pytest.mark.parametrize("batch", [1, 1000])
+def test_a_product_that_is_too_large_is_named_once_per_job(
+    batch: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(wiring, "PRODUCT_LIMIT", 4)
+    small = run_event("COMPLETE", 1, inputs=["a", "b"], outputs=["x", "y"])
+    world = World(tmp_path).send(small)
+    assert world.state.stuck() == []
+    assert len(world.edges()) == 4
+    wide = run_event("COMPLETE", 2, run="r2", inputs=["a", "b", "c"], outputs=["x", "y"])
+    wider = run_event("COMPLETE", 3, run="r3", inputs=["a", "b", "c", "d"], outputs=["x", "y"])
+    world.send(wide, wide | {"job": {"namespace": "n", "name": "other"}}, batch=batch)
+    causes = {cause.partition(" without")[0] for _, cause, _, _ in world.state.stuck()}
+    assert causes == {"3 inputs x 2 outputs"}
+    assert len(world.state.stuck()) == 2
+    world.send(wider, run_event("COMPLETE", 4, run="r4"), batch=batch)
+    mine = [cause for owner, cause, _, _ in world.state.stuck() if owner == job_key("job")]
+    assert len(mine) == 1
+    assert "4 inputs x 2 outputs" in mine[0] or "3 inputs x 2 outputs" in mine[0]
+    world.close()

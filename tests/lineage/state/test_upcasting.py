@@ -82,6 +82,8 @@ def test_every_older_version_is_read_as_todays(tmp_path: Path) -> None:
         ("test.unheard/1", {"name": "a"}, "unknown kind"),
         ("test.weighed/1", {"name": "a"}, "body does not fit its kind"),
         ("test.weighed/1", {"name": "a", "kilograms": None}, "body does not fit its kind"),
+        # Fits today's version, and is still no body of the first.
+        ("test.weighed/1", {"name": "a", "grams": 7, "scale": "s"}, "body does not fit its kind"),
         ("test.weighed/1", [], "body does not fit its kind"),
         ("test.weighed/2", {"grams": 1}, "body does not fit its kind"),
         ("test.weighed/1", None, MISSING),
