@@ -496,7 +496,7 @@ def test_i13_strings_that_are_code_elsewhere_are_inert_here(hostile: Hostile) ->
     base = {"_producer": "https://example.org/x", "_schemaURL": "https://example.org/x.json"}
     before = hostile.ask("datasets")["count"]
     for number, text in enumerate(CODE):
-        dataset = named(text)[0]
+        dataset = named(text, namespace="code")[0]
         dataset["facets"] = {
             "schema": base | {"fields": [{"name": text, "type": text, "description": text}]},
             "documentation": base | {"description": text},
@@ -511,8 +511,7 @@ def test_i13_strings_that_are_code_elsewhere_are_inert_here(hostile: Hostile) ->
                 outputs=named(f"code {number}"),
             )
         )
-    new = [text for text in CODE if text not in NAMES]
-    assert hostile.ask("datasets")["count"] == before + len(CODE) + len(new)
+    assert hostile.ask("datasets")["count"] == before + 2 * len(CODE)
     for number, text in enumerate(CODE):
         ref = f"dataset:[hostile]code {number}"
         traced = hostile.ask("trace", ref=ref, direction="up")
@@ -523,7 +522,8 @@ def test_i13_strings_that_are_code_elsewhere_are_inert_here(hostile: Hostile) ->
             assert "<script>alert" not in html
             assert "<img src=x" not in html
             assert 'href="javascript:' not in html
-    hostile.take(event(job=job(name="code all"), inputs=named(*CODE), outputs=named("code all")))
+    inputs = named(*CODE, namespace="code")
+    hostile.take(event(job=job(name="code all"), inputs=inputs, outputs=named("code all")))
     hostile.settled()
     for form in ("text", "mermaid"):
         words = ("trace", "dataset:[hostile]code all", "--format", form)
