@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
+from lineage.durable import sync
 from lineage.errors import InvalidInput, NotFound, Unavailable
 
 __all__ = ["Received", "is_local", "receive", "sha256_of", "store", "within"]
@@ -206,9 +207,4 @@ def _write_then_rename(content: bytes | memoryview, folder: Path, target: Path) 
     except BaseException:
         Path(temporary).unlink(missing_ok=True)
         raise
-    if hasattr(os, "O_DIRECTORY"):
-        directory = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            os.fsync(directory)
-        finally:
-            os.close(directory)
+    sync(folder)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 import msgspec
@@ -28,6 +28,7 @@ __all__ = [
     "encode_props",
     "encode_spans",
     "format_digest",
+    "listed",
     "node_row",
     "normal_edge",
     "normal_node",
@@ -50,6 +51,11 @@ _props_decoder = msgspec.json.Decoder(dict[str, Json])
 _spans_decoder = msgspec.json.Decoder(
     tuple[tuple[tuple[int, int], ...], tuple[tuple[int, int], ...]]
 )
+
+
+def listed(values: Sequence[object]) -> str:
+    """Values as one parameter of a statement, which takes them apart with ``json_each``."""
+    return _encoder.encode(values).decode()
 
 
 def _text(value: str) -> str:

@@ -18,6 +18,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from lineage.durable import sync
 from lineage.errors import Conflict, InvalidInput, Unavailable
 from lineage.journal.checkpoint import Signer, valid_key_name
 
@@ -185,7 +186,7 @@ def take_next_key(keys: Path) -> None:
         former.write(bytes(os.fstat(former.fileno()).st_size))
         os.fsync(former.fileno())
     (keys / NEXT_KEY).replace(keys / SIGNING_KEY)
-    _sync_folder(keys)
+    sync(keys)
 
 
 def _derived_name(seed: bytes) -> str:
@@ -258,13 +259,4 @@ def _write(path: Path, text: str, *, replace: bool = False) -> None:
         pass
     finally:
         temporary.unlink(missing_ok=True)
-    _sync_folder(path.parent)
-
-
-def _sync_folder(folder: Path) -> None:
-    if os.name != "nt":
-        handle = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)
+    sync(path.parent)

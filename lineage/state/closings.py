@@ -8,9 +8,8 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Final
 
-import msgspec
-
 from lineage.graph.port import OPEN
+from lineage.graph.rows import listed
 from lineage.state.point_table import read_points, stored_point
 from lineage.state.precedence import rank
 from lineage.state.resolve import StoredPoint, resolve
@@ -127,7 +126,7 @@ class Closings:
         """Look up at once what is asked of each of many datasets."""
         fresh = [dataset for dataset in datasets if dataset not in self._purges]
         points: dict[tuple[str, str], list[StoredPoint]] = {}
-        for key, aspect, *row in self._db.execute(_SAID, (_text(fresh),)) if fresh else ():
+        for key, aspect, *row in self._db.execute(_SAID, (listed(fresh),)) if fresh else ():
             points.setdefault((key, aspect), []).append(stored_point(tuple(row)))
         for dataset in fresh:
             said = points.get((dataset, "purged"), ())
@@ -201,7 +200,3 @@ def _with(point: StoredPoint, value: object) -> StoredPoint:
         point.slot, point.source, point.time, point.rank,
         point.fact_id, point.position, point.actor, value,
     )  # fmt: skip
-
-
-def _text(values: Sequence[str]) -> str:
-    return msgspec.json.encode(values).decode()

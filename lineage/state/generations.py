@@ -13,6 +13,7 @@ import os
 from pathlib import Path
 from typing import Final
 
+from lineage.durable import sync
 from lineage.errors import Conflict
 
 __all__ = ["aside", "current", "following", "make_current", "remove", "sweep"]
@@ -66,14 +67,13 @@ def make_current(path: Path, file: Path, *, instead_of: Path) -> None:
             "the state was replaced meanwhile", where=current(path).name,
             advice="fold it anew once more: tracehold journal rebuild",
         )  # fmt: skip
-    _sync(file)
+    sync(file)
     pointer = path.with_name(path.name + _POINTER)
     new = pointer.with_name(pointer.name + ".new")
     new.write_text(file.name + "\n", "utf-8")
-    _sync(new)
+    sync(new)
     new.replace(pointer)
-    if os.name != "nt":
-        _sync(path.parent)
+    sync(path.parent)
 
 
 def sweep(path: Path) -> list[str]:
@@ -113,11 +113,3 @@ def _number(path: Path, name: str) -> int:
     """The generation that a name stands for; 0 where it is no name of a later one."""
     number = name.removeprefix(path.name + ".")
     return int(number) if number != name and number.isascii() and number.isdigit() else 0
-
-
-def _sync(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY if os.name != "nt" else os.O_RDWR)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

@@ -22,6 +22,7 @@ import msgspec
 from lineage.errors import InvalidInput
 from lineage.facts import Fact
 from lineage.graph.port import OPEN, Direction, Limits
+from lineage.graph.rows import listed
 from lineage.graph.sql import SqlGraph
 from lineage.identity import Identity
 from lineage.journal.port import Journal
@@ -254,7 +255,7 @@ class _Refold:
 
     def run(self, starts: Sequence[str], directions: Collection[Direction]) -> None:
         """Load until nothing new is reached or a limit is."""
-        homes = dict(self.db.execute(_HOMES, (_text(starts),)))
+        homes = dict(self.db.execute(_HOMES, (listed(starts),)))
         reached: dict[str, int] = {homes.get(key) or key: 0 for key in starts}
         fresh = sorted(reached)
         for depth in range(self.limits.depth + 1):
@@ -271,7 +272,7 @@ class _Refold:
     def load(self, keys: Sequence[str], *, down: bool) -> None:
         """Everything that decides what stands at these datasets and models."""
         subjects = self.column(_NAMING, keys)
-        for key, label, parts, since in self.db.execute(_NAMED, (_text(keys),)).fetchall():
+        for key, label, parts, since in self.db.execute(_NAMED, (listed(keys),)).fetchall():
             subjects.add(key)
             if since is not None and since <= self.position:
                 self.folding.mention(key, label, tuple(msgspec.json.decode(parts)))
@@ -294,7 +295,7 @@ class _Refold:
         return self.numbers(_DONE, fresh)
 
     def numbers_of_ends(self, owners: set[str]) -> set[str]:
-        rows = self.db.execute(_ENDS, (_text(sorted(owners)), self.position))
+        rows = self.db.execute(_ENDS, (listed(sorted(owners)), self.position))
         return {key for (key,) in rows}
 
     def beyond(self, keys: Iterable[str], directions: Collection[Direction]) -> set[str]:
@@ -331,10 +332,10 @@ class _Refold:
                     yield fact
 
     def column(self, statement: str, keys: Iterable[str]) -> set[str]:
-        return {row[0] for row in self.db.execute(statement, (_text(sorted(keys)),))}
+        return {row[0] for row in self.db.execute(statement, (listed(sorted(keys)),))}
 
     def numbers(self, statement: str, keys: Iterable[str]) -> set[int]:
-        rows = self.db.execute(statement, (_text(sorted(keys)), self.position))
+        rows = self.db.execute(statement, (listed(sorted(keys)), self.position))
         return {number for (number,) in rows}
 
 
@@ -349,7 +350,3 @@ def _pieces(positions: Sequence[int]) -> Iterator[Sequence[int]]:
         ):
             yield positions[start:place]
             start = place
-
-
-def _text(keys: Iterable[str]) -> str:
-    return msgspec.json.encode(list(keys)).decode()

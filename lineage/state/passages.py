@@ -6,11 +6,9 @@ import sqlite3
 from collections.abc import Callable, Sequence
 from typing import Final
 
-import msgspec
-
 from lineage.graph.content import BySpans
 from lineage.graph.port import OPEN, Edge, Spans
-from lineage.graph.rows import normal_spans
+from lineage.graph.rows import listed, normal_spans
 from lineage.state.closings import Closings
 from lineage.state.runs import BITS
 
@@ -69,12 +67,12 @@ class RunPassages:
         keys = {key for edge in edges for key in (edge.src, edge.dst)}
         fresh = sorted(keys - self._datasets.keys())
         self._datasets |= {key: key for key in fresh}
-        rows = self._db.execute(_HOMES, (_text(fresh),)) if fresh else ()
+        rows = self._db.execute(_HOMES, (listed(fresh),)) if fresh else ()
         self._datasets |= {key: parent for key, parent in rows if parent}
         self._closings.prepare(sorted({self._dataset(edge.dst) for edge in edges}))
         ends = list({self._ends(edge) for edge in edges} - self._shapes.keys())
         self._shapes |= {one: [] for one in ends}
-        for number, shape in self._db.execute(_SHAPES, (_text(ends),)) if ends else ():
+        for number, shape in self._db.execute(_SHAPES, (listed(ends),)) if ends else ():
             self._shapes[ends[number]].append(shape)
 
     def read(self, edge: Edge, wanted: Spans) -> Spans:
@@ -159,7 +157,7 @@ class RunPassages:
         known = self._datasets.get(key)
         if known is None:
             [known] = [
-                parent or key for _, parent in self._db.execute(_HOMES, (_text([key]),))
+                parent or key for _, parent in self._db.execute(_HOMES, (listed([key]),))
             ] or [key]
             self._datasets[key] = known
         return known
@@ -173,7 +171,3 @@ def _reading(until: int, begun: int) -> Callable[[_Run], bool]:
 def _keeping(until: int, since: int) -> Callable[[_Run], bool]:
     """As ``_KEPT`` asks."""
     return lambda run: run[0] <= until and (run[1] >= since or not run[2] & _ENDED)
-
-
-def _text(values: Sequence[object]) -> str:
-    return msgspec.json.encode(values).decode()

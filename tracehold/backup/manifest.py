@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Final, Literal
 
 import msgspec
 
+from lineage.durable import sync
 from lineage.errors import InvalidInput, Unavailable
 from lineage.journal.checkpoint import BadSignature, Signer, Verifier, sign_note, verify_note
 
@@ -86,9 +86,9 @@ def seal(folder: Path, manifest: Manifest, signer: Signer) -> Manifest:
     body = f"{_TITLE}\n{hashlib.sha256(text).hexdigest()}\n"
     (folder / NOTE).write_text(sign_note(signer, body), "utf-8")
     for path in (*_files(folder), folder / MANIFEST, folder / NOTE):
-        _sync(path)
+        sync(path)
     for path in (*(p for p in folder.rglob("*") if p.is_dir()), folder):
-        _sync(path)
+        sync(path)
     return sealed
 
 
@@ -164,13 +164,3 @@ def _files(folder: Path) -> Iterator[Path]:
 def _sha256(path: Path) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _sync(path: Path) -> None:
-    if os.name == "nt" and path.is_dir():
-        return
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

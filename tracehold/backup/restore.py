@@ -6,7 +6,6 @@ a restore that was cut off can be begun anew.
 
 from __future__ import annotations
 
-import os
 import shutil
 import sqlite3
 from collections.abc import Callable, Sequence
@@ -16,6 +15,7 @@ from pathlib import Path
 from typing import Final
 
 from lineage.clock import Clock
+from lineage.durable import sync
 from lineage.errors import Conflict, InvalidInput, Unavailable
 from lineage.identity import Identity
 from lineage.journal.checkpoint import BadSignature, claimed_size, parse_checkpoint, verify_note
@@ -200,8 +200,8 @@ class _Restoring:
         for name in (STATE, JOURNAL):
             for path in sorted((self.stage / DATA).glob(f"{name}*"), reverse=True):
                 path.rename(storage.data / path.name)
-        _sync(storage.data)
-        _sync(storage.keys.parent)
+        sync(storage.data)
+        sync(storage.keys.parent)
 
     def _open(self, keys: Path) -> int:
         """Open as a server would, which refuses what does not fit; then erase what was erased."""
@@ -328,13 +328,3 @@ def _cause(error: Exception) -> str:
         return error.what
     said = getattr(error, "sqlite_errorname", "") or getattr(error, "strerror", "")
     return str(said or type(error).__name__)
-
-
-def _sync(folder: Path) -> None:
-    if os.name == "nt":
-        return
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

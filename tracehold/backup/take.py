@@ -13,6 +13,7 @@ from typing import Final
 
 import tracehold
 from lineage.clock import Clock
+from lineage.durable import sync
 from lineage.errors import Conflict, InvalidInput, Unavailable
 from lineage.journal.copying import copy_journal
 from lineage.journal.files import JOURNAL
@@ -185,12 +186,7 @@ def _forget_keys(keys: Path, *, unless: Path) -> None:
 
 def _name(staging: Path, target: Path) -> None:
     staging.rename(target)
-    if os.name != "nt":
-        handle = os.open(target.parent, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)
+    sync(target.parent)
 
 
 def _copy_settings(settings: Settings, into: Path) -> None:

@@ -49,6 +49,18 @@ class Transformation(Form, frozen=True):
     masking: bool | UnsetType = UNSET
 
 
+class Outcome(Form, frozen=True, kw_only=True):
+    """What an assertion or a test may say beside its name and its result."""
+
+    severity: Text = UNSET
+    description: Text = UNSET
+    expected: Text = UNSET
+    actual: Text = UNSET
+    content: Text = UNSET
+    content_type: Text = UNSET
+    params: Object | UnsetType = UNSET
+
+
 def both_or_none(namespace: object, name: object) -> None:
     """Raises ``ValueError`` where one of them is missing."""
     if (namespace is UNSET) != (name is UNSET):

@@ -13,7 +13,7 @@ from lineage.openlineage.forms.common import (
     Measure,
     Name,
     Number,
-    Object,
+    Outcome,
     Text,
     Time,
     Transformation,
@@ -152,20 +152,13 @@ class Metrics(Form, frozen=True):
     last_updated: Time | UnsetType = UNSET
 
 
-class Assertion(Form, frozen=True):
+class Assertion(Outcome, frozen=True, kw_only=True):
     """One assertion and its outcome."""
 
     assertion: str
     success: bool
     column: Text = UNSET
-    severity: Text = UNSET
     name: Text = UNSET
-    description: Text = UNSET
-    expected: Text = UNSET
-    actual: Text = UNSET
-    content: Text = UNSET
-    content_type: Text = UNSET
-    params: Object | UnsetType = UNSET
 
 
 class Assertions(Form, frozen=True):

@@ -10,7 +10,7 @@ from lineage.openlineage.forms.common import (
     Form,
     Integer,
     Name,
-    Object,
+    Outcome,
     Text,
     Time,
     Uri,
@@ -150,19 +150,12 @@ class Dependencies(msgspec.Struct, frozen=True):
     trigger_rule: Text = UNSET
 
 
-class Test(Form, frozen=True):
+class Test(Outcome, frozen=True, kw_only=True):
     """One test and its outcome."""
 
     name: str
     status: str
-    severity: Text = UNSET
     type: Text = UNSET
-    description: Text = UNSET
-    expected: Text = UNSET
-    actual: Text = UNSET
-    content: Text = UNSET
-    content_type: Text = UNSET
-    params: Object | UnsetType = UNSET
 
 
 class Tests(Form, frozen=True):
