@@ -15,7 +15,7 @@ The text form is ``KIND:NAME`` with the namespace in brackets (design, command l
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from urllib.parse import unquote
 
 from lineage.errors import InvalidInput
@@ -29,6 +29,8 @@ def _quoting(reserved: str) -> dict[int, str]:
     return {ord(c): f"%{ord(c):02X}" for c in f"{reserved}%"}
 
 
+# An answer names the same namespaces, tables and columns over and over.
+@lru_cache(maxsize=1 << 14)
 def _quote(part: str, reserved: str) -> str:
     return part.translate(_quoting(reserved))
 

@@ -105,12 +105,12 @@ class Neo4jGraph:
             hops: list[Any] = self.bolt.read(statement, params, seconds=seconds)[0][0]
             return hops
 
-        def level_by_level(level: Sequence[str]) -> list[tuple[str, Edge]]:
+        def level_by_level(level: Sequence[str], most: int) -> list[tuple[str, Edge]]:
             found = hops(cypher.LEVEL[edge_type, direction], {"keys": list(level)})
             edges = cypher.edges_of_hops(found, edge_type, direction)
-            return expander(edges, direction, view, as_of)(level)
+            return expander(edges, direction, view, as_of)(level, most)
 
-        expand: Callable[[Sequence[str]], list[tuple[str, Edge]]] = level_by_level
+        expand: Callable[[Sequence[str], int], list[tuple[str, Edge]]] = level_by_level
         statement = cypher.closure_statement(edge_type, direction, limits.depth)
         cap = limits.nodes * CANDIDATES + 1
         if statement is not None and not deadline.passed():

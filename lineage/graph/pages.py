@@ -14,7 +14,7 @@ from typing import Any, Final, Literal
 
 from lineage.graph.port import Edge, Node
 from lineage.graph.rows import decode_props, edge_row, node_row
-from lineage.graph.sql_read import COLUMNS, JOINS, EdgeMaker
+from lineage.graph.sql_read import COLUMNS, JOINS, edge_of_row
 from lineage.identity import Label
 
 __all__ = ["Pages", "Stored"]
@@ -61,7 +61,7 @@ class Pages:
         """Every edge that was there at the start, at most ``size`` at once."""
         last, end = 0, self._greatest("edge")
         while rows := self._db.execute(EDGES, (last, end, size)).fetchall():
-            yield [EdgeMaker.with_keys(row[1:]) for row in rows]
+            yield [edge_of_row(row[1:]) for row in rows]
             last = rows[-1][0]
 
     def _greatest(self, table: Literal["node", "edge"]) -> int:
@@ -111,4 +111,4 @@ class Stored:
 
     def edge(self, identity: tuple[str, str, str, str, str]) -> Edge:
         """An edge."""
-        return EdgeMaker.with_keys(self.edges[identity])
+        return edge_of_row(self.edges[identity])

@@ -12,6 +12,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
+import msgspec
+
 from lineage.facts import Json
 from lineage.identity import Label
 
@@ -49,17 +51,15 @@ Spans = tuple[tuple[int, int], ...]
 """Sorted, disjoint, half-open intervals ``[from, until)``."""
 
 
-@dataclass(frozen=True, slots=True)
-class Node:
+class Node(msgspec.Struct, frozen=True, gc=False):
     """A node; ``props`` holds scalars and lists of scalars only."""
 
     key: str
     label: Label
-    props: Mapping[str, Json] = field(default_factory=dict)
+    props: Mapping[str, Json] = msgspec.field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class Edge:
+class Edge(msgspec.Struct, frozen=True, gc=False):
     """Data flows from ``src`` to ``dst``. Unique by (type, src, dst, owner, kind).
 
     Attributes:
@@ -79,7 +79,7 @@ class Edge:
     dst: str
     owner: str
     kind: str
-    props: Mapping[str, Json] = field(default_factory=dict)
+    props: Mapping[str, Json] = msgspec.field(default_factory=dict)
     structural: Spans = ()
     content: Spans = ()
 

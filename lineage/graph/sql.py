@@ -13,8 +13,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Final, Literal, Protocol
 
-import msgspec
-
 from lineage.graph.pages import Pages
 from lineage.graph.port import (
     Closure,
@@ -26,7 +24,14 @@ from lineage.graph.port import (
     Node,
     View,
 )
-from lineage.graph.rows import decode_props, edge_row, format_digest, node_row, row_hash
+from lineage.graph.rows import (
+    decode_props,
+    edge_row,
+    format_digest,
+    listed,
+    node_row,
+    row_hash,
+)
 from lineage.graph.sql_read import (
     EDGES_BY_NUMBER,
     EDGES_CHANGED,
@@ -35,8 +40,9 @@ from lineage.graph.sql_read import (
     EDGES_TOUCHING,
     EVERY_EDGE,
     OWNERS_OF_NUMBERS,
-    EdgeMaker,
     cut_batch,
+    edge_of_row,
+    edges_of_rows,
 )
 from lineage.graph.sql_write import EMPTY_DIGEST, Writing, forget_dropped, load_rows
 from lineage.graph.tables import AXES, create_tables
@@ -93,8 +99,6 @@ EVERY_NODE: Final = "SELECT key, label, props FROM node WHERE live = 1"
 STEPS: Final = 10_000
 """Virtual machine steps of SQLite between two looks at the clock."""
 
-_json = msgspec.json.Encoder()
-
 
 class Ending(Protocol):
     """Says when work must end."""
@@ -143,12 +147,12 @@ class SqlGraph:
         deadline = Deadline(limits.seconds, self._monotonic, limits.stopped)
         level_sql, moments = (LEVEL, (as_of, as_of)) if view == "structural" else (EVER, (as_of,))
 
-        def expand(level: Sequence[int]) -> Iterator[tuple[int, int]]:
+        def expand(level: Sequence[int], most: int) -> list[tuple[int, int]]:
             with self.within(deadline):
-                yield from self._db.execute(level_sql, (_encode(level), axis, *moments))
+                return self._db.execute(level_sql, (listed(level), axis, *moments)).fetchmany(most)
 
         with self.snapshot():
-            numbers = dict(self._db.execute(NUMBERS_OF_KEYS, (_encode(starts),)))
+            numbers = dict(self._db.execute(NUMBERS_OF_KEYS, (listed(starts),)))
             # Keys that nobody knows take part with numbers that have no spans.
             unknown = {key: -n for n, key in enumerate(starts, 1) if key not in numbers}
             names = {number: key for key, number in (numbers | unknown).items()}
@@ -161,27 +165,26 @@ class SqlGraph:
             nodes = self._nodes_of([n for n in walked.depths if n > 0])
             names.update((number, node.key) for number, node in nodes.items())
             # In the order in which they are stored, so that each page is read once.
-            rows = self._db.execute(EDGES_BY_NUMBER, (_encode(sorted(walked.payloads)),)).fetchall()
-            owners = dict(self._db.execute(OWNERS_OF_NUMBERS, (_encode([*{r[3] for r in rows}]),)))
-            make = EdgeMaker(names, owners)
+            rows = self._db.execute(EDGES_BY_NUMBER, (listed(sorted(walked.payloads)),)).fetchall()
+            owners = dict(self._db.execute(OWNERS_OF_NUMBERS, (listed([*{r[3] for r in rows}]),)))
             return Closure(
                 depths={names[number]: depth for number, depth in walked.depths.items()},
-                edges=[make(row) for row in rows],
+                edges=edges_of_rows(rows, names, owners),
                 truncated=tuple(walked.truncated),
                 nodes={node.key: node for node in nodes.values() if node.label},
             )
 
     def nodes(self, keys: Sequence[str]) -> dict[str, Node]:
         """The nodes of the keys that exist."""
-        rows = self._db.execute(NODES_OF_KEYS, (_encode(keys),)).fetchall()
+        rows = self._db.execute(NODES_OF_KEYS, (listed(keys),)).fetchall()
         return {row[0]: _node(row) for row in rows}
 
     def neighbors(
         self, key: str, *, edge_types: Sequence[EdgeType] = (), limit: int = 1000
     ) -> Sequence[Edge]:
         """Edges that touch a node, both directions; all types where none is named."""
-        rows = self._db.execute(EDGES_TOUCHING, (key, _encode(edge_types), limit)).fetchall()
-        return [EdgeMaker.with_keys(row) for row in rows]
+        rows = self._db.execute(EDGES_TOUCHING, (key, listed(edge_types), limit)).fetchall()
+        return [edge_of_row(row) for row in rows]
 
     def find(self, label: Label, text: str = "", *, limit: int = 100) -> Sequence[Node]:
         """Nodes of a label whose name contains the text, case aside, ordered by name then key."""
@@ -205,12 +208,12 @@ class SqlGraph:
 
     def edges_of_owner(self, owner: str) -> list[Edge]:
         """All edges that an owner says."""
-        return [EdgeMaker.with_keys(row) for row in self._db.execute(EDGES_OF_OWNER, (owner,))]
+        return [edge_of_row(row) for row in self._db.execute(EDGES_OF_OWNER, (owner,))]
 
     def edges_into(self, keys: Sequence[str], edge_type: EdgeType) -> list[Edge]:
         """The edges of a type that end in one of the keys."""
-        rows = self._db.execute(EDGES_INTO, (_encode(keys), edge_type))
-        return [EdgeMaker.with_keys(row) for row in rows]
+        rows = self._db.execute(EDGES_INTO, (listed(keys), edge_type))
+        return [edge_of_row(row) for row in rows]
 
     def position(self) -> int:
         """Number of facts folded into this graph."""
@@ -242,7 +245,7 @@ class SqlGraph:
 
     def all_edges(self) -> Iterator[Edge]:
         """Every edge."""
-        return (EdgeMaker.with_keys(row) for row in self._db.execute(EVERY_EDGE))
+        return (edge_of_row(row) for row in self._db.execute(EVERY_EDGE))
 
     def mark(self, position: int) -> str | None:
         """The digest that this graph had at a position; None where it does not know."""
@@ -270,9 +273,9 @@ class SqlGraph:
                 edges = self._db.execute(EDGES_CHANGED, (after + 1, upto, -1)).fetchall()
             diff = GraphDiff(
                 put_nodes=[_node(row[2:]) for row in nodes if row[1]],
-                put_edges=[EdgeMaker.with_keys(row[2:]) for row in edges if row[1]],
+                put_edges=[edge_of_row(row[2:]) for row in edges if row[1]],
                 drop_nodes=[row[2] for row in nodes if not row[1]],
-                drop_edges=[EdgeMaker.with_keys(row[2:]).id for row in edges if not row[1]],
+                drop_edges=[edge_of_row(row[2:]).id for row in edges if not row[1]],
                 digest=self.mark(upto) or "",
             )
         return diff, upto
@@ -357,20 +360,16 @@ class SqlGraph:
         self._db.execute("COMMIT")
 
     def _keys(self, numbers: Sequence[int]) -> dict[int, str]:
-        return dict(self._db.execute(KEYS_OF_NUMBERS, (_encode(numbers),)))
+        return dict(self._db.execute(KEYS_OF_NUMBERS, (listed(numbers),)))
 
     def _nodes_of(self, numbers: Sequence[int]) -> dict[int, Node]:
         """Nodes by number; without label where nobody has put one."""
-        rows = self._db.execute(NODES_OF_NUMBERS, (_encode(numbers),)).fetchall()
+        rows = self._db.execute(NODES_OF_NUMBERS, (listed(numbers),)).fetchall()
         return {row[0]: _node(row[1:]) for row in rows}
 
     def _meta(self, name: str, default: str) -> str:
         row = self._db.execute("SELECT value FROM graph_meta WHERE name = ?", (name,)).fetchone()
         return str(row[0]) if row else default
-
-
-def _encode(values: Sequence[str] | Sequence[int]) -> str:
-    return _json.encode(values).decode()
 
 
 def _node(row: tuple[str, Label, str]) -> Node:

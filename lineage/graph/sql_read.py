@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from lineage.facts import Json
@@ -19,8 +19,9 @@ __all__ = [
     "EVERY_EDGE",
     "JOINS",
     "OWNERS_OF_NUMBERS",
-    "EdgeMaker",
     "cut_batch",
+    "edge_of_row",
+    "edges_of_rows",
 ]
 
 COLUMNS: Final = "e.type, s.key, d.key, o.key, e.kind, e.props, e.spans"
@@ -62,35 +63,33 @@ WHERE e.changed_at BETWEEN ? AND ? ORDER BY e.changed_at LIMIT ?
 """  # noqa: S608
 
 
-class EdgeMaker:
-    """Turns rows with numbers into edges, decoding each distinct text once.
+def edges_of_rows(
+    rows: Iterable[tuple[Any, ...]], names: Mapping[int, str], owners: Mapping[int, str]
+) -> list[Edge]:
+    """The edges of rows of ``EDGES_BY_NUMBER``; each distinct text is decoded once.
 
     Edges of one answer share the mappings; they are values and are not to be changed.
     """
-
-    def __init__(self, names: Mapping[int, str], owners: Mapping[int, str]) -> None:
-        self._names = names
-        self._owners = owners
-        self._props: dict[str, dict[str, Json]] = {}
-        self._spans: dict[str, tuple[Spans, Spans]] = {}
-
-    def __call__(self, row: tuple[Any, ...]) -> Edge:
-        """The edge of a row of ``EDGES_BY_NUMBER``."""
-        type_, src, dst, owner, kind, props_text, spans_text = row
-        props = self._props.get(props_text)
+    known_props: dict[str, dict[str, Json]] = {}
+    known_spans: dict[str, tuple[Spans, Spans]] = {}
+    edges = []
+    for type_, src, dst, owner, kind, props_text, spans_text in rows:
+        props = known_props.get(props_text)
         if props is None:
-            props = self._props[props_text] = decode_props(props_text)
-        spans = self._spans.get(spans_text)
+            props = known_props[props_text] = decode_props(props_text)
+        spans = known_spans.get(spans_text)
         if spans is None:
-            spans = self._spans[spans_text] = decode_spans(spans_text)
-        names = self._names
-        return Edge(type_, names[src], names[dst], self._owners[owner], kind, props, *spans)
+            spans = known_spans[spans_text] = decode_spans(spans_text)
+        edges.append(
+            Edge(type_, names[src], names[dst], owners[owner], kind, props, spans[0], spans[1])
+        )
+    return edges
 
-    @staticmethod
-    def with_keys(row: tuple[Any, ...]) -> Edge:
-        """The edge of a row that already carries keys."""
-        type_, src, dst, owner, kind, props, spans = row
-        return Edge(type_, src, dst, owner, kind, decode_props(props), *decode_spans(spans))
+
+def edge_of_row(row: tuple[Any, ...]) -> Edge:
+    """The edge of a row that already carries keys."""
+    type_, src, dst, owner, kind, props, spans = row
+    return Edge(type_, src, dst, owner, kind, decode_props(props), *decode_spans(spans))
 
 
 def cut_batch(positions: Sequence[int], limit: int) -> int | None:

@@ -78,7 +78,7 @@ class Walked(Generic[K, P]):
 
 def walk(
     starts: Iterable[K],
-    expand: Callable[[Sequence[K]], Iterable[tuple[K, P]]],
+    expand: Callable[[Sequence[K], int], list[tuple[K, P]]],
     *,
     limits: Limits,
     deadline: Deadline,
@@ -88,8 +88,8 @@ def walk(
 
     Args:
         starts: Where to begin; distance 0, known or not.
-        expand: Gives for a level all edges that stand there, as (far end, payload). It may raise
-            ``OutOfTime``. No more of it is read than the limit of edges leaves room for.
+        expand: Gives for a level the edges that stand there, as (far end, payload), as many of
+            them as the number says where there are more. It may raise ``OutOfTime``.
         limits: Nodes include the starts. At the depth limit edges among known nodes still count.
         deadline: Checked before each level.
         order: Sorts nodes by key; called only where a level must be cut short.
@@ -113,7 +113,7 @@ def walk(
             break
         try:
             room = limits.edges - len(found)
-            edges = list(islice(expand(level), room + 1))
+            edges = expand(level, room + 1)
         except OutOfTime:
             result.limit("time")
             break
@@ -134,11 +134,13 @@ def walk(
 
 def expander(
     edges: Iterable[Edge], direction: Direction, view: View, as_of: int
-) -> Callable[[Sequence[str]], list[tuple[str, Edge]]]:
+) -> Callable[[Sequence[str], int], list[tuple[str, Edge]]]:
     """An ``expand`` over edges held in memory, those that count at a moment in a view."""
     table: dict[str, list[tuple[str, Edge]]] = {}
     for edge in edges:
         if edge.counts_at(view, as_of):
             near, far = (edge.dst, edge.src) if direction == "up" else (edge.src, edge.dst)
             table.setdefault(near, []).append((far, edge))
-    return lambda level: [hit for key in level for hit in table.get(key, ())]
+    return lambda level, most: list(
+        islice((hit for key in level for hit in table.get(key, ())), most)
+    )

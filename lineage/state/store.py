@@ -13,12 +13,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-import msgspec
-
 from lineage.errors import Unavailable
 from lineage.graph.port import Edge, EdgeType, Node
+from lineage.graph.rows import listed
 from lineage.graph.sql import SqlGraph
-from lineage.graph.sql_read import EdgeMaker
+from lineage.graph.sql_read import edge_of_row
 from lineage.graph.walk import Deadline
 from lineage.identity import Label
 from lineage.state.aliases import SAME_AS
@@ -210,12 +209,12 @@ class SqlState:
 
     def same_as(self, keys: Sequence[str]) -> list[Edge]:
         """The ``SAME_AS`` edges at any of the keys, whichever end it is."""
-        rows = self.connection().execute(SAME_AS, (_text(keys),))
-        return [EdgeMaker.with_keys(row) for row in rows]
+        rows = self.connection().execute(SAME_AS, (listed(keys),))
+        return [edge_of_row(row) for row in rows]
 
     def mentioned(self, keys: Sequence[str]) -> set[str]:
         """Of the keys those that no event read, wrote or described: known by mention alone."""
-        return mentioned(self.connection(), _text(keys))
+        return mentioned(self.connection(), listed(keys))
 
     def estate(self) -> EstateCounts:
         """How many datasets there are, and how many have lineage, owner and class."""
@@ -257,7 +256,7 @@ class SqlState:
     ) -> dict[str, dict[str, list[AspectValue]]]:
         """Per key and aspect name the values of all slots; absent where nothing is said."""
         rows = self.connection().execute(
-            _MANY_POINTS, (_text(sorted(set(keys))), _text(sorted(set(names))))
+            _MANY_POINTS, (listed(sorted(set(keys))), listed(sorted(set(names))))
         )
         grouped: dict[tuple[str, str], list[StoredPoint]] = {}
         for row in rows:
@@ -303,10 +302,6 @@ class SqlState:
     def passages(self) -> RunPassages:
         """When data passed along edges, for one question on the calling thread."""
         return RunPassages(self.connection())
-
-
-def _text(values: Sequence[str]) -> str:
-    return msgspec.json.encode(values).decode()
 
 
 def is_foreign(path: Path) -> bool:

@@ -158,9 +158,10 @@ class Answering:
             if node.label == "Job"
         }
         roles = self._roles()
+        unknown = ("", "")
         edges = []
         for edge in reached.edges:
-            job, name = jobs.get(edge.owner, ("", ""))
+            job, name = jobs.get(edge.owner, unknown)
             edges.append(
                 TraceEdge(
                     edge.type,
@@ -170,7 +171,7 @@ class Answering:
                     name,
                     edge.kind,
                     edge.kind in INFERRED_KINDS,
-                    roles.get((edge.src, edge.dst)),
+                    roles.get((edge.src, edge.dst)) if roles else None,
                     edge.props,
                 )
             )

@@ -10,6 +10,8 @@ from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 
+from msgspec import structs
+
 from lineage.graph.content import Aliases, Contents
 from lineage.graph.port import Closure, Direction, Edge, Limits
 from lineage.graph.walk import Deadline
@@ -126,4 +128,4 @@ def oriented(edge: Edge, depths: Mapping[str, int], direction: Direction) -> Edg
     """An edge between names, pointing as data flows on the way that the walk took."""
     near, far = sorted((edge.src, edge.dst), key=lambda key: (depths[key], key))
     src, dst = (far, near) if direction == "up" else (near, far)
-    return replace(edge, src=src, dst=dst)
+    return structs.replace(edge, src=src, dst=dst)

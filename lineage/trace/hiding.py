@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from msgspec import structs
 
 from lineage.errors import NotFound
 from lineage.graph.port import Direction
@@ -55,7 +55,7 @@ def hide(reached: Reached, start: str, direction: Direction, allowed: Allowed) -
     reached.nodes = {k: node for k, node in reached.nodes.items() if k in seen and k not in barred}
     reached.passed_on = frozenset(reached.passed_on & (seen - barred))
     reached.edges = [
-        replace(edge, src=names.get(edge.src, edge.src), dst=names.get(edge.dst, edge.dst))
+        structs.replace(edge, src=names.get(edge.src, edge.src), dst=names.get(edge.dst, edge.dst))
         for edge in reached.edges
         if edge.src in seen and edge.dst in seen and not (edge.src in barred and edge.dst in barred)
     ]

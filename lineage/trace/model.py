@@ -35,7 +35,7 @@ A value is a scalar, a list of scalars, or an object whose ``short`` is its shor
 """
 
 
-class TraceNode(msgspec.Struct, frozen=True):
+class TraceNode(msgspec.Struct, frozen=True, gc=False):
     """One thing reached.
 
     Attributes:
@@ -62,7 +62,7 @@ class TraceNode(msgspec.Struct, frozen=True):
     annotations: Mapping[str, Json] = msgspec.field(default_factory=dict)
 
 
-class TraceEdge(msgspec.Struct, frozen=True):
+class TraceEdge(msgspec.Struct, frozen=True, gc=False):
     """Data flows from ``src`` to ``dst``.
 
     Attributes:

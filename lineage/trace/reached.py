@@ -6,6 +6,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final, Literal
 
+from msgspec import structs
+
 from lineage.graph.content import ALL_TIME, Aliases, Contents, Passages, contents
 from lineage.graph.port import Closure, Direction, Edge, GraphReader, Limits, Node, Spans, View
 from lineage.graph.rows import normal_spans
@@ -146,7 +148,7 @@ class Question:
     def joined(self, near: str, far: str, edge: Edge) -> Edge:
         """An edge like ``edge`` between two other ends."""
         src, dst = (far, near) if self.direction == "up" else (near, far)
-        return replace(edge, src=src, dst=dst)
+        return structs.replace(edge, src=src, dst=dst)
 
 
 @dataclass(slots=True)
@@ -219,7 +221,7 @@ def first_edges(ask: Question, start: str, label: str) -> tuple[list[Edge], dict
     for edge in ask.hop({start: ask.always}):
         columns = ask.state.columns(ask.far(edge))
         without += not columns
-        stem = replace(edge, kind="input")
+        stem = structs.replace(edge, kind="input")
         joins += [ask.joined(start, column.key, stem) for column in columns]
         if ask.view == "content":
             spans = ask.passed(edge, ask.always)
@@ -269,7 +271,7 @@ def _add_models(
                     continue
             depth = reached.depths[column] + 1
             reached.depths[model.key] = min(depth, reached.depths.get(model.key, depth))
-            reached.edges.append(replace(edge, src=column, kind="input"))
+            reached.edges.append(structs.replace(edge, src=column, kind="input"))
 
 
 def _find_gaps(ask: Question, reached: Reached, held: Mapping[str, Spans]) -> None:

@@ -7,6 +7,7 @@ often, and its answer must stay the same at nearly the same cost.
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -89,14 +90,17 @@ def questions(core: LoadSpec, count: int) -> list[dict[str, str]]:
 
 
 def ask(client: Client, question: Mapping[str, str], answered_by: str) -> tuple[float, Any]:
-    """Seconds that a trace took, and the trace.
+    """Seconds until the whole trace was received, and the trace.
 
     Raises:
-        SystemExit: It is not complete, or another engine answered.
+        SystemExit: It was refused, is not complete, or another engine answered.
     """
     began = time.perf_counter()
-    found = client.json("/api/v1/trace", **question)
+    status, body = client.get("/api/v1/trace", **question)
     seconds = time.perf_counter() - began
+    if status != 200:
+        raise SystemExit(f"{question['ref']}: {status} {body[:500]!r}")
+    found = json.loads(body)
     if not found["complete"] or found["answered_by"] != answered_by:
         raise SystemExit(f"{question['ref']}: {found['reasons']} by {found['answered_by']}")
     return seconds, found

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import tempfile
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +11,7 @@ from graph_builders import sql_graph
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from moving_data import TABLES, Step, Tables, steps_after_each_other
+from msgspec.structs import replace
 from openlineage_events import IDENTITY as EVENTS_IDENTITY
 from openlineage_events import NS, World, at
 from rounds import rounds
