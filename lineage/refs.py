@@ -14,9 +14,10 @@ The text form is ``KIND:NAME`` with the namespace in brackets (design, command l
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import cache, lru_cache
 from urllib.parse import unquote
+
+import msgspec
 
 from lineage.errors import InvalidInput
 from lineage.identity import Identity, Label
@@ -35,8 +36,7 @@ def _quote(part: str, reserved: str) -> str:
     return part.translate(_quoting(reserved))
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class DatasetRef:
+class DatasetRef(msgspec.Struct, frozen=True, order=True, gc=False):
     """A dataset, or with ``version`` one version of it."""
 
     namespace: str
@@ -52,8 +52,7 @@ class DatasetRef:
         return text if self.version is None else f"{text}@{_quote(self.version, '@#')}"
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class ColumnRef:
+class ColumnRef(msgspec.Struct, frozen=True, order=True, gc=False):
     """A column of a dataset; nested fields are joined by dots, as OpenLineage does."""
 
     namespace: str
@@ -74,8 +73,7 @@ class ColumnRef:
         return f"column:[{namespace}]{name}#{_quote(self.field, '#')}"
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class JobRef:
+class JobRef(msgspec.Struct, frozen=True, order=True, gc=False):
     """A job: the definition whose runs read and write datasets."""
 
     namespace: str
@@ -89,8 +87,7 @@ class JobRef:
         return f"job:[{_quote(self.namespace, '[]')}]{_quote(self.name, '')}"
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class RunRef:
+class RunRef(msgspec.Struct, frozen=True, order=True, gc=False):
     """A run. One run id can carry several jobs, so the job is part of the identity."""
 
     namespace: str
@@ -106,8 +103,7 @@ class RunRef:
         return f"run:[{namespace}]{job}/{_quote(self.run_id, '/')}"
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class ModelRef:
+class ModelRef(msgspec.Struct, frozen=True, order=True, gc=False):
     """One version of a model."""
 
     name: str
