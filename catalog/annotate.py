@@ -14,14 +14,15 @@ from lineage.state.port import AspectValue, StateReader
 __all__ = ["annotator", "schema_and_quality"]
 
 _ASPECTS = (
-    "license", "terms", "ownership", "provenance", "model", "waiver", "waiver_ended", "stale",
+    "license", "terms", "ownership", "provenance", "model", "gate", "waiver", "waiver_ended",
+    "stale",
 )  # fmt: skip
 
 
 def annotator(
     state: StateReader, nodes: Sequence[Node], as_of: int
 ) -> Mapping[str, Mapping[str, Json]]:
-    """Per key: ``license``, ``purposes``, ``legal_basis``, ``owner``, ``sha256``, ``waivers``.
+    """Per key: license, purposes, legal basis, owner, SHA-256, gates and waivers.
 
     ``stale_decisions`` names the questions on which a decision on record would be another one by
     what is known today.
@@ -90,6 +91,9 @@ def _note(aspects: Mapping[str, Sequence[AspectValue]], as_of: int) -> dict[str,
     digest = digest or _value(aspects, "model").get("content_sha256")
     if digest:
         note["sha256"] = str(digest)[:12]
+    gates = {one.slot: str(one.value["outcome"]) for one in aspects.get("gate", ())}
+    if gates:
+        note["gates"] = [f"{gate} {outcome}" for gate, outcome in sorted(gates.items())]
     stale = stale_decisions(aspects)
     if stale:
         note["stale_decisions"] = stale

@@ -8,6 +8,7 @@ every custom facet. No facet holds a value of a row.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Literal, get_args
 
 from lineage.facts import FacetReader, Json
 
@@ -18,9 +19,12 @@ __all__ = [
     "mirrored_tags",
     "model_facet",
     "provenance_facet",
+    "quality_gate_facet",
     "terms_facet",
     "training_facet",
 ]
+
+GateOutcome = Literal["passed", "failed", "waived"]
 
 PRODUCER = "https://tracehold.dev/catalog"
 _SCHEMA = "https://tracehold.dev/spec/facets/1-0-0/{name}.json#/$defs/{name}"
@@ -205,6 +209,36 @@ def training_facet(
     )
 
 
+def quality_gate_facet(
+    gate: str,
+    outcome: GateOutcome,
+    *,
+    checks: int | None = None,
+    failed: int | None = None,
+    waiver: str = "",
+    producer: str = PRODUCER,
+) -> dict[str, Json]:
+    """``tracehold_qualityGate`` of a dataset or a model: whether what comes after may use it.
+
+    Args:
+        gate: Its name; the checks themselves stand in ``dataQualityAssertions``.
+        outcome: A failed gate is ``waived`` where somebody answers for going on.
+        checks: How many checks it stands on.
+        failed: How many of them failed.
+        waiver: Id of the waiver.
+        producer: URI of who says so.
+    """
+    return _facet(
+        "QualityGateDatasetFacet",
+        producer,
+        gate=gate,
+        outcome=outcome,
+        checks=checks,
+        failed=failed,
+        waiver=waiver,
+    )
+
+
 def mirrored_tags(
     *,
     license: str = "",  # noqa: A002 - the word of the domain
@@ -245,11 +279,21 @@ def _terms(facet: Mapping[str, Json]) -> Json:
     return {**texts, **lists, "write_mode": mode if mode in {"append", "overwrite"} else "unknown"}
 
 
+def _gate(facet: Mapping[str, Json]) -> Json:
+    name, outcome = facet.get("gate"), facet.get("outcome")
+    if not isinstance(name, str) or not name or outcome not in get_args(GateOutcome):
+        return None
+    counts = {k: facet[k] for k in ("checks", "failed") if isinstance(facet.get(k), int)}
+    waiver = facet.get("waiver")
+    return {name: {"outcome": outcome, **counts, **({"waiver": waiver} if waiver else {})}}
+
+
 FACETS: tuple[FacetReader, ...] = (
     FacetReader("tracehold_license", "license", read=_license),
     FacetReader("tracehold_provenance", "provenance", varies=True),
     FacetReader("tracehold_terms", "terms", source="manifest", read=_terms),
     FacetReader("tracehold_model", "model", varies=True),
+    FacetReader("tracehold_qualityGate", "gate", varies=True, read=_gate, slotted=True),
     FacetReader("tracehold_training", "training", on="input"),
 )
 """How the state reads them."""

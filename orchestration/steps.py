@@ -305,12 +305,23 @@ def _publish(
         **ol.tags([*_tags(scan), *(ol.Tag(*tag) for tag in governed.tags)]),
         **(ol.lifecycle("OVERWRITE") if governed.overwrite and alone else {}),
         **ol.assertions(_assertion(check) for check in checks),
+        **_gate(checks),
         "tracehold_pii": pii_facet(scan, version=sha256),
     }
     statistics = ol.statistics(rows=table.num_rows, size=len(content))
     bench.step.outputs.append(Out(place.name, governed.name, facets, statistics))
     relative = path.relative_to(place.data).as_posix()
     return Made(Version(governed.name, sha256, relative, table.num_rows), checks)
+
+
+def _gate(checks: Sequence[CheckOutcome]) -> ol.Facet:
+    """Whether what comes after may use the dataset: a warning stops nobody."""
+    from catalog.facets import quality_gate_facet
+
+    failed = sum(check.error and not check.passed for check in checks)
+    outcome = "failed" if failed else "passed"
+    facet = quality_gate_facet("checks", outcome, checks=len(checks), failed=failed)
+    return {"tracehold_qualityGate": facet}
 
 
 def _tags(scan: Scan) -> list[ol.Tag]:

@@ -92,6 +92,26 @@ def _assertions(facet: Mapping[str, Json]) -> Json:
     return value
 
 
+def _tests(facet: Mapping[str, Json]) -> Json:
+    found = facet.get("tests")
+    value: dict[str, Json] = {}
+    for item in found if isinstance(found, list) else []:
+        if isinstance(item, dict) and isinstance(item.get("name"), str):
+            said = ("status", "severity", "type")
+            value[item["name"]] = {k: item[k] for k in said if isinstance(item.get(k), str)}
+    return value
+
+
+def _extraction(facet: Mapping[str, Json]) -> Json:
+    """How much of its work a producer could not tell, without its messages."""
+    value = {
+        ours: facet[theirs]
+        for ours, theirs in (("tasks", "totalTasks"), ("untold", "failedTasks"))
+        if isinstance(facet.get(theirs), int)
+    }
+    return value or None
+
+
 def _symlinks(facet: Mapping[str, Json]) -> Json:
     found: dict[str, Json] = {}
     identifiers = facet.get("identifiers")
@@ -132,5 +152,7 @@ FACETS: Final[tuple[FacetReader, ...]] = (
     FacetReader("jobType", "type", "job"),
     FacetReader("sql", "sql", "job"),
     FacetReader("sourceCodeLocation", "code", "job"),
+    FacetReader("extractionError", "extraction", "run", varies=True, read=_extraction),
+    FacetReader("test", "tests", "run", varies=True, read=_tests, slotted=True),
     FacetReader("errorMessage", "error", "run", varies=True),
 )

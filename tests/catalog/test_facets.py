@@ -20,6 +20,7 @@ from catalog.facets import (
     mirrored_tags,
     model_facet,
     provenance_facet,
+    quality_gate_facet,
     terms_facet,
     training_facet,
 )
@@ -56,6 +57,9 @@ FULL: dict[str, dict[str, Any]] = {
         params_sha256=SHA, purpose="train-for-release", intended_use="Guess", waivers=["w1"],
         metrics={"roc_auc": 0.7},
     ),
+    "tracehold_qualityGate": quality_gate_facet(
+        "checks", "waived", checks=3, failed=1, waiver="w1"
+    ),
     "tracehold_training": training_facet("train", version="v1", subset="2013", dataset="dataset:x"),
 }  # fmt: skip
 BARE: dict[str, dict[str, Any]] = {
@@ -63,6 +67,7 @@ BARE: dict[str, dict[str, Any]] = {
     "tracehold_provenance": provenance_facet("s3://b/k"),
     "tracehold_terms": terms_facet(),
     "tracehold_model": model_facet("m", "1"),
+    "tracehold_qualityGate": quality_gate_facet("checks", "passed"),
     "tracehold_training": training_facet(),
 }
 
@@ -128,6 +133,17 @@ def test_what_is_sent_is_what_the_state_holds(world: World) -> None:
         plain = {k: v for k, v in FULL[facet].items() if not k.startswith("_")}
         assert value.value == plain
     assert aspects[key]["terms"][0].source == "manifest"
+
+
+def test_gates_are_held_by_name_and_shown(world: World) -> None:
+    world.emit("write", [], [data("set", tracehold_qualityGate=FULL["tracehold_qualityGate"])])
+    key = world.key("set")
+    (value,) = world.state.aspects([key], ["gate"])[key]["gate"]
+    held = {"outcome": "waived", "checks": 3, "failed": 1, "waiver": "w1"}
+    assert (value.slot, value.value) == ("checks", held)
+    node = world.state.node(key)
+    assert node is not None
+    assert annotator(world.state, [node], value.time)[key]["gates"] == ["checks waived"]
 
 
 def test_malformed_facets_of_others_are_not_believed(world: World) -> None:

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import msgspec
+from facet_page import facet_fates
 
 from lineage.errors import TraceholdError
 from lineage.openlineage.codes import CODES
@@ -246,6 +247,7 @@ PAGES: Final[dict[str, Callable[[], str]]] = {
     "http.md": http,
     "errors.md": errors,
     "findings.md": findings,
+    "facet-fates.md": facet_fates,
 }
 """Page → what it must say."""
 

@@ -80,6 +80,15 @@ def test_a_facet_of_a_dataset(facet: str, value: dict[str, Any], becomes: Any) -
         ("ownership", "job", {"owners": [{"name": "a"}]}, {"owners": [{"name": "a"}]}),
         ("documentation", "job", {"description": "d"}, {"description": "d"}),
         ("tags", "job", {"tags": [{}]}, [{}]),
+        ("extractionError", "run",
+         {"totalTasks": 3, "failedTasks": 1, "errors": [{"errorMessage": "x"}]},
+         {"tasks": 3, "untold": 1}),
+        ("extractionError", "run", {"totalTasks": "3"}, None),
+        ("test", "run",
+         {"tests": [{"name": "t", "status": "fail", "severity": "warn", "actual": "a"}, {"name": 3},
+                    {"name": "u", "status": 1}, 3]},
+         {"t": {"status": "fail", "severity": "warn"}, "u": {}}),
+        ("test", "run", {"tests": 3}, {}),
     ],
 )  # fmt: skip
 def test_a_facet_elsewhere(facet: str, on: str, value: dict[str, Any], becomes: Any) -> None:
@@ -88,4 +97,4 @@ def test_a_facet_elsewhere(facet: str, on: str, value: dict[str, Any], becomes: 
 
 def test_no_facet_is_read_twice_into_the_same_aspect() -> None:
     places = [(reader.on, reader.facet, reader.aspect) for reader in FACETS]
-    assert len(set(places)) == len(places) == 22
+    assert len(set(places)) == len(places) == 25
