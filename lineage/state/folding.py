@@ -25,6 +25,7 @@ from lineage.state.attributes import Observation, changes, read_value
 from lineage.state.digest import RollingDigest
 from lineage.state.erasures import ERASED, MISSING, Erasures
 from lineage.state.finding_table import FindingTable
+from lineage.state.following import TEXTS
 from lineage.state.late import Late
 from lineage.state.native import Stuck, points_of
 from lineage.state.picture import Picture
@@ -79,6 +80,7 @@ class Folding:
         self._named: set[tuple[str, str]] = set()
         self._stale: set[str] = set()
         self._changed: set[tuple[str, str]] = set()
+        self._restated: set[str] = set()
 
     # Taking
 
@@ -258,6 +260,7 @@ class Folding:
         self._db.executemany("insert or ignore into touch values (?, ?)", self._touched)
         for entity_key in sorted(self._stale):
             self._changed |= {(entity_key, aspect) for aspect in self._attributes(entity_key)}
+        self._restated = {key for key, aspect in self._changed if aspect in TEXTS}
         for entity_key, aspect in sorted(self._changed):
             self._aspect_changed(entity_key, aspect)
         for owner in sorted(self._timelines.dirty):
@@ -278,6 +281,10 @@ class Folding:
     def finish(self, diff: GraphDiff, position: int) -> None:
         """Write the diff, the position and the digest in the open transaction."""
         self._graph.apply(diff, position)
+        self._db.executemany(
+            "insert or ignore into restated values (?, ?)",
+            [(position, key) for key in sorted(self._restated)],
+        )
         self._db.executemany(
             "insert or replace into meta (key, value) values (?, ?)",
             [("position", str(position)), ("digest", f"{self._digest.total:064x}")],

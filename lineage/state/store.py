@@ -135,6 +135,10 @@ class SqlState:
         """Version of the fold that made this state; empty for a new file."""
         return self._meta("fold_version", "")
 
+    def made(self) -> str:
+        """The name of this very state; another one from the same facts has another name."""
+        return self._meta("made", "")
+
     def standing(self) -> Standing:
         """Position, digest and the rest of where it stands, all of one moment."""
         with self.graph.snapshot():

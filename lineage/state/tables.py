@@ -92,6 +92,14 @@ create table if not exists naming (
   named text not null, entity_key text not null, primary key (named, entity_key)
 ) without rowid;
 
+-- things of which a text changed, by the fact after which it had; for what follows by position
+create table if not exists restated (
+  position integer not null, entity_key text not null, primary key (position, entity_key)
+) without rowid;
+
+-- a name of its own, so that what was made from this state is not taken for another's
+insert or ignore into meta (key, value) values ('made', lower(hex(randomblob(16))));
+
 create table if not exists version (
   dataset_key text not null, version text not null,
   first integer not null, last integer not null,

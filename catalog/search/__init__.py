@@ -1,0 +1,1 @@
+"""Full-text search over what a catalog holds: names, columns, descriptions, tags, owners."""

@@ -1,0 +1,87 @@
+"""From what somebody half remembers to words that the index has, each with how well it fits."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from catalog.search.port import FullText
+from catalog.search.words import edits, parts, similarity
+
+__all__ = ["MOST_WORDS", "Reading", "read"]
+
+MOST_WORDS: Final = 8
+"""Words of a query that count."""
+_MOST_WHOLE: Final = 5
+"""Words that are tried in one as well: ``cust email addr`` as ``custemailaddr``."""
+
+_ENDINGS: Final = 30
+_INSIDE: Final = 20
+_RESEMBLING: Final = 30
+_ALIKE: Final = 0.45
+"""Least similarity of a word that may have been meant."""
+_ALIKE_IN_ONE: Final = 0.7
+"""The same of several words in one, of which no part may be another word."""
+_SHORTEST: Final = 4
+"""Letters of a word of which a slip is thought of."""
+_LONG: Final = 5
+"""Letters from which on more than one slip is thought of."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What a query may mean.
+
+    Attributes:
+        terms: Its words.
+        fits: Per word, the words of the index that stand for it, with how well, 0 to 1.
+        whole: Words of the index that stand for all of them together.
+        left_out: Words for which the index has nothing.
+    """
+
+    terms: tuple[str, ...]
+    fits: Sequence[Mapping[str, float]]
+    whole: Mapping[str, float] = field(default_factory=dict)
+    left_out: tuple[str, ...] = ()
+
+
+def read(text: str, index: FullText, *, slips: bool) -> Reading:
+    """Read a query.
+
+    Args:
+        text: As typed.
+        index: Which words there are.
+        slips: Whether words may be misspelled, too.
+    """
+    terms = tuple(dict.fromkeys(parts(text)))[:MOST_WORDS]
+    fits = {term: _fits(term, index, slips=slips) for term in terms}
+    whole: Mapping[str, float] = {}
+    if 1 < len(terms) <= _MOST_WHOLE:
+        whole = _fits("".join(terms), index, slips=slips, alike=_ALIKE_IN_ONE)
+    return Reading(
+        terms,
+        [found for found in fits.values() if found],
+        whole,
+        tuple(term for term, found in fits.items() if not found),
+    )
+
+
+def _fits(term: str, index: FullText, *, slips: bool, alike: float = _ALIKE) -> dict[str, float]:
+    size = len(term)
+    found = dict.fromkeys(index.known([term]), 1.0)
+    for word in index.beginning(term, _ENDINGS):
+        found[word] = 0.55 + 0.35 * size / len(word)
+    if size > 2:
+        for word in index.holding(term, _INSIDE):
+            found.setdefault(word, 0.35 + 0.3 * size / len(word))
+    # What is a word as it stands is meant.
+    if slips and size >= _SHORTEST and term not in found:
+        for word in index.known(edits(term)):
+            found.setdefault(word, 0.5)
+        if size >= _LONG:
+            for word in index.resembling(term, _RESEMBLING):
+                share = similarity(term, word)
+                if share >= alike:
+                    found.setdefault(word, 0.6 * share)
+    return found
