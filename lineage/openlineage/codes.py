@@ -77,6 +77,10 @@ CODES: Final[dict[str, Code]] = {
     "facet-off-schema": Code(
         True, "a facet breaks the schema that it names", "compare it with its _schemaURL"
     ),
+    "facet-not-yours": Code(
+        False, "a facet declares something of an input that the token does not speak for; it was"
+        " set aside", "let its owner declare it, or use a token of that namespace",
+    ),
     "findings-cut": Code(False, "there are more findings than are kept", "mend the first ones"),
 }  # fmt: skip
 """Code of a finding → what it means."""

@@ -17,14 +17,17 @@ import msgspec
 from lineage.facts import Draft, Json, Upcast
 from lineage.openlineage.errors import NoIdentity, NotAnEvent, TooDeep, TooLarge
 from lineage.openlineage.forms.common import URI, UUID
+from lineage.openlineage.reach import Reach, confine
 from lineage.openlineage.scrub import Scrubber
 from lineage.openlineage.times import event_time
 
-__all__ = ["BEFORE", "EVENT_TYPES", "KIND", "receive"]
+__all__ = ["BATCH_EVENTS", "BEFORE", "EVENT_TYPES", "KIND", "receive", "split"]
 
 KIND: Final = "openlineage.received/1"
 BEFORE: Final[tuple[Upcast, ...]] = ()
 """Versions of ``KIND`` released before, the oldest first; none yet."""
+BATCH_EVENTS: Final = 10_000
+"""Most events of one batch."""
 EVENT_TYPES: Final = frozenset({"START", "RUNNING", "COMPLETE", "ABORT", "FAIL", "OTHER"})
 
 _RawObject = dict[str, msgspec.Raw]
@@ -241,7 +244,9 @@ def _event(reading: _Reading, members: _RawObject) -> dict[str, Json]:
     return event
 
 
-def receive(raw: bytes, *, actor: str, scrubber: Scrubber, max_bytes: int) -> Draft:
+def receive(
+    raw: bytes, *, actor: str, scrubber: Scrubber, max_bytes: int, reach: Reach | None = None
+) -> Draft:
     """One OpenLineage event as a draft for the journal.
 
     Args:
@@ -249,6 +254,7 @@ def receive(raw: bytes, *, actor: str, scrubber: Scrubber, max_bytes: int) -> Dr
         actor: Opaque id of the producer.
         scrubber: Masks what must not be stored in clear.
         max_bytes: Largest body accepted.
+        reach: What the producer speaks for; None where that is everything.
 
     Returns:
         A draft whose body is ``{"event": …, "findings": [{"at": pointer, "code": …}]}``.
@@ -258,6 +264,7 @@ def receive(raw: bytes, *, actor: str, scrubber: Scrubber, max_bytes: int) -> Dr
         NoIdentity: Neither job nor dataset is named.
         TooDeep: The JSON nests too deep.
         TooLarge: More than ``max_bytes``.
+        Denied: It speaks of what is beyond the producer's reach.
     """
     if len(raw) > max_bytes:
         raise TooLarge(
@@ -273,6 +280,9 @@ def receive(raw: bytes, *, actor: str, scrubber: Scrubber, max_bytes: int) -> Dr
     reading = _Reading(scrubber)
     event = _event(reading, members)
     _check_kind(reading, event)
+    if reach is not None:
+        for at, name in confine(event, reach):
+            reading.flag("facet-not-yours", f"{at}/{_pointer(name)}")
     millis, finding = event_time(event.get("eventTime"))
     if finding:
         reading.flag(finding, "/eventTime")
@@ -283,3 +293,31 @@ def receive(raw: bytes, *, actor: str, scrubber: Scrubber, max_bytes: int) -> Dr
     except (OverflowError, UnicodeError) as error:
         raise _refuse(error, "") from error
     return Draft(kind=KIND, actor=actor, body=body, raw=raw, valid_time=millis, idempotency=raw)
+
+
+def split(raw: bytes) -> list[msgspec.Raw]:
+    """The events of a batch, not read yet.
+
+    Args:
+        raw: A JSON array; what is returned are views of it.
+
+    Raises:
+        NotAnEvent: It is none.
+        TooDeep: The JSON nests too deep.
+        TooLarge: There are more than ``BATCH_EVENTS``.
+    """
+    try:
+        events = _LIST.decode(raw)
+    except msgspec.ValidationError:
+        raise NotAnEvent(
+            "the batch is not a JSON array",
+            advice="send an array of OpenLineage events, or one event to /api/v1/lineage",
+        ) from None
+    except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
+        raise _refuse(error, "") from error
+    if len(events) > BATCH_EVENTS:
+        raise TooLarge(
+            f"the batch has {len(events)} events, the limit is {BATCH_EVENTS}",
+            advice="send several batches",
+        )
+    return events

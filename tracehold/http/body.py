@@ -14,7 +14,7 @@ from starlette.types import Receive
 from lineage.errors import InvalidInput, Unavailable
 from lineage.openlineage.errors import TooLarge
 
-__all__ = ["Budget", "SlowBody", "UnknownEncoding", "read_body"]
+__all__ = ["Budget", "Share", "SlowBody", "UnknownEncoding", "read_body"]
 
 _PIECE: Final = 256 * 1024
 _CHUNK_SECONDS: Final = 20.0
@@ -49,9 +49,9 @@ class Budget:
         self._left = total
 
     @contextmanager
-    def share(self) -> Iterator[_Share]:
+    def share(self) -> Iterator[Share]:
         """A share of one request, given back at the end of the block."""
-        share = _Share(self)
+        share = Share(self)
         try:
             yield share
         finally:
@@ -66,17 +66,24 @@ class Budget:
         self._left -= count
 
 
-class _Share:
+class Share:
+    """What one request holds of the budget.
+
+    Attributes:
+        taken: Bytes.
+    """
+
     def __init__(self, budget: Budget) -> None:
         self._budget = budget
         self.taken = 0
 
     def take(self, count: int) -> None:
+        """Raises ``Unavailable`` where nothing is left."""
         self._budget.take(count)
         self.taken += count
 
 
-async def read_body(request: Request, *, limit: int, share: _Share | None = None) -> bytes:
+async def read_body(request: Request, *, limit: int, share: Share | None = None) -> bytes:
     """The body, unpacked.
 
     Args:

@@ -34,6 +34,20 @@ ACT_BYTES: Final = 1024 * 1024
 _PREFIX: Final = "/api/v1"
 LINEAGE: Final = f"{_PREFIX}/lineage"
 """Where events are sent."""
+_REFUSED: Final = {
+    "description": "Refused: what is wrong, where, and what to do.",
+    "content": {
+        "application/json": {
+            "schema": {
+                "type": "object",
+                "properties": {
+                    name: {"type": "string"} for name in ("code", "what", "where", "advice")
+                },
+                "required": ["code", "what", "where", "advice"],
+            }
+        }
+    },
+}
 _PLAIN: Final = str.maketrans("/.", "__")
 _Endpoint = Callable[[Request], Coroutine[Any, Any, Response]]
 
@@ -43,6 +57,12 @@ def add_routes(app: FastAPI, services: Services, metrics: Metrics, ingest: Inges
     _add(
         app, "POST", LINEAGE, ingest.receive, tag="lineage",
         summary="Receive one OpenLineage event; 201 once it is durable.", body={"type": "object"},
+        status=201,
+    )  # fmt: skip
+    _add(
+        app, "POST", f"{LINEAGE}/batch", ingest.receive_batch, tag="lineage",
+        summary="Receive an array of OpenLineage events; what came of each, once they are durable.",
+        body={"type": "array", "items": {"type": "object"}},
     )  # fmt: skip
     for name, act in ACTS.items():
         _add(
@@ -160,8 +180,9 @@ def _add(
     summary: str,
     body: Json = None,
     query: Json = None,
+    status: int = 200,
 ) -> None:
-    extra: dict[str, Any] = {}
+    extra: dict[str, Any] = {"responses": {"default": _REFUSED}}
     if body is not None:
         extra["requestBody"] = {
             "required": True, "content": {"application/json": {"schema": body}},
@@ -182,5 +203,5 @@ def _add(
         operation_id=method.lower() + path.removeprefix(_PREFIX).translate(_PLAIN),
         openapi_extra=extra,
         response_model=None,
-        status_code=201 if tag == "lineage" else 200,
+        status_code=status,
     )
