@@ -30,6 +30,8 @@ CREATE TABLE IF NOT EXISTS node (
     live       INTEGER NOT NULL
 );
 CREATE INDEX IF NOT EXISTS node_by_name ON node(label, name, key) WHERE live = 1;
+CREATE INDEX IF NOT EXISTS node_by_namespace ON node(label, props ->> 'namespace', name, key)
+    WHERE live = 1 AND label IN ('Dataset', 'Job');
 CREATE INDEX IF NOT EXISTS node_linked ON node(label) WHERE live = 1 AND feeds > 0;
 CREATE INDEX IF NOT EXISTS node_changed ON node(changed_at);
 CREATE INDEX IF NOT EXISTS node_dropped ON node(changed_at) WHERE live = 0;

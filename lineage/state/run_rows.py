@@ -76,16 +76,19 @@ def versions_of(db: sqlite3.Connection, dataset_key: str, limit: int) -> list[Ve
         VersionRow(dataset_key, *row)
         for row in db.execute(
             "select version, first, last, run_key from version where dataset_key = ?"
-            " order by last desc, version limit ?",
+            " order by last desc, version desc limit ?",
             (dataset_key, limit),
         )
     ]
+    # Of each shape the newest runs alone: a table may have been written a hundred thousand times.
     rows = db.execute(
-        "select r.run_id, r.ended, r.key from shape_io io join run r on r.shape_id = io.shape_id"
-        " where io.entity_key = ? and io.role = 'out' and r.seen & 8 and not r.seen & 70"
+        "select r.run_id, r.ended, r.key from shape_io io cross join run r on r.key in ("
+        "  select key from run where shape_id = io.shape_id and seen & 8 and not seen & 70"
+        "  order by first desc, key limit ?2)"
+        " where io.entity_key = ?1 and io.role = 'out'"
         " and not exists (select 1 from version v where v.dataset_key = io.entity_key"
         "                 and v.run_key = r.key)"
-        " order by r.ended desc, r.key limit ?",
+        " order by r.ended desc, r.key limit ?2",
         (dataset_key, limit),
     )
     unnamed = [VersionRow(dataset_key, run_id, at, at, key) for run_id, at, key in rows]

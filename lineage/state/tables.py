@@ -72,6 +72,8 @@ create table if not exists run (
 create index if not exists run_by_job on run (job_key, first);
 create index if not exists run_within_shape on run (shape_id, first, last, seen);
 create index if not exists run_by_trouble on run (job_key, first) where seen & 6 != 0;
+create index if not exists run_by_id on run (run_id);
+create index if not exists run_by_time on run (first, key, ended, seen);
 
 -- which event shapes a run has shown, with first and last moment
 create table if not exists sighting (
@@ -106,6 +108,7 @@ create table if not exists version (
   made_time integer, made_rank text, run_key text,
   primary key (dataset_key, version)
 ) without rowid;
+create index if not exists version_by_last on version (dataset_key, last, version);
 
 -- what is odd about the events of a job or dataset, one row per code and place
 create table if not exists finding (

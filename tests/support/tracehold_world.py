@@ -105,8 +105,11 @@ class Api:
         return asyncio.run(ask())
 
 
-def ask_raw(api: Api, path: str) -> tuple[int, bytes]:
+def ask_raw(api: Api, path: str, *, token: str = "") -> tuple[int, bytes]:
     """GET a path as it stands, as a server hands it over; clients would tidy it up."""
+    headers = [(b"host", HOST.encode())]
+    if token:
+        headers.append((b"authorization", f"Bearer {token}".encode()))
     target, _, query = path.partition("?")
     scope = {
         "type": "http",
@@ -118,7 +121,7 @@ def ask_raw(api: Api, path: str) -> tuple[int, bytes]:
         "raw_path": target.encode("latin-1"),
         "query_string": query.encode(),
         "root_path": "",
-        "headers": [(b"host", HOST.encode())],
+        "headers": headers,
         "server": ("127.0.0.1", 5005),
         "client": ("127.0.0.1", 1),
     }

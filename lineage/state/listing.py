@@ -1,0 +1,347 @@
+"""Lists of the estate: namespaces and what is in them, what jobs touch, which runs are newest.
+
+Every list is a range of an index: what a page costs depends on the page, and not on how many runs
+there are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import msgspec
+
+from lineage.graph.port import Node
+from lineage.graph.rows import decode_props, decode_spans, listed
+from lineage.identity import Label
+from lineage.state.port import RunRow
+from lineage.state.store import SqlState
+
+__all__ = ["Listing", "Span", "Touched"]
+
+# The index over namespaces is taken only where a statement repeats its condition.
+_NAMED: Final = "live = 1 and label in ('Dataset', 'Job')"
+_NAMESPACES: Final = f"""
+with recursive kind(label) as (values ('Dataset'), ('Job')), found(label, name) as (
+  select label, (select min(props ->> 'namespace') from node
+                 where {_NAMED} and node.label = kind.label) from kind
+  union all
+  select label, (select min(props ->> 'namespace') from node
+                 where {_NAMED} and node.label = found.label
+                 and props ->> 'namespace' > found.name)
+  from found where name is not null
+)
+select distinct name from found where name is not null order by name
+"""  # noqa: S608
+_OF_NAMESPACE: Final = f"""
+select key, label, props from node
+where {_NAMED} and label = ? and props ->> 'namespace' = ? order by name, key limit ? offset ?
+"""  # noqa: S608
+_COUNT: Final = f"""
+select count(*) from node where {_NAMED} and label = ? and props ->> 'namespace' = ?
+"""  # noqa: S608
+_NAMED_BETWEEN: Final = """
+select min(e.since), max(n.changed_at) from node n join entity e on e.key = n.key
+where n.live = 1 and n.label in ('Dataset', 'Job') and n.props ->> 'namespace' = ?
+"""
+
+# Runs point at merged shapes; a shape that only single events had has none.
+_SPANS: Final = """
+select wanted.value, min((select min(first) from run where shape_id = io.shape_id)),
+  max((select last from run where shape_id = io.shape_id order by first desc limit 1)),
+  max(case io.role when 'out' then (
+    select last from run where shape_id = io.shape_id and seen & 8 and not seen & 6
+    order by first desc limit 1) end)
+from json_each(?) as wanted cross join shape_io io on io.entity_key = wanted.value
+group by wanted.value
+"""
+_JOB_SPANS: Final = """
+select wanted.value,
+  (select min(first) from run where job_key = wanted.value),
+  (select last from run where job_key = wanted.value order by first desc limit 1), null
+from json_each(?) as wanted
+"""
+
+_LIFECYCLES: Final = """
+select p.entity_key, p.value ->> 'change', p.time,
+  (select max((select first from run where shape_id = io.shape_id order by first desc limit 1))
+   from shape_io io where io.entity_key = p.entity_key and io.role <> 'via'
+   and io.change is not 'DROP')
+from json_each(?) as wanted cross join point p on (p.entity_key, p.aspect, p.slot, p.source,
+  p.time, p.rank) = (select entity_key, aspect, slot, source, time, rank from point
+    where entity_key = wanted.value and aspect = 'lifecycle' and slot = '' and source = 'facet'
+    order by time desc, rank desc limit 1)
+"""
+
+_TOUCHES: Final = """
+select e.type, s.key, d.key, e.spans from json_each(?) as wanted
+cross join node as n on n.key = wanted.value
+cross join edge as e on e.{near} = n.id and e.type in ('READ', 'WROTE', 'CHILD_OF')
+  and e.live = 1
+join node as s on s.id = e.src join node as d on d.id = e.dst limit ?
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """First and last moment at which events spoke of something, epoch milliseconds.
+
+    Attributes:
+        first: Beginning of the earliest run, or the moment of the first static event.
+        last: Last event of the newest run.
+        written: Last event of the newest run that completed and wrote it.
+    """
+
+    first: int | None = None
+    last: int | None = None
+    written: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Touched:
+    """What a job reads and writes, or a dataset is read and written by, as things are wired.
+
+    For a job ``reads`` are its inputs and ``writes`` its outputs; for a dataset ``reads`` are the
+    jobs that read it and ``writes`` those that write it. ``parents`` are the jobs that a job is
+    part of. Keys, sorted.
+    """
+
+    reads: tuple[str, ...] = ()
+    writes: tuple[str, ...] = ()
+    parents: tuple[str, ...] = ()
+
+
+class Listing:
+    """Lists, on the connection of one thread."""
+
+    def __init__(self, state: SqlState, *, narrowed: bool = False) -> None:
+        """Reads a state.
+
+        Args:
+            state: What is listed goes through its ``nodes`` and ``run``.
+            narrowed: Whether these hide something, so that pages and counts must leave it out.
+        """
+        self._state = state
+        self._narrowed = narrowed
+        self._db = state.connection()
+
+    def namespaces(self) -> list[str]:
+        """Every namespace of a dataset or job, by name."""
+        return [name for (name,) in self._db.execute(_NAMESPACES)]
+
+    def positions(self, namespace: str) -> tuple[int | None, int | None]:
+        """The first fact that names something of a namespace, and the last that changed one."""
+        first, last = self._db.execute(_NAMED_BETWEEN, (namespace,)).fetchone()
+        return first, last
+
+    def named(self, label: Label, namespace: str, *, limit: int, offset: int = 0) -> list[Node]:
+        """Datasets or jobs of a namespace, by name."""
+        if self._narrowed:
+            return self._seen(label, namespace)[offset : offset + limit]
+        rows = self._db.execute(_OF_NAMESPACE, (label, namespace, limit, offset))
+        return [Node(key, label, decode_props(props)) for key, label, props in rows]
+
+    def count(self, label: Label, namespace: str) -> int:
+        """How many datasets or jobs a namespace has."""
+        if self._narrowed:
+            return len(self._seen(label, namespace))
+        return int(self._db.execute(_COUNT, (label, namespace)).fetchone()[0])
+
+    def _seen(self, label: Label, namespace: str) -> list[Node]:
+        rows = self._db.execute(_OF_NAMESPACE, (label, namespace, -1, 0)).fetchall()
+        return list(self._state.nodes([key for key, *_ in rows]).values())
+
+    def spans(self, keys: Iterable[str]) -> dict[str, Span]:
+        """When events spoke of datasets; absent where none did."""
+        rows = self._db.execute(_SPANS, (listed([*keys]),))
+        return {row[0]: Span(*row[1:]) for row in rows}
+
+    def job_spans(self, keys: Iterable[str]) -> dict[str, Span]:
+        """When jobs ran."""
+        rows = self._db.execute(_JOB_SPANS, (listed([*keys]),))
+        return {row[0]: Span(*row[1:]) for row in rows}
+
+    def touched(
+        self, keys: Sequence[str], as_of: int, *, most: int = 200_000
+    ) -> Mapping[str, Touched]:
+        """What each of some jobs or datasets touches at a moment.
+
+        Args:
+            keys: Keys of jobs, or of datasets.
+            as_of: Epoch milliseconds.
+            most: Edges looked at.
+        """
+        wanted = listed(keys)
+        found: dict[str, dict[str, set[str]]] = {key: {} for key in keys}
+        for near in ("src", "dst"):
+            for type_, src, dst, spans in self._db.execute(
+                _TOUCHES.format(near=near), (wanted, most)
+            ):
+                if type_ == "CHILD_OF":
+                    if near == "src":
+                        found[src].setdefault(type_, set()).add(dst)
+                elif any(start <= as_of < end for start, end in decode_spans(spans)[0]):
+                    key, other = (src, dst) if near == "src" else (dst, src)
+                    found[key].setdefault(type_, set()).add(other)
+        return {
+            key: Touched(*(tuple(sorted(by.get(t, ()))) for t in ("READ", "WROTE", "CHILD_OF")))
+            for key, by in found.items()
+        }
+
+    def runs(
+        self, job_key: str | None, *, after: str = "", limit: int = 100
+    ) -> tuple[list[RunRow], str | None]:
+        """A page of the runs of one job or of all, newest first.
+
+        Args:
+            job_key: The job; all where None.
+            after: Key of the last run of the page before.
+            limit: Rows.
+
+        Returns:
+            The runs, and the key to go on after; None where no more follow.
+        """
+        where = "seen & 64 = 0" + ("" if job_key is None else " and job_key = :job")
+        found: list[RunRow] = []
+        while True:
+            behind = "" if not after else " and (first, key) < (:first, :after)"
+            first = self._db.execute("select first from run where key = ?", (after,)).fetchone()
+            if after and first is None:
+                return found, None
+            rows = self._db.execute(
+                f"select key from run where {where}{behind}"  # noqa: S608
+                " order by first desc, key desc limit :limit",
+                {"job": job_key, "first": first and first[0], "after": after, "limit": limit + 1},
+            ).fetchall()
+            for (key,) in rows:
+                if len(found) == limit:
+                    return found, after
+                row = self._state.run(key)
+                if row is not None:
+                    found.append(row)
+                after = key
+            if len(rows) <= limit:
+                return found, None
+
+    def count_runs(self, job_key: str) -> int:
+        """How many runs a job has."""
+        sql = "select count(*) from run where job_key = ? and seen & 64 = 0"
+        return int(self._db.execute(sql, (job_key,)).fetchone()[0])
+
+    def runs_of_id(self, run_id: str, *, limit: int = 100) -> list[RunRow]:
+        """The runs, one per job, that go by a run id; the earliest first."""
+        return self._runs(
+            "select key from run where run_id = ? and seen & 64 = 0 order by first, key limit ?",
+            (run_id, limit),
+        )
+
+    def runs_of_job(self, job_key: str, *, limit: int, offset: int = 0) -> list[RunRow]:
+        """Runs of a job, newest first."""
+        return self._runs(
+            "select key from run where job_key = ? and seen & 64 = 0"
+            " order by first desc, key desc limit ? offset ?",
+            (job_key, limit, offset),
+        )
+
+    def newest_runs(self, job_keys: Iterable[str]) -> dict[str, RunRow]:
+        """The newest run of each job; absent where it never ran."""
+        rows = self._runs(
+            "select (select key from run where job_key = wanted.value and seen & 64 = 0"
+            " order by first desc, key desc limit 1) from json_each(?) as wanted",
+            (listed([*job_keys]),),
+        )
+        return {row.job_key: row for row in rows}
+
+    def _runs(self, statement: str, values: tuple[object, ...]) -> list[RunRow]:
+        keys = [key for (key,) in self._db.execute(statement, values).fetchall() if key]
+        return [row for key in keys if (row := self._state.run(key)) is not None]
+
+    def begun_and_ended(self, since: int) -> list[tuple[str, int, int | None, int]]:
+        """Job, first event, end and event types of every run that began at a moment or later."""
+        rows = self._db.execute(
+            "select job_key, first, ended, seen from run where first >= ? and seen & 64 = 0",
+            (since,),
+        ).fetchall()
+        if not self._narrowed:
+            return rows
+        seen = self._state.nodes(list({row[0] for row in rows}))
+        return [row for row in rows if row[0] in seen]
+
+    def first_facts(self, run_keys: Iterable[str]) -> dict[str, tuple[int, str, str]]:
+        """Per run the position, id and actor of the first fact that told of it."""
+        rows = self._db.execute(
+            "select s.run_key, min(s.position), s.fact_id, s.actor from json_each(?) as wanted"
+            " cross join sighting s on s.run_key = wanted.value group by s.run_key",
+            (listed([*run_keys]),),
+        )
+        return {key: (position, fact, actor) for key, position, fact, actor in rows}
+
+    def lifecycles(self, keys: Iterable[str]) -> dict[str, tuple[str, bool]]:
+        """The newest change of lifecycle told of each dataset; whether it is dropped since."""
+        rows = self._db.execute(_LIFECYCLES, (listed([*keys]),))
+        return {
+            key: (change, change == "DROP" and (shown is None or shown <= at))
+            for key, change, at, shown in rows
+        }
+
+    def newest_facts(self, key: str, *, limit: int) -> list[int]:
+        """Positions of the newest events that describe a dataset or job, one per shape."""
+        rows = self._db.execute(
+            "select (select max(position) from touch where shape_id = found.id) as newest from ("
+            " select shape_id as id from shape_io where entity_key = ?1 and role <> 'via'"
+            " union select id from shape where owner = ?1) as found"
+            " where newest is not null order by newest desc limit ?2",
+            (key, limit),
+        )
+        return sorted(position for (position,) in rows)
+
+    def since(self, label: Label) -> list[int]:
+        """Per entity of a label the position of the fact that named it first; 0 where unknown."""
+        rows = self._db.execute(
+            "select n.key, coalesce(e.since, 0) from node n join entity e on e.key = n.key"
+            " where n.live = 1 and n.label = ?",
+            (label,),
+        ).fetchall()
+        if not self._narrowed:
+            return [position for _, position in rows]
+        seen = self._state.nodes([key for key, _ in rows])
+        return [position for key, position in rows if key in seen]
+
+    def sources(self) -> list[tuple[str, str]]:
+        """Data sources as producers name them: name and address."""
+        if self._narrowed:
+            values = [v.value for vs in self._state.with_aspect("source").values() for v in vs]
+            named = {str(v["name"]): str(v.get("uri") or "") for v in values if v.get("name")}
+            return sorted(named.items())
+        return self._db.execute(
+            "select value ->> 'name', coalesce(max(value ->> 'uri'), '') from point"
+            " where aspect = 'source' and value ->> 'name' is not null group by 1 order by 1"
+        ).fetchall()
+
+    def tags(self) -> list[str]:
+        """The keys of all tags that anything carries, by name."""
+        if self._narrowed:
+            held = [v.value for vs in self._state.with_aspect("tags").values() for v in vs]
+            found = {one.get("key") for tags in held if isinstance(tags, list) for one in tags}
+            return sorted(key for key in found if isinstance(key, str))
+        rows = self._db.execute(
+            "select distinct tag.value ->> 'key' from point p, json_each(p.value) as tag"
+            " where p.aspect = 'tags' and json_type(p.value) = 'array'"
+            " and json_type(tag.value, '$.key') = 'text' order by 1"
+        )
+        return [key for (key,) in rows]
+
+    def shapes(self, job_key: str) -> list[tuple[tuple[str, ...], tuple[str, ...], int]]:
+        """What a job read and wrote together, and when first: one row per version of the job."""
+        rows = self._db.execute(
+            "select s.inputs, s.outputs, min((select min(first) from run where shape_id = s.id))"
+            " from shape s where s.owner = ? group by s.inputs, s.outputs",
+            (job_key,),
+        )
+        found = [
+            (tuple(msgspec.json.decode(inputs)), tuple(msgspec.json.decode(outputs)), first)
+            for inputs, outputs, first in rows
+            if first is not None
+        ]
+        return sorted(found, key=lambda row: (-row[2], row))
