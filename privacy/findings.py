@@ -1,4 +1,4 @@
-"""Findings as the state holds them: the scan's, corrected by what people decided."""
+"""Findings as the state holds them: the scan's and what others claim, corrected by people."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from lineage.facts import Json
 from lineage.state.port import AspectValue, StateReader
+from privacy.claims import claims
 
 __all__ = ["Known", "all_findings", "known_findings", "plain_finding"]
 
@@ -18,8 +19,8 @@ class Known:
     Attributes:
         column: Field name.
         entity: Entity type.
-        tier: ``confirmed`` or ``candidate``; a review confirms or removes.
-        method: How it is known; ``review`` where a person decided.
+        tier: ``confirmed``, ``candidate`` or ``claimed``; a review confirms or removes.
+        method: How it is known; ``review`` where a person decided, ``tag`` where a label says so.
         prevalence: Share of cells, 0 to 1.
         facts: Ids of the facts cited.
     """
@@ -73,19 +74,25 @@ def known_findings(
     if keys is None:
         scanned = state.with_aspect("pii", as_of)
         reviewed = state.with_aspect("pii_review", as_of)
+        tagged = state.with_aspect("tags", as_of)
     else:
-        aspects = state.aspects(keys, ("pii", "pii_review"), as_of)
+        aspects = state.aspects(keys, ("pii", "pii_review", "tags"), as_of)
         scanned = {key: held["pii"] for key, held in aspects.items() if "pii" in held}
         reviewed = {k: held["pii_review"] for k, held in aspects.items() if "pii_review" in held}
+        tagged = {key: held["tags"] for key, held in aspects.items() if "tags" in held}
     found: dict[str, list[Known]] = {}
-    for key in sorted({*scanned, *reviewed}):
-        known = _merge(scanned.get(key, []), reviewed.get(key, []))
+    for key in sorted({*scanned, *reviewed, *tagged}):
+        known = _merge(scanned.get(key, []), tagged.get(key, []), reviewed.get(key, []))
         if known:
             found[key] = known
     return found
 
 
-def _merge(scanned: Sequence[AspectValue], reviewed: Sequence[AspectValue]) -> list[Known]:
+def _merge(
+    scanned: Sequence[AspectValue],
+    tagged: Sequence[AspectValue],
+    reviewed: Sequence[AspectValue],
+) -> list[Known]:
     known: dict[tuple[str, str], Known] = {}
     for value in scanned:
         for finding in all_findings(value.value):
@@ -100,6 +107,9 @@ def _merge(scanned: Sequence[AspectValue], reviewed: Sequence[AspectValue]) -> l
                 float(finding.get("prevalence") or 0.0),
                 (value.fact_id,),
             )
+    for column, entity, fact in claims(tagged):
+        claim = Known(column, entity, "claimed", "tag", 0.0, (fact,))
+        known.setdefault((column, entity), claim)
     for review in reviewed:
         place = (review.value["column"], review.value["entity"])
         before = known.pop(place, None)
