@@ -18,6 +18,7 @@ from typing import Any, Final
 
 from lineage.errors import InvalidInput, NotFound, Unavailable
 from lineage.graph.port import Limits
+from lineage.state.standing import Ages
 from tracehold.settings_file import Reader, environment_name
 
 __all__ = [
@@ -27,6 +28,7 @@ __all__ = [
     "ClockSettings",
     "GraphSettings",
     "LimitSettings",
+    "RunSettings",
     "ServerSettings",
     "Settings",
     "StorageSettings",
@@ -42,6 +44,7 @@ FILE: Final = "tracehold.toml"
 UNFINISHED: Final = ".tracehold-init"
 """There from the first step of ``init`` to its last."""
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
+_HOUR: Final = 3_600_000
 _LOOPBACK: Final = frozenset({"127.0.0.1", "localhost", "::1"})
 
 
@@ -147,6 +150,21 @@ class LimitSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class RunSettings:
+    """``[runs]``: how long nothing may be heard of a run that has not ended; then it is `STALE`."""
+
+    stale_hours: float = _setting(24.0, "Hours of silence of a run; 0: for as long as it likes.")
+    stream_stale_hours: float = _setting(
+        168.0, "The same for a run whose `jobType` says STREAMING or SERVICE."
+    )
+
+    @property
+    def ages(self) -> Ages:
+        """The same in milliseconds."""
+        return Ages(self.stale_hours * _HOUR, self.stream_stale_hours * _HOUR)
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """Everything that can be set.
 
@@ -161,6 +179,7 @@ class Settings:
     graph: GraphSettings
     clock: ClockSettings
     limits: LimitSettings
+    runs: RunSettings = RunSettings()
 
     @property
     def origin(self) -> str:
@@ -185,6 +204,7 @@ SECTIONS: Final[Mapping[str, type[Any]]] = {
     "graph": GraphSettings,
     "clock": ClockSettings,
     "limits": LimitSettings,
+    "runs": RunSettings,
 }
 
 
@@ -269,12 +289,14 @@ def _checked(settings: Settings, read: Reader) -> Settings:
     ):
         if not number > 0:
             raise InvalidInput(f"{section}.{key} must be positive", where=read.where(section, key))
-    for key, allowed in (
-        ("max_lag_facts", settings.graph.max_lag_facts),
-        ("max_lag_seconds", settings.graph.max_lag_seconds),
+    for section, key, allowed in (
+        ("graph", "max_lag_facts", settings.graph.max_lag_facts),
+        ("graph", "max_lag_seconds", settings.graph.max_lag_seconds),
+        ("runs", "stale_hours", settings.runs.stale_hours),
+        ("runs", "stream_stale_hours", settings.runs.stream_stale_hours),
     ):
-        if allowed < 0:
-            raise InvalidInput(f"graph.{key} is negative", where=read.where("graph", key))
+        if not allowed >= 0:
+            raise InvalidInput(f"{section}.{key} is negative", where=read.where(section, key))
     folders = {
         f.name: (settings.folder / getattr(settings.storage, f.name)).absolute()
         for f in fields(StorageSettings)
@@ -294,6 +316,7 @@ def _checked(settings: Settings, read: Reader) -> Settings:
         graph=graph if graph.url else _local_graph(graph, folders["data"]),
         clock=settings.clock,
         limits=settings.limits,
+        runs=settings.runs,
     )
 
 

@@ -19,6 +19,7 @@ __all__ = ["FindingRow", "FindingTable", "count_findings", "read_findings"]
 
 _MOST_PLACES: Final = 100
 """Findings of one event that are listed; the event itself keeps more."""
+_CACHED: Final = 50_000
 _NUMBER: Final = re.compile(r"/\d+(?=/|\Z)")
 
 
@@ -51,6 +52,7 @@ class FindingTable:
     def __init__(self, db: sqlite3.Connection, digest: RollingDigest) -> None:
         self._db = db
         self._digest = digest
+        self._sent: set[tuple[str, str, str, str]] = set()
 
     def see(
         self,
@@ -64,6 +66,7 @@ class FindingTable:
         fact_id, _, actor = cite
         places = {(one.code, _NUMBER.sub("/*", one.at)) for one in findings}
         for code, place in sorted(places)[:_MOST_PLACES]:
+            self._send(actor, owner, code, place)
             old = self._db.execute(
                 "select first, last, rank, fact_id, actor from finding"
                 " where owner = ? and code = ? and place = ?",
@@ -81,17 +84,56 @@ class FindingTable:
                 (owner, code, place, *new),
             )
 
+    def forget(self) -> None:
+        """Empty the cache, after a transaction was rolled back."""
+        self._sent.clear()
+
+    def _send(self, *sent: *tuple[str, str, str, str]) -> None:
+        """Keep who has sent such events, also where another's is the one that is cited."""
+        if sent in self._sent:
+            return
+        if len(self._sent) > _CACHED:
+            self._sent.clear()
+        self._sent.add(sent)
+        sql = "insert or ignore into finding_sender values (?, ?, ?, ?)"
+        if self._db.execute(sql, sent).rowcount:
+            self._digest.add("finding_sender", *sent)
+
+
+_FINDINGS: Final = """
+select f.owner, f.code, f.place, f.first, f.last, f.fact_id, f.actor from finding f
+where (f.owner, f.code, f.place) > (?1, ?2, ?3) and (?4 is null or f.owner = ?4)
+order by f.owner, f.code, f.place limit ?5
+"""
+_FINDINGS_OF_SENDER: Final = """
+select f.owner, f.code, f.place, f.first, f.last, f.fact_id, f.actor from finding_sender s
+join finding f on f.owner = s.owner and f.code = s.code and f.place = s.place
+where s.actor = ?6 and (s.owner, s.code, s.place) > (?1, ?2, ?3) and (?4 is null or s.owner = ?4)
+order by s.owner, s.code, s.place limit ?5
+"""
+
 
 def read_findings(
-    db: sqlite3.Connection, owner: str | None, after: tuple[str, str, str], limit: int
+    db: sqlite3.Connection,
+    owner: str | None,
+    after: tuple[str, str, str],
+    limit: int,
+    sender: str | None = None,
 ) -> list[FindingRow]:
-    """Findings in the order of owner, code and place; ``after`` is the last one seen."""
-    rows = db.execute(
-        "select owner, code, place, first, last, fact_id, actor from finding"
-        " where (owner, code, place) > (?1, ?2, ?3) and (?4 is null or owner = ?4)"
-        " order by owner, code, place limit ?5",
-        (*after, owner, limit),
-    )
+    """Findings in the order of owner, code and place.
+
+    Args:
+        db: The state.
+        owner: Of this job or dataset alone; of all where None.
+        after: The last one seen.
+        limit: Rows.
+        sender: Those alone that events of this person or machine have had.
+    """
+    values = (*after, owner, limit)
+    if sender is None:
+        rows = db.execute(_FINDINGS, values)
+    else:
+        rows = db.execute(_FINDINGS_OF_SENDER, (*values, sender))
     return [FindingRow(*row) for row in rows]
 
 

@@ -314,6 +314,7 @@ class Folding:
         seen: list[tuple[Sighting, Observation]] = []
         for number, first, first_rank, last, last_rank, *cite in rows:
             sighting = Sighting((first, first_rank), (last, last_rank), *cite)
+        self._findings.forget()
             observations = self._shapes.by_id(number).observations
             seen.extend((sighting, o) for o in observations if o.entity_key == entity_key)
         wanted: dict[tuple[str, str], list[StoredPoint]] = {}

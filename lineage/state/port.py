@@ -46,7 +46,9 @@ class RunRow:
     """One run of one job, merged from its events in any order.
 
     ``state`` is ``COMPLETE``, ``FAIL``, ``ABORT``, ``RUNNING``, ``START`` or ``OTHER``; FAIL and
-    ABORT are sticky, ``contradicted`` says that a COMPLETE was seen beside them.
+    ABORT are sticky, ``contradicted`` says that a COMPLETE was seen beside them. What a run is
+    *shown* to be depends on the moment too: see ``lineage.state.standing``. ``last`` is the time
+    of its latest event, epoch milliseconds; 0 where no event has one.
     """
 
     key: str
@@ -59,6 +61,7 @@ class RunRow:
     inputs: tuple[str, ...]
     outputs: tuple[str, ...]
     facets: Mapping[str, Json]
+    last: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +113,10 @@ class StateReader(Protocol):
 
     def same_as(self, keys: Sequence[str]) -> list[Edge]:
         """The ``SAME_AS`` edges at any of the keys, whichever end it is."""
+        ...
+
+    def outer_jobs(self, keys: Sequence[str]) -> dict[str, set[str]]:
+        """The jobs directly around each of some jobs; absent where there is none."""
         ...
 
     def mentioned(self, keys: Sequence[str]) -> set[str]:

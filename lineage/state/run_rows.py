@@ -14,13 +14,14 @@ from lineage.state.runs import contradicted, state_of
 __all__ = ["list_runs", "read_run", "run_node", "versions_of"]
 
 _SELECT: Final = (
-    "select r.key, r.job_key, r.run_id, r.seen, r.started, r.ended, r.facets, s.inputs, s.outputs"
+    "select r.key, r.job_key, r.run_id, r.seen, r.started, r.ended, r.facets, r.last,"
+    " s.inputs, s.outputs"
     " from run r join shape s on s.id = r.shape_id where r.seen & 64 = 0"
 )
 
 
 def _row(row: tuple[Any, ...]) -> RunRow:
-    key, job_key, run_id, seen, started, ended, facets, inputs, outputs = row
+    key, job_key, run_id, seen, started, ended, facets, last, inputs, outputs = row
     return RunRow(
         key=key,
         job_key=job_key,
@@ -32,6 +33,7 @@ def _row(row: tuple[Any, ...]) -> RunRow:
         inputs=tuple(msgspec.json.decode(inputs)),
         outputs=tuple(msgspec.json.decode(outputs)),
         facets={name: said[2] for name, said in msgspec.json.decode(facets).items()},
+        last=last,
     )
 
 

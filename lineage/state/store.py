@@ -27,6 +27,7 @@ from lineage.state.estate import count_estate, mentioned
 from lineage.state.finding_table import FindingRow, count_findings, read_findings
 from lineage.state.generations import current
 from lineage.state.late import Late
+from lineage.state.nesting import outer_jobs
 from lineage.state.passages import RunPassages
 from lineage.state.point_table import read_points, stored_point
 from lineage.state.port import AspectValue, EstateCounts, RunRow, VersionRow
@@ -183,10 +184,10 @@ class SqlState:
 
     def findings(
         self, owner: str | None = None, *, after: tuple[str, str, str] = ("", "", ""),
-        limit: int = 100,
+        limit: int = 100, sender: str | None = None,
     ) -> list[FindingRow]:  # fmt: skip
         """What is odd about events, of one job or dataset or of all, in order of the key."""
-        return read_findings(self.connection(), owner, after, limit)
+        return read_findings(self.connection(), owner, after, limit, sender)
 
     def count_findings(self, codes: Sequence[str]) -> tuple[int, int]:
         """How many findings of some codes there are, and of how many jobs and datasets."""
@@ -215,6 +216,10 @@ class SqlState:
         """The ``SAME_AS`` edges at any of the keys, whichever end it is."""
         rows = self.connection().execute(SAME_AS, (listed(keys),))
         return [edge_of_row(row) for row in rows]
+
+    def outer_jobs(self, keys: Sequence[str]) -> dict[str, set[str]]:
+        """The jobs directly around each of some jobs; absent where there is none."""
+        return outer_jobs(self.connection(), keys)
 
     def mentioned(self, keys: Sequence[str]) -> set[str]:
         """Of the keys those that no event read, wrote or described: known by mention alone."""

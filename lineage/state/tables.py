@@ -138,6 +138,10 @@ create table if not exists stuck (
 ) without rowid;
 """
 
+create table if not exists finding_sender (
+  actor text not null, owner text not null, code text not null, place text not null,
+  primary key (actor, owner, code, place)
+) without rowid;
 
 class Reader(sqlite3.Connection):
     """A connection for reading that closes with its last reference, whichever thread that has."""

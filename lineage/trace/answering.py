@@ -12,6 +12,7 @@ from lineage.facts import Json
 from lineage.graph.port import Direction, Limits, Node, View
 from lineage.graph.walk import Deadline, OutOfTime
 from lineage.identity import Label
+from lineage.state.nesting import outermost
 from lineage.state.port import StateReader
 from lineage.trace.hiding import HIDDEN
 from lineage.trace.model import (
@@ -28,6 +29,7 @@ from lineage.trace.names import reference, reference_text
 from lineage.trace.paging import Cursor, Page, edges_of_page, fingerprint
 from lineage.trace.reached import INFERRED_KINDS, Reached
 from lineage.trace.reasons import bytes_reason, notes_reason, reasons_of
+from lineage.trace.rollup import rolled_up
 
 __all__ = ["Answering"]
 
@@ -57,6 +59,7 @@ class Answering:
     as_of: int
     known_at: int
     limits: Limits
+    rollup: bool = False
 
     def trace(self, page: Page, who: str, coverage: Coverage) -> Trace:
         """The page of the answer that was asked for.
@@ -124,7 +127,7 @@ class Answering:
         limits = self.limits
         return [
             self.ref, self.to or "", self.direction, self.view, str(self.columns),
-            str(self.as_of), f"{limits.depth} {limits.nodes} {limits.edges}",
+            str(self.as_of), f"{limits.depth} {limits.nodes} {limits.edges}", str(self.rollup),
         ]  # fmt: skip
 
     @property
@@ -175,11 +178,29 @@ class Answering:
                     edge.props,
                 )
             )
+        if self.rollup:
+            edges = rolled_up(edges, self._around(owners))
         # Numbers compare faster than long references that begin alike.
         ranks = {ref: rank for rank, ref in enumerate(sorted(set(refs.values())))}
         ranked = {key: ranks[ref] for key, ref in refs.items()}
         edges.sort(key=lambda e: (ranked[e.src], ranked[e.dst], e.job, e.kind, e.type))
         return tuple(edges)
+
+    def _around(self, owners: Mapping[str, Node]) -> dict[str, tuple[str, str]]:
+        """Reference and name of the outermost job around each job, by its reference."""
+        jobs = {key: node for key, node in owners.items() if node.label == "Job"}
+        outer = outermost(jobs, self.state.outer_jobs)
+        nodes = self.state.nodes(sorted(set(outer.values())))
+        if self.allowed is not None:
+            nodes = {key: node for key, node in nodes.items() if self.allowed(node)}
+        named = {
+            key: (reference_text(node, key, "Job"), str(node.props.get("name", "")))
+            for key, node in nodes.items()
+        }
+        return {
+            reference_text(node, key, "Job"): named.get(outer[key], ("", ""))
+            for key, node in jobs.items()
+        }
 
     def _roles(self) -> dict[tuple[str, str], str]:
         """The role of a training set, by dataset and model."""

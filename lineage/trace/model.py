@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 import msgspec
+from msgspec import UNSET, UnsetType
 
 from lineage.facts import Json
 from lineage.graph.port import Direction, EdgeType, Node, View
@@ -76,6 +77,7 @@ class TraceEdge(msgspec.Struct, frozen=True, gc=False):
         inferred: True where it follows from inputs and outputs of a run, or of a dataset, alone.
         role: Role of a training set, for example ``train`` or ``test``.
         props: Further properties, for example ``direct`` and ``masking``.
+        through: Where jobs are rolled up: references of the jobs within ``job`` that tell of it.
     """
 
     type: EdgeType
@@ -87,6 +89,7 @@ class TraceEdge(msgspec.Struct, frozen=True, gc=False):
     inferred: bool
     role: str | None = None
     props: Mapping[str, Json] = msgspec.field(default_factory=dict)
+    through: tuple[str, ...] | UnsetType = UNSET
 
 
 @dataclass(frozen=True, slots=True)

@@ -40,6 +40,7 @@ def trace(
     to: Ref | None = None,
     columns: bool = False,
     view: View = "structural",
+    rollup: bool = False,
     as_of: int,
     limits: Limits = DEFAULT_LIMITS,
     annotators: Iterable[Annotator] = (),
@@ -61,6 +62,7 @@ def trace(
             there.
         columns: Walk along columns; from a dataset, along all of its columns. A column always does.
         view: ``structural``: how things are wired; ``content``: whose data can be inside.
+        rollup: Whether edges show the outermost job around the one that reported them.
         as_of: The moment, epoch milliseconds.
         limits: What the walk may cost; reaching one is a reason.
         annotators: Say what to show beside each node.
@@ -122,6 +124,7 @@ def trace(
         as_of=as_of,
         known_at=min(position, state.position()),
         limits=limits,
+        rollup=rollup,
     )
     found = building.trace(page or Page(), who, coverage or estate_coverage(state))
     if deadline.abandoned():

@@ -14,6 +14,7 @@ from lineage.graph.sql import SqlGraph
 from lineage.graph.walk import Deadline
 from lineage.identity import Identity, Label
 from lineage.refs import ColumnRef, DatasetRef, JobRef, ModelRef
+from lineage.state.nesting import outer_jobs
 from lineage.state.port import AspectValue, EstateCounts, RunRow, VersionRow
 
 IDENTITY = Identity(b"a workspace secret of 32 bytes!!")
@@ -44,6 +45,9 @@ class GraphState:
 
     def same_as(self, keys: Sequence[str]) -> list[Edge]:
         return [e for key in keys for e in self.graph.neighbors(key, edge_types=("SAME_AS",))]
+
+    def outer_jobs(self, keys: Sequence[str]) -> dict[str, set[str]]:
+        return outer_jobs(self.graph._db, keys)
 
     def mentioned(self, keys: Sequence[str]) -> set[str]:
         return self.mere & set(keys)

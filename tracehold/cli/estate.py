@@ -71,12 +71,14 @@ def _shower(noun: str) -> Callable[..., None]:
 
 
 def _draw(answer: Mapping[str, Json]) -> None:
-    hidden = {"aspects", "columns", "versions", "runs", "key", "facets"}
+    hidden = {"aspects", "columns", "versions", "runs", "key", "facets", "nesting"}
     fields({name: value for name, value in answer.items() if name not in hidden})
     for name, values in answer.get("aspects", {}).items():
         for value in values:
             slot = f" [{value['slot']}]" if value["slot"] else ""
             fields({f"{name}{slot}": value["value"]})
+    nesting = answer.get("nesting", {})
+    fields({name: nesting.get(name) for name in ("around", "outermost")})
     if answer.get("columns"):
         say()
         rows = [[c.get("field"), c.get("type"), c.get("description")] for c in answer["columns"]]
@@ -85,6 +87,10 @@ def _draw(answer: Mapping[str, Json]) -> None:
         say()
         rows = [[v["version"], v["first"], v["run"]] for v in answer["versions"]]
         table(["version", "since", "run"], rows)
+    if nesting.get("within"):
+        say()
+        rows = [[one if isinstance(one, str) else one["ref"]] for one in nesting["within"]]
+        table(["within"], rows)
     if answer.get("runs"):
         say()
         _draw_runs(answer["runs"])
@@ -119,6 +125,9 @@ def trace(
     ] = "",
     columns: Annotated[bool, typer.Option("--columns", help="Along columns.")] = False,
     view: _View = "structural",
+    rollup: Annotated[
+        bool, typer.Option("--rollup", help="Nested jobs as the outermost one around them.")
+    ] = False,
     as_of: AsOf = "",
     known_at: KnownAt = "",
     depth: _Depth = None,
@@ -144,6 +153,7 @@ def trace(
         to=to,
         columns=columns,
         view=view,
+        rollup=rollup,
         as_of=as_of,
         known_at=known_at,
         depth=depth,

@@ -25,13 +25,16 @@ def findings(
     ref: Annotated[
         str, typer.Argument(metavar="[REF]", help="A job or dataset; nothing for all.")
     ] = "",
+    producer: Annotated[
+        str, typer.Option(metavar="NAME", help="What events of this person or machine have shown.")
+    ] = "",
     limit: Annotated[int, typer.Option(help="Rows of a page, at most 1000.")] = 100,
     after: Annotated[str, typer.Option(help="`next` of the page before.")] = "",
     workspace: Where = None,
     json: JsonOut = False,
 ) -> None:
     """What is odd about the events received: by job or dataset, with what to change."""
-    answer = ask(workspace, "findings", ref=ref, limit=limit, after=after)
+    answer = ask(workspace, "findings", ref=ref, producer=producer, limit=limit, after=after)
 
     def text() -> None:
         rows = [

@@ -29,7 +29,8 @@ def add(
         ),
     ],
     namespace: Annotated[
-        list[str] | None, typer.Option(help="Where the token may report; * stands for anything.")
+        list[str] | None,
+        typer.Option(help="Where the token may report jobs and outputs; * stands for anything."),
     ] = None,
     days: Annotated[int, typer.Option(help="Life of the token.")] = 365,
     show_token: Annotated[

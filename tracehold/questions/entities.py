@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 from lineage.clock import format_millis
@@ -11,12 +12,14 @@ from lineage.graph.port import Node
 from lineage.identity import Label
 from lineage.refs import JobRef, ModelRef, RunRef
 from lineage.state.port import AspectValue, RunRow
+from lineage.state.standing import shown_state, streaming_jobs
 from lineage.trace.names import reference_text
 from lineage.trace.resolve import resolve
 from tracehold.bootstrap import Services
+from tracehold.questions.nesting import nesting_of_job, nesting_of_run, runs_inside
 from tracehold.questions.question import Body, Question, moment
 
-__all__ = ["ENTITIES", "ref_of_key", "run_json"]
+__all__ = ["ENTITIES", "ref_of_key", "runs_json"]
 
 MOST: Final = 1000
 """Most rows of one page."""
@@ -118,7 +121,8 @@ def _job(services: Services, params: ShowEntity) -> Json:
     node, as_of = _find(services, params, "Job")
     answer = _shown(services, node, ("documentation", "ownership", "tags"), as_of)
     runs = services.state.runs(job_key=node.key, limit=_RUNS_SHOWN)
-    answer["runs"] = [run_json(services, run) for run in runs]
+    answer["runs"] = runs_json(services, runs)
+    answer["nesting"] = nesting_of_job(services, node.key)
     return answer
 
 
@@ -130,7 +134,7 @@ def _runs(services: Services, params: ListRuns) -> Json:
             raise InvalidInput("a job was expected", where=params.job)
     runs = services.state.runs(job_key=key, limit=_limit(params.limit))
     return {
-        "items": [run_json(services, run) for run in runs],
+        "items": runs_json(services, runs),
         "count": services.state.count("Run"),
         "known_at": services.state.position(),
     }
@@ -141,19 +145,35 @@ def _run(services: Services, params: ShowEntity) -> Json:
     run = services.state.run(key)
     if run is None:
         raise NotFound("there is no such run", where=params.ref, advice="see tracehold run-list")
-    return {"ref": str(ref), **run_json(services, run), "facets": dict(run.facets)}
+    shown, *inside = runs_json(services, [run, *runs_inside(services, run)])
+    nesting = nesting_of_run(run) | {"within": inside}
+    return {**shown, "ref": str(ref), "facets": dict(run.facets), "nesting": nesting}
 
 
-def run_json(services: Services, run: RunRow) -> dict[str, Json]:
-    """A run as JSON: references for keys, RFC 3339 for times."""
+def runs_json(services: Services, runs: Sequence[RunRow]) -> list[dict[str, Json]]:
+    """Runs as JSON: references for keys, RFC 3339 for times, and as what each is shown now."""
+    streams = streaming_jobs(services.state, (run.job_key for run in runs))
+    now, ages = services.clock(), services.settings.runs.ages
+    return [
+        _run_json(
+            services, run, shown_state(run, now=now, streaming=run.job_key in streams, ages=ages)
+        )
+        | {"streaming": run.job_key in streams}
+        for run in runs
+    ]
+
+
+def _run_json(services: Services, run: RunRow, state: str) -> dict[str, Json]:
     return {
         "ref": ref_of_key(services, run.key),
         "job": ref_of_key(services, run.job_key),
         "run_id": run.run_id,
-        "state": run.state,
+        "state": state,
+        "reported": run.state,
         "contradicted": run.contradicted,
         "started": None if run.started is None else format_millis(run.started),
         "ended": None if run.ended is None else format_millis(run.ended),
+        "last": format_millis(run.last) if run.last else None,
         "inputs": [ref_of_key(services, key) for key in run.inputs],
         "outputs": [ref_of_key(services, key) for key in run.outputs],
     }

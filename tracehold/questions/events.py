@@ -8,6 +8,7 @@ from typing import Final
 
 import msgspec
 
+from catalog.people import find_person
 from lineage.clock import format_millis
 from lineage.errors import InvalidInput
 from lineage.facts import Json
@@ -35,8 +36,12 @@ class AskFact(Body, frozen=True, kw_only=True):
 
 
 class AskFindings(Body, frozen=True, kw_only=True):
-    """Of one job or dataset or of all, and the page: ``after`` is ``next`` of the page before."""
+    """Of one job or dataset or of all, and the page: ``after`` is ``next`` of the page before.
 
+    ``producer`` is the name or id of a person or machine: what its own events have shown.
+    """
+
+    producer: str = ""
     ref: str = ""
     after: str = ""
     limit: int = 100
@@ -116,7 +121,8 @@ def _findings(services: Services, params: AskFindings) -> Json:
     after = tuple(params.after.split(" ", 2)) if params.after else ("", "", "")
     if len(after) != 3:
         raise InvalidInput("this is no place in the list", where="after", advice="give `next`")
-    rows = services.state.findings(owner, after=after, limit=params.limit + 1)
+    sender = find_person(services.state, params.producer).id if params.producer else None
+    rows = services.state.findings(owner, after=after, limit=params.limit + 1, sender=sender)
     shown = rows[: params.limit]
     held = services.state.aspects([row.owner for row in shown], ["ownership"])
     items = []

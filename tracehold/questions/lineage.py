@@ -50,6 +50,7 @@ class AskTrace(Body, frozen=True, kw_only=True):
     known_at: str = ""
     depth: int | None = None
     limit: int | None = None
+    rollup: bool = False
     after: str = ""
 
 
@@ -109,6 +110,7 @@ def _walk(services: Services, params: AskTrace, direction: Direction, page: Page
             direction=direction,
             to=to,
             columns=params.columns,
+            rollup=params.rollup,
             view=params.view,
             as_of=as_of,
             limits=limits,

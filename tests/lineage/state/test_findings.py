@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import re
+from dataclasses import replace
 from pathlib import Path
 
 from openlineage_events import (
@@ -13,6 +14,7 @@ from openlineage_events import (
     dataset,
     dataset_event,
     facet,
+    facts_of,
     job_key,
     run_event,
     table,
@@ -85,6 +87,30 @@ def test_order_and_repetition_give_one_list_and_one_digest(tmp_path: Path) -> No
         seen.add((world.state.digest(), *found))
         world.close()
     assert len(seen) == 1
+
+
+def test_findings_of_a_sender_are_those_its_own_events_had(tmp_path: Path) -> None:
+    """Also where another's event is the latest, and so the one that is cited."""
+    events = [(odd(1, "a"), "one"), (odd(2, "b"), "two"), (odd(3, "c") | {"producer": 7}, "two")]
+    digests = set()
+    for order in itertools.permutations(events):
+        world = World(tmp_path)
+        facts = facts_of(event for event, _ in order)
+        senders = [sender for _, sender in order]
+        world.journal.facts = [
+            replace(fact, actor=sender) for fact, sender in zip(facts, senders, strict=True)
+        ]
+        world.folder.catch_up(1)
+        of = {who: world.state.findings(sender=who) for who in ("one", "two", "three")}
+        assert [(row.code, row.actor) for row in of["one"]] == [("dataset-without-name", "two")]
+        assert of["two"] == world.state.findings()
+        assert of["three"] == []
+        last = (of["two"][0].owner, of["two"][0].code, of["two"][0].place)
+        assert world.state.findings(sender="two", after=last) == of["two"][1:]
+        assert world.state.findings("nobody", sender="two") == []
+        digests.add(world.state.digest())
+        world.close()
+    assert len(digests) == 1
 
 
 def test_an_event_with_very_many_findings_lists_some(tmp_path: Path) -> None:
