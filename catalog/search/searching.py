@@ -24,6 +24,8 @@ _ENOUGH: Final = 5
 """Candidates that make it needless to think of slips."""
 _DATED: Final = 60
 """Hits, the best, of which it is asked when they were used last."""
+_CLOSE: Final = 0.6
+"""Share of the best column's fit that another one must have to be shown beside it."""
 _MONTH: Final = 30 * 24 * 60 * 60 * 1000
 _WEIGHTS: Final[Mapping[str, float]] = {
     "name": 1.0, "columns": 0.9, "tags": 0.6, "owners": 0.6, "notes": 0.4, "namespace": 0.3,
@@ -164,6 +166,7 @@ def _judge(one: Found, words: Mapping[str, Mapping[int, float]], terms: int) -> 
             texts[text] = max(texts.get(text, 0.0), weight * together)
             if text == "columns":
                 fields.append((-together, one.fields[number]))
+    least = _CLOSE * min(fields, default=(0.0, ""))[0]
     score = sum(reached.values()) / terms + max(texts.values(), default=0.0)
     score *= 1 + 0.04 * math.log2(1 + one.uses)
     return Hit(
@@ -171,7 +174,7 @@ def _judge(one: Found, words: Mapping[str, Mapping[int, float]], terms: int) -> 
         label=one.label,
         score=score,
         where=tuple(sorted(texts, key=texts.__getitem__, reverse=True)),
-        fields=tuple(name for _, name in sorted(fields)),
+        fields=tuple(name for fit, name in sorted(fields) if fit <= least),
         uses=one.uses,
     )
 
