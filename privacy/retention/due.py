@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 
@@ -99,10 +99,11 @@ def due_list(
     kept = sorted(key for key in nodes if not _is_gone(state, key, known.get(key, {}), now))
     held = holds_on(reader, state, kept, as_of=now) if active_holds(state) else {}
     own = {key: _rules(reader, state, classes, key, known.get(key, {}), now=now) for key in kept}
+    heirs = _heirs(reader, own, now)
     rows = []
     for key in kept:
         rules, facts = own[key]
-        if not rules:
+        if not rules and key in heirs:
             rules, facts = _inherited(reader, state, key, own, now)
         holds = held.get(key, [])
         names = tuple(sorted(hold.hold for hold in holds))
@@ -218,6 +219,20 @@ def _day(said: Json) -> date:
     if isinstance(said, str):
         return parse_day(said)
     raise InvalidInput("a date in the state cannot be read", where="provenance")
+
+
+def _heirs(
+    reader: GraphReader, own: Mapping[str, tuple[list[Rule], list[str]]], now: int
+) -> Collection[str]:
+    """What may have been made from something with a class; the others need not be looked at."""
+    classed = [key for key, (rules, facts) in own.items() if rules or facts]
+    if not classed:
+        return ()
+    closure = reader.closure(
+        classed, "down", edge_type="FEEDS", view="content", as_of=now, limits=_PARENTS
+    )
+    # What is too far down is too far to look up from as well.
+    return own if set(closure.truncated) - {"depth"} else closure.depths
 
 
 def _inherited(
