@@ -12,13 +12,14 @@ import base64
 import hashlib
 import hmac
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Final, get_args
 
 from catalog.events import Role
 from catalog.fold import person_entity
+from catalog.grants import Grant, grants_of
 from lineage.errors import Conflict, InvalidInput, NotFound, Unauthenticated
 from lineage.facts import Json
 from lineage.identity import Identity
@@ -43,6 +44,7 @@ Entropy = Callable[[int], bytes]
 """Random bytes of a length; ``secrets.token_bytes`` outside tests."""
 
 _TOKEN = re.compile(r"th_(p[a-z2-7]{16})_([a-z2-7]{8})_[A-Za-z0-9_-]{43}")
+_PERSON: Final = ("person", "grant", "grant_ended")
 _REFUSED: Final = "set the token you were given, or ask an admin for a new one"
 
 
@@ -56,6 +58,7 @@ class Person:
         roles: What the person may do.
         namespaces: Where the token in use may report lineage; empty for everywhere.
         disabled: True where the person may do nothing any more.
+        grants: What more the person may see, or might once.
     """
 
     id: str
@@ -63,10 +66,15 @@ class Person:
     roles: frozenset[str]
     namespaces: tuple[str, ...] = ()
     disabled: bool = False
+    grants: tuple[Grant, ...] = ()
 
     def may_report(self, namespace: str) -> bool:
         """Whether the token may report lineage of a namespace; ``*`` stands for anything."""
         return not self.namespaces or any(fnmatchcase(namespace, one) for one in self.namespaces)
+
+    def grants_at(self, now: int) -> list[Grant]:
+        """The grants in force at a moment, epoch milliseconds."""
+        return [one for one in self.grants if one.holds(now)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,14 +127,14 @@ def authenticate(state: StateReader, identity: Identity, token: str, now: int) -
         raise Unauthenticated("a valid token is required", advice=_REFUSED)
     person_id, token_id = match.groups()
     key = person_entity(person_id).key(identity)
-    aspects = state.aspects([key], ["person", "token", "token_revoked"]).get(key, {})
+    aspects = state.aspects([key], [*_PERSON, "token", "token_revoked"]).get(key, {})
     issued = _slot(aspects.get("token", ()), token_id)
     digest = hashlib.sha256(token.encode()).hexdigest()
     known = isinstance(issued, dict) and isinstance(issued.get("sha256"), str)
     expected = issued["sha256"] if known else "0" * 64
     if not hmac.compare_digest(expected, digest) or not known:
         raise Unauthenticated("a valid token is required", advice=_REFUSED)
-    person = _person(person_id, aspects.get("person", ()), tuple(issued.get("namespaces", ())))
+    person = _person(person_id, aspects, tuple(issued.get("namespaces", ())))
     revoked = _slot(aspects.get("token_revoked", ()), token_id) is not None
     if revoked or person is None or person.disabled:
         raise Unauthenticated("a valid token is required", advice=_REFUSED)
@@ -138,7 +146,7 @@ def authenticate(state: StateReader, identity: Identity, token: str, now: int) -
 def person_by_id(state: StateReader, identity: Identity, person: str) -> Person | None:
     """The person of an opaque id, disabled ones included; None where there is none."""
     key = person_entity(person).key(identity)
-    return _person(person, state.aspects([key], ["person"]).get(key, {}).get("person", ()))
+    return _person(person, state.aspects([key], _PERSON).get(key, {}))
 
 
 def list_people(state: StateReader) -> list[Person]:
@@ -146,7 +154,7 @@ def list_people(state: StateReader) -> list[Person]:
     found: list[Person] = []
     for key, values in state.with_aspect("person").items():
         node = state.node(key)
-        person = _person(str(node.props.get("name", "")), values) if node else None
+        person = _person(str(node.props.get("name", "")), {"person": values}) if node else None
         if person is not None:
             found.append(person)
     return sorted(found, key=lambda one: (one.name, one.id))
@@ -178,11 +186,12 @@ def _slot(values: list[AspectValue] | tuple[AspectValue, ...], slot: str) -> Jso
 
 def _person(
     person: str,
-    values: list[AspectValue] | tuple[AspectValue, ...],
+    aspects: Mapping[str, list[AspectValue]],
     namespaces: tuple[str, ...] = (),
 ) -> Person | None:
-    said = _slot(values, "")
+    said = _slot(aspects.get("person", ()), "")
     if not isinstance(said, dict):
         return None
     known = frozenset(said.get("roles", ())) & frozenset(ROLES)
-    return Person(person, str(said["name"]), known, namespaces, bool(said.get("disabled")))
+    disabled = bool(said.get("disabled"))
+    return Person(person, str(said["name"]), known, namespaces, disabled, grants_of(aspects))

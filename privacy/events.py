@@ -27,6 +27,7 @@ __all__ = [
     "ItemPurged",
     "ItemQuarantined",
     "ItemRestored",
+    "PersonalDataRead",
     "RetentionAssigned",
     "ScanCompleted",
     "TombstoneLaid",
@@ -52,6 +53,21 @@ class ScanCompleted(msgspec.Struct, frozen=True, tag_field="kind", tag="scan.com
     rows: int
     columns: dict[str, Json]
     version: str = ""
+
+
+class PersonalDataRead(msgspec.Struct, frozen=True, tag_field="kind", tag="access.read/1"):
+    """Somebody was told where personal data is.
+
+    Attributes:
+        question: What was asked, by name; ``page /pii`` and so on for a page.
+        ref: What it was asked about, as it was written; empty for everything.
+        until: Epoch milliseconds; the same, asked again by the same person before, is not
+            recorded again.
+    """
+
+    question: str
+    ref: str
+    until: int
 
 
 class FindingReviewed(msgspec.Struct, frozen=True, tag_field="kind", tag="finding.reviewed/1"):

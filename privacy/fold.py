@@ -131,8 +131,14 @@ def _incident(fact: Fact, body: events.IncidentRaised, _: FoldContext) -> Iterab
     yield Point(entity, "incident", value, time=fact.when)
 
 
+def _nothing(*_: object) -> Iterable[Point]:
+    """Who looked at what is proven by its stream; the state says nothing of it."""
+    return ()
+
+
 FACTS: tuple[FactType, ...] = (
     FactType.of(events.ScanCompleted, _scan),
+    FactType.of(events.PersonalDataRead, _nothing),
     FactType.of(events.FindingReviewed, _review),
     FactType.of(events.RetentionAssigned, _retention),
     FactType.of(events.HoldPlaced, _hold_placed),

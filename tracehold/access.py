@@ -8,12 +8,13 @@ people and neither approves nor executes.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Final, Protocol
 
+from catalog.grants import Grant
 from lineage.errors import Denied
 
-__all__ = ["ANYONE", "READERS", "ROLES", "TABLE", "Caller", "authorize", "may"]
+__all__ = ["ANYONE", "READERS", "ROLES", "TABLE", "Caller", "Looker", "authorize", "may"]
 
 ROLES: Final = (
     "engineer", "privacy-officer", "auditor", "approver", "executor", "admin", "producer",
@@ -41,6 +42,9 @@ TABLE: Final[Mapping[str, frozenset[str]]] = {
     "token.issue": _ADMIN,
     "token.revoke": _ADMIN,
     "login.open": ANYONE - {"producer"},
+    # Who may look at what is guarded: given by whom it concerns least, ended by either.
+    "grant.give": _OFFICER,
+    "grant.end": frozenset({"privacy-officer", "admin"}),
     # Judgements that are recorded.
     "license.record": _REPORTERS | _OFFICER,
     "pii.record": _REPORTERS | _OFFICER,
@@ -85,6 +89,14 @@ class Caller(Protocol):
     @property
     def roles(self) -> Collection[str]:
         """Roles held now."""
+        ...
+
+
+class Looker(Caller, Protocol):
+    """Who asks a question: what the rule on seeing needs to know of a person."""
+
+    def grants_at(self, now: int) -> Iterable[Grant]:
+        """Grants in force at a moment, epoch milliseconds."""
         ...
 
 

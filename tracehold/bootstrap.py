@@ -6,6 +6,7 @@ journal and fold) or only reads it beside whoever writes.
 
 from __future__ import annotations
 
+import copy
 import logging
 import sqlite3
 import threading
@@ -24,7 +25,7 @@ import privacy.fold
 import privacy.projections
 from catalog.people import Person, person_by_id
 from lineage.clock import Clock, system_clock
-from lineage.errors import TraceholdError, Unavailable
+from lineage.errors import NotFound, TraceholdError, Unavailable
 from lineage.facts import Draft, Receipt
 from lineage.graph.router import Allowance, GraphRouter, SourceEngine
 from lineage.graph.sql import SqlGraph
@@ -33,6 +34,7 @@ from lineage.journal.erasure import finish_erasures
 from lineage.journal.keys import WorkspaceKeys, load_keys
 from lineage.journal.sqlite import SqliteJournal, open_journal
 from lineage.openlineage.scrub import LexicalScrubber, Scrubber
+from lineage.refs import Ref
 from lineage.state.advance import Folder
 from lineage.state.generations import sweep
 from lineage.state.registry import Registry
@@ -41,12 +43,17 @@ from lineage.state.tables import connect
 from lineage.trace.coverage import KeptCoverage
 from lineage.trace.resolve import resolve
 from privacy.desk import Desk
+from tracehold.access import Looker
+from tracehold.access_log import AccessLog
 from tracehold.advancing import Advancer
 from tracehold.authentication import Authenticator
 from tracehold.lock import WorkspaceLock
 from tracehold.logins import Logins
 from tracehold.refolding import Refolder, cause_to_refold, open_beside
+from tracehold.seeing import EVERYTHING, Seeing
+from tracehold.seen_state import SeenState
 from tracehold.settings import Settings
+from tracehold.sights import Sights
 
 if TYPE_CHECKING:
     from catalog.manifests import Policy
@@ -90,8 +97,12 @@ class Services:
         advancer: Brings the state up to the journal; None where only reading.
         refolder: Folds the state anew beside itself; None where only reading.
         lock: Held while writing.
+        access_log: Records who was told where personal data is; None where only reading.
         serving: Whether a server runs on these services.
         coverage: Coverage of the estate, for traces.
+        seeing: What whoever asks may see; everything, unless ``seen_by`` narrowed it.
+        whole: The services before they were narrowed; for what must be judged by everything.
+        sights: Who sees what.
         desk: What acts of privacy need.
     """
 
@@ -111,16 +122,23 @@ class Services:
     mirror: Mirror | None = None
     neo4j: Neo4jGraph | None = None
     lock: WorkspaceLock | None = None
+    access_log: AccessLog | None = None
     serving: bool = False
     coverage: KeptCoverage = field(default_factory=KeptCoverage)
+    seeing: Seeing = EVERYTHING
+    whole: Services = field(init=False, repr=False)
     desk: Desk = field(init=False)
+    sights: Sights = field(init=False)
     _policy: tuple[object, Policy] | None = field(default=None, init=False)
     _policy_lock: threading.Lock = field(default_factory=threading.Lock, init=False)
 
     def __post_init__(self) -> None:
         """Wire the desk, which records through these very services."""
+        self.whole = self
+        self.sights = Sights(self.settings.access)
         if self.refolder is not None:
             self.refolder.swapped = self._swapped
+        if self.lock is not None:
         self.desk = Desk(
             state=self.state,
             reader=self.sql_graph(),
@@ -130,6 +148,20 @@ class Services:
             roles_of=self.roles_of,
             lock=threading.RLock(),
         )
+
+    def seen_by(self, person: Looker) -> Services:
+        """The same workspace as far as a person may see it; see ``tracehold.seeing``.
+
+        ``state`` then shows only that, and ``coverage`` counts only that.
+        """
+        whole = self.whole
+        seeing = self.sights.of(person, whole.state, self.identity, self.clock())
+        if not seeing.limited:
+            return whole
+        seen = copy.copy(whole)
+        seen.seeing, seen.state = seeing, SeenState(whole.state, seeing)
+        seen.coverage = self.sights.coverage(seeing.sight)
+        return seen
 
     def sql_graph(self) -> SqlGraph:
         """The SQL graph as one object for all threads: each call uses its thread's connection."""
@@ -144,20 +176,38 @@ class Services:
         """The manifests, read again when a file has changed."""
         from catalog.manifests import load
 
+        if self.whole is not self:
+            return self.whole.policy()
         stamp = _stamp(self.settings.manifests)
         with self._policy_lock:
             if self._policy is None or self._policy[0] != stamp:
                 self._policy = (stamp, load(self.settings.folder))
             return self._policy[1]
 
-    def ref_text(self, text: str) -> str:
-        """The full reference that a text names.
+    def resolve(self, text: str) -> tuple[Ref, str]:
+        """The reference that a text names and its key, of what may be seen.
 
         Raises:
             NotFound: Nothing known fits.
             InvalidInput: Several things fit.
         """
-        return str(resolve(self.state, self.identity, text)[0])
+        return resolve(self.state, self.identity, text)
+
+    def ref_text(self, text: str) -> str:
+        """The full reference of what an act is about.
+
+        Whoever names a thing in full may report on it without being allowed to look at it.
+
+        Raises:
+            NotFound: Nothing known fits.
+            InvalidInput: Several things fit.
+        """
+        try:
+            return str(self.resolve(text)[0])
+        except NotFound:
+            if "[" not in text and not text.startswith("model:"):
+                raise
+            return str(self.whole.resolve(text)[0])
 
     def roles_of(self, person_id: str) -> frozenset[str]:
         """The roles a person holds now; empty for a stranger or a disabled account."""
@@ -166,7 +216,7 @@ class Services:
 
     def person(self, person_id: str) -> Person | None:
         """The person of an opaque id."""
-        return person_by_id(self.state, self.identity, person_id)
+        return person_by_id(self.whole.state, self.identity, person_id)
 
     def record(
         self, actor: str, kind: str, body: msgspec.Struct, stream: str | None = None
@@ -182,6 +232,17 @@ class Services:
             self.advancer.until(receipt)
         return receipt
 
+    def told(self, person: str, question: str, ref: str) -> None:
+        """A person is about to be told where personal data is.
+
+        Raises:
+            Unavailable: It cannot be recorded now; then nothing may be told.
+        """
+        if self.access_log is not None:
+            self.access_log.note(person, question, ref)
+            if self.advancer is not None:
+                self.advancer.wake()
+
     def catch_up(self) -> int:
         """Bring the state up to the journal where this process may; returns the position."""
         return self.state.position() if self.advancer is None else self.advancer.catch_up()
@@ -190,6 +251,7 @@ class Services:
         """Another state took over: forget what was remembered of the one before."""
         self.people.forget()
         self.coverage = KeptCoverage()
+        self.sights = Sights(self.settings.access)
 
     def close(self) -> None:
         """Commit, sync, let go of the files, then of the lock."""
@@ -296,6 +358,7 @@ def open_services(
             logins=logins,
             people=Authenticator(state, identity, logins, clock),
             advancer=advancer,
+            access_log=AccessLog(journal, clock) if write else None,
             refolder=refolder,
             mirror=mirror,
             neo4j=neo4j,

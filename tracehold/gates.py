@@ -12,17 +12,16 @@ from typing import Any, Final
 
 from catalog.events import VerdictRecorded, kind_of
 from catalog.people import Person
-from lineage.errors import InvalidInput
+from lineage.errors import InvalidInput, NotFound
 from lineage.facts import Json
-from lineage.refs import DatasetRef, ModelRef
-from lineage.trace.resolve import resolve
+from lineage.refs import DatasetRef, ModelRef, Ref
 from privacy.deletion.tombstones import refuse_return
 from tracehold.acts.act import Body
 from tracehold.bootstrap import Services
 from tracehold.judging import view_of
 from tracehold.training import judge_training
 
-__all__ = ["GATES", "Gate"]
+__all__ = ["GATES", "Gate", "decide"]
 
 
 class AskTrain(Body, frozen=True, kw_only=True):
@@ -60,7 +59,7 @@ class Gate:
 def _train(services: Services, person: Person, asked: AskTrain) -> Json:
     # The step before has reported just now: what is durable must be in the state.
     services.catch_up()
-    ref, key = resolve(services.state, services.identity, _dataset_text(asked.training_set))
+    ref, key = _training_set(services, asked.training_set)
     if not isinstance(ref, DatasetRef):
         raise InvalidInput("a training set is a dataset", where=asked.training_set)
     model = ModelRef(asked.model, asked.version)
@@ -74,12 +73,7 @@ def _train(services: Services, person: Person, asked: AskTrain) -> Json:
 
 def _ingest(services: Services, person: Person, asked: AskIngest) -> Json:
     services.catch_up()
-    text = _dataset_text(asked.dataset)
-    if text.startswith("dataset:["):
-        ref = text
-    else:
-        name = text.removeprefix("dataset:")
-        ref = str(DatasetRef(services.settings.workspace.name, name))
+    ref = _own(services, _dataset_text(asked.dataset))
     refuse_return(services.desk, person.id, ref=ref, sha256=asked.sha256)
     return {
         "allowed": True,
@@ -93,6 +87,31 @@ def _ingest(services: Services, person: Person, asked: AskIngest) -> Json:
         "policy_digest": services.policy().digest,
         "fold_version": services.state.fold_version(),
     }
+
+
+def _training_set(services: Services, text: str) -> tuple[Ref, str]:
+    try:
+        return services.resolve(_dataset_text(text))
+    except NotFound:
+        # A step names its own data in full, or within the workspace, and need not be let look.
+        return services.whole.resolve(_own(services, _dataset_text(text)))
+
+
+def _own(services: Services, text: str) -> str:
+    """The reference of a dataset; without a namespace it is one of the workspace's."""
+    if text.startswith("dataset:["):
+        return text
+    return str(DatasetRef(services.settings.workspace.name, text.removeprefix("dataset:")))
+
+
+def decide(services: Services, person: Person, gate: Gate, fields: Body) -> Json:
+    """What a gate says to a person: decided by everything, without names of what is hidden.
+
+    Raises:
+        TraceholdError: As the gate says.
+    """
+    seen = services.seen_by(person)
+    return seen.seeing.masked(gate.decide(seen, person, fields))
 
 
 def _dataset_text(text: str) -> str:

@@ -17,10 +17,10 @@ from lineage.graph.port import Direction, Limits
 from lineage.graph.router import Engine
 from lineage.refs import DatasetRef, ModelRef
 from lineage.state.port import StateReader
-from lineage.trace.resolve import resolve
 from privacy.exposure import Exposure, exposure
 from privacy.retention.due import DueRow, due_list
 from tracehold.bootstrap import Services
+from tracehold.seeing import Seeing
 
 __all__ = ["View", "due_rows", "license_judgement", "license_of", "pii_exposure", "view_of"]
 
@@ -52,7 +52,7 @@ def view_of(
     limits: Limits = WIDE,
     directions: Sequence[Direction] = ("up",),
 ) -> Iterator[View]:
-    """The state as it is, or as far as it was known at a position.
+    """The state as it is, or as far as it was known at a position; whole, whoever asks.
 
     Args:
         services: The workspace.
@@ -65,13 +65,13 @@ def view_of(
         InvalidInput: There is no such position.
     """
     if known_at is None:
-        yield View(services.router, services.state)
+        yield View(services.router, services.whole.state)
         return
     from lineage.state.known_at import known_at as remembered
 
     with remembered(
         services.journal,
-        services.state,
+        services.whole.state,
         services.registry,
         services.identity,
         starts=starts,
@@ -102,7 +102,7 @@ def license_judgement(
     Raises:
         NotFound, InvalidInput: The text names no model or dataset.
     """
-    ref, key = resolve(services.state, services.identity, text)
+    ref, key = services.resolve(text)
     if not isinstance(ref, ModelRef | DatasetRef):
         raise InvalidInput("a license is judged of a model or a dataset", where=text)
     moment = services.clock() if as_of is None else as_of
@@ -152,7 +152,7 @@ def pii_exposure(
             advice="name a model",
         )
     if text:
-        ref, key = resolve(services.state, services.identity, text)
+        ref, key = services.resolve(text)
         if not isinstance(ref, ModelRef):
             raise InvalidInput(
                 "exposure is asked of a model, or of everything",
@@ -168,24 +168,41 @@ def pii_exposure(
             model_key=key,
             policy_digest=services.policy().digest,
         )
+    if services.seeing.limited:
+        found = _seen(found, services.seeing)
     if not view.truncated:
         return found
     reasons = tuple(sorted({*found.reasons, *view.truncated}))
     return replace(found, complete=False, reasons=reasons)
 
 
+def _seen(found: Exposure, seeing: Seeing) -> Exposure:
+    """The exposure of what may be seen, whatever it came through."""
+    return replace(
+        found,
+        rows=tuple(row for row in found.rows if seeing.sees_ref(row.dataset)),
+        stopped=tuple(one for one in found.stopped if seeing.sees_ref(one.ref)),
+        models=tuple(
+            replace(model, via=tuple(ref for ref in model.via if seeing.sees_ref(ref)))
+            for model in found.models
+            if seeing.sees_ref(model.ref)
+        ),
+    )
+
+
 def due_rows(services: Services, *, now: int | None = None) -> list[DueRow]:
-    """The retention decision for everything that is kept.
+    """The retention decision for everything that is kept, as far as it may be seen.
 
     Args:
         services: The workspace.
         now: Moment of the decision; None for the workspace's judgement clock.
     """
     policy = services.policy()
-    return due_list(
+    rows = due_list(
         services.sql_graph(),
-        services.state,
+        services.whole.state,
         policy.retention_classes,
         now=services.judgement_now() if now is None else now,
         policy_digest=policy.digest,
     )
+    return [row for row in rows if services.seeing.sees_ref(row.ref)]

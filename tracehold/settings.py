@@ -19,12 +19,14 @@ from typing import Any, Final
 from lineage.errors import InvalidInput, NotFound, Unavailable
 from lineage.graph.port import Limits
 from lineage.state.standing import Ages
+from privacy.sensitivity import CLASSES
 from tracehold.settings_file import Reader, environment_name
 
 __all__ = [
     "FILE",
     "SECTIONS",
     "UNFINISHED",
+    "AccessSettings",
     "ClockSettings",
     "GraphSettings",
     "LimitSettings",
@@ -150,6 +152,19 @@ class LimitSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class AccessSettings:
+    """``[access]``: what people see who neither judge nor audit; a grant opens more."""
+
+    open: tuple[str, ...] = _setting(
+        ("*",), "Namespaces that everybody who may ask sees; `*` stands for anything."
+    )
+    guarded: tuple[str, ...] = _setting(
+        ("special", "restricted"),
+        "Classes of sensitivity that need a grant: `personal`, `special`, `restricted`.",
+    )
+
+
+@dataclass(frozen=True, slots=True)
 class RunSettings:
     """``[runs]``: how long nothing may be heard of a run that has not ended; then it is `STALE`."""
 
@@ -179,6 +194,7 @@ class Settings:
     graph: GraphSettings
     clock: ClockSettings
     limits: LimitSettings
+    access: AccessSettings = AccessSettings()
     runs: RunSettings = RunSettings()
 
     @property
@@ -204,6 +220,7 @@ SECTIONS: Final[Mapping[str, type[Any]]] = {
     "graph": GraphSettings,
     "clock": ClockSettings,
     "limits": LimitSettings,
+    "access": AccessSettings,
     "runs": RunSettings,
 }
 
@@ -289,6 +306,13 @@ def _checked(settings: Settings, read: Reader) -> Settings:
     ):
         if not number > 0:
             raise InvalidInput(f"{section}.{key} must be positive", where=read.where(section, key))
+    strange = sorted({*settings.access.guarded} - {*CLASSES})
+    if strange:
+        raise InvalidInput(
+            f"there is no class of sensitivity {strange[0]!r}",
+            where=read.where("access", "guarded"),
+            advice=f"classes: {', '.join(CLASSES)}",
+        )
     for section, key, allowed in (
         ("graph", "max_lag_facts", settings.graph.max_lag_facts),
         ("graph", "max_lag_seconds", settings.graph.max_lag_seconds),
@@ -316,6 +340,7 @@ def _checked(settings: Settings, read: Reader) -> Settings:
         graph=graph if graph.url else _local_graph(graph, folders["data"]),
         clock=settings.clock,
         limits=settings.limits,
+        access=settings.access,
         runs=settings.runs,
     )
 

@@ -76,6 +76,8 @@ PRECEDENCE: Final[dict[str, Order]] = {
     "token": DECIDED,
     "token_revoked": DECIDED,
     "login": DECIDED,
+    "grant": DECIDED,
+    "grant_ended": DECIDED,
     # Privacy: what must not stay, and proof that it went.
     "pii": SCANNED,
     "scan": SCANNED,

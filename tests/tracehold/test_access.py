@@ -5,30 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import pytest
+from allowed_acts import ALLOWED
 
 from catalog.people import ROLES as PEOPLE_ROLES
 from lineage.errors import Denied
 from tracehold.access import ROLES, TABLE, authorize, may
 from tracehold.acts import ACTS
 from tracehold.gates import GATES
-
-# Written out a second time on purpose: a change of who may do what must be made twice.
-ALLOWED = {
-    "engineer": """lineage.receive gates.train gates.ingest login.open license.record pii.record
-        retention.evaluate graph.mirror journal.rebuild question metrics""",
-    "producer": """lineage.receive gates.train gates.ingest license.record pii.record
-        retention.evaluate metrics""",
-    "privacy-officer": """login.open license.record license.conclude alias.decide pii.record
-        pii.review
-        retention.assign retention.evaluate waiver.end hold.place hold.release deletion.request
-        deletion.plan deletion.cancel journal.erase question metrics""",
-    "auditor": "login.open question metrics",
-    "approver": """login.open waiver.grant waiver.end hold.release deletion.approve question
-        metrics""",
-    "executor": "login.open deletion.apply deletion.resume question metrics",
-    "admin": """person.add person.disable person.roles token.issue token.revoke login.open
-        hold.place graph.mirror journal.erase journal.rebuild key.rotate question metrics""",
-}
 
 
 @dataclass(frozen=True)

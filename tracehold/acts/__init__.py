@@ -11,6 +11,7 @@ from lineage.facts import Json
 from tracehold.access import authorize
 from tracehold.acts.act import Act, read_fields
 from tracehold.acts.deletion import DELETION
+from tracehold.acts.grants import GRANTS
 from tracehold.acts.holds import HOLDS
 from tracehold.acts.journal import JOURNAL
 from tracehold.acts.judgements import JUDGEMENTS
@@ -22,7 +23,10 @@ from tracehold.bootstrap import Services
 __all__ = ["ACTS", "Act", "perform"]
 
 ACTS: Final[Mapping[str, Act]] = {
-    act.name: act for act in (*PEOPLE, *JUDGEMENTS, *HOLDS, *DELETION, *MIRROR, *JOURNAL, *KEYS)
+    act.name: act
+    for act in (
+        *PEOPLE, *GRANTS, *JUDGEMENTS, *HOLDS, *DELETION, *MIRROR, *JOURNAL, *KEYS,
+    )
 }
 
 
@@ -38,7 +42,7 @@ def perform(
         given: Its fields, as JSON bytes or decoded.
 
     Returns:
-        What to answer, as JSON.
+        What to answer, as JSON, without names of what the person may not see.
 
     Raises:
         Denied: No role allows it.
@@ -53,4 +57,5 @@ def perform(
     fields = read_fields(given, act.body)
     # An act speaks of what was reported just before: what is durable must be in the state.
     services.catch_up()
-    return act.perform(services, person, fields)
+    seen = services.seen_by(person)
+    return seen.seeing.masked(act.perform(seen, person, fields))

@@ -129,7 +129,7 @@ class EvaluateRetention(Body, frozen=True, kw_only=True):
 
 
 def _record_license(services: Services, actor: Person, body: RecordLicense) -> Json:
-    judged = license_judgement(services, body.ref, use=body.use)
+    judged = license_judgement(services.whole, services.ref_text(body.ref), use=body.use)
     fact = VerdictRecorded(judged.subject, judged.question, judged.as_dict())
     receipt = services.record(actor.id, kind_of(fact), fact)
     return {**judged.as_dict(), "fact": receipt.fact_id}
@@ -249,8 +249,8 @@ def _assign(services: Services, actor: Person, body: AssignRetention) -> Json:
 
 def _evaluate(services: Services, actor: Person, _: EvaluateRetention) -> Json:
     """Records a decision only where it differs from the one recorded last."""
-    rows = due_rows(services)
-    last = services.state.aspects([row.key for row in rows], ["verdict"])
+    rows = due_rows(services.whole)
+    last = services.whole.state.aspects([row.key for row in rows], ["verdict"])
     recorded = 0
     for row in rows:
         said = last.get(row.key, {}).get("verdict", [])
@@ -261,8 +261,9 @@ def _evaluate(services: Services, actor: Person, _: EvaluateRetention) -> Json:
         fact = VerdictRecorded(row.ref, "retention", row.as_dict())
         services.record(actor.id, kind_of(fact), fact)
         recorded += 1
-    due = [row.as_dict() for row in rows if row.decision.outcome == "due"]
-    return {"due": due, "evaluated": len(rows), "recorded": recorded}
+    seen = [row for row in rows if services.seeing.sees_ref(row.ref)]
+    due = [row.as_dict() for row in seen if row.decision.outcome == "due"]
+    return {"due": due, "evaluated": len(seen), "recorded": recorded}
 
 
 def _dataset(services: Services, text: str) -> str:

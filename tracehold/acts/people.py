@@ -34,7 +34,7 @@ from tracehold.acts.act import Act, Body
 from tracehold.bootstrap import Services
 from tracehold.logins import CODE_MILLIS
 
-__all__ = ["PEOPLE", "add_person"]
+__all__ = ["PEOPLE", "add_person", "record_people"]
 
 DAY_MILLIS: Final = 24 * 60 * 60 * 1000
 STREAM: Final = "people"
@@ -116,7 +116,7 @@ def add_person(services: Services, actor: str, body: AddPerson) -> Json:
         raise Conflict("somebody of that name is known", where="name", advice="choose another")
     person = new_person_id(secrets.token_bytes)
     token, issued = _issue(services, person, body.days, body.namespaces)
-    _append(services, actor, [PersonAdded(person, name, sorted(set(body.roles))), issued])
+    record_people(services, actor, [PersonAdded(person, name, sorted(set(body.roles))), issued])
     return {
         "person": person,
         "name": name,
@@ -128,14 +128,22 @@ def add_person(services: Services, actor: str, body: AddPerson) -> Json:
 def _roles(services: Services, actor: Person, body: ChangeRoles) -> Json:
     person = _other(services, actor, body.person)
     _check_roles(body.roles)
+    gained = _APART & set(body.roles) - person.roles
+    if gained:
+        # Whoever issued a token of theirs could use the role.
+        raise Conflict(
+            f"{' and '.join(sorted(gained))} cannot be given to somebody who has an account",
+            where=person.id,
+            advice="add the person anew, under a new name, for that role",
+        )
     changed = PersonChanged(person.id, person.name, sorted(set(body.roles)), person.disabled)
-    _append(services, actor.id, [changed], after=person.id)
+    record_people(services, actor.id, [changed], after=person.id)
     return {"person": person.id, "name": person.name, "roles": changed.roles}
 
 
 def _disable(services: Services, actor: Person, body: DisablePerson) -> Json:
     person = _other(services, actor, body.person)
-    _append(
+    record_people(
         services,
         actor.id,
         [PersonChanged(person.id, person.name, _held(person), disabled=True)],
@@ -156,7 +164,7 @@ def _issue_token(services: Services, actor: Person, body: IssueToken) -> Json:
             advice="disable the account and add the person anew",
         )
     token, issued = _issue(services, person.id, body.days, body.namespaces)
-    _append(services, actor.id, [issued])
+    record_people(services, actor.id, [issued])
     return {"person": person.id, "name": person.name, **_shown(token, issued)}
 
 
@@ -170,7 +178,7 @@ def _revoke(services: Services, actor: Person, body: RevokeToken) -> Json:
             where="token",
             advice="give the token's id, the third part of its text between the underscores",
         )
-    _append(services, actor.id, [TokenRevoked(body.token, person.id, body.reason)])
+    record_people(services, actor.id, [TokenRevoked(body.token, person.id, body.reason)])
     # Whoever held the token may have opened a session with it.
     services.logins.end_all(person.id)
     return {"person": person.id, "token_id": body.token, "revoked": True}
@@ -183,7 +191,7 @@ def _login(services: Services, actor: Person, _: OpenLogin) -> Json:
             advice="start one: tracehold up",
         )
     expires = services.clock() + CODE_MILLIS
-    _append(services, actor.id, [LoginOpened(actor.id, expires)])
+    record_people(services, actor.id, [LoginOpened(actor.id, expires)])
     return {"code": services.logins.open(actor.id), "expires": expires, "person": actor.id}
 
 
@@ -225,7 +233,7 @@ def _shown(token: IssuedToken, issued: TokenIssued) -> dict[str, Json]:
     return {"token": token.text, "token_id": token.token_id, "expires": issued.expires}
 
 
-def _append(
+def record_people(
     services: Services, actor: str, bodies: Sequence[msgspec.Struct], *, after: str = ""
 ) -> None:
     """Record facts on people as one transaction, and let nobody be remembered as before.

@@ -12,7 +12,9 @@ from tracehold.cli import (
     estate,
     events,
     governance,
+    grant,
     graph,
+    imports,
     proof,
     refolding,
     retention,
@@ -62,5 +64,7 @@ for name, group in (
     ("journal", proof.journal),
     ("graph", graph.graph),
     ("user", user.user),
+    ("grant", grant.grant),
+    ("import", imports.imports),
 ):
     app.add_typer(group, name=name)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from typing import Any, Final
 
 import msgspec
@@ -13,12 +13,14 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
+from catalog.people import Person
 from lineage.facts import Json
 from tracehold.access import authorize
+from tracehold.access_log import is_personal
 from tracehold.acts import ACTS, perform
 from tracehold.acts.act import read_fields
 from tracehold.bootstrap import Services
-from tracehold.gates import GATES
+from tracehold.gates import GATES, decide
 from tracehold.http.body import read_body
 from tracehold.http.ingest import Ingest
 from tracehold.http.metrics import CONTENT_TYPE, Metrics, render
@@ -117,7 +119,7 @@ def _gate(services: Services, name: str) -> _Endpoint:
         person = request.state.identify()
         authorize(person, f"gates.{name}")
         fields = read_fields(raw, gate.body)
-        return _json(await run_in_threadpool(gate.decide, services, person, fields))
+        return _json(await run_in_threadpool(decide, services, person, gate, fields))
 
     return endpoint
 
@@ -129,12 +131,21 @@ def _question(services: Services, name: str) -> _Endpoint:
         watching = asyncio.create_task(_watch(request, gone))
         HUNG_UP.set(gone.is_set)
         try:
-            answer = await run_in_threadpool(ask, services, request.state.person, name, params)
+            body = await run_in_threadpool(_told, services, request.state.person, name, params)
         finally:
             watching.cancel()
-        return _json(answer)
+        return Response(body, media_type="application/json")
 
     return endpoint
+
+
+def _told(services: Services, person: Person, name: str, params: Mapping[str, Json]) -> bytes:
+    """The answer as JSON; where it says where personal data is, that is on record by then."""
+    body = msgspec.json.encode(ask(services, person, name, params))
+    if is_personal(name, body):
+        about = (str(params[one]) for one in ("ref", "model", "id", "nodeId") if params.get(one))
+        services.told(person.id, name, next(about, ""))
+    return body
 
 
 async def _watch(request: Request, gone: threading.Event) -> None:

@@ -9,7 +9,7 @@ import msgspec
 
 from lineage.errors import NotFound
 from lineage.facts import Json
-from tracehold.access import Caller, authorize
+from tracehold.access import Looker, authorize
 from tracehold.acts.act import read_fields
 from tracehold.bootstrap import Services
 from tracehold.questions.decisions import DECISIONS
@@ -41,8 +41,8 @@ QUESTIONS: Final[Mapping[str, Question]] = {
 }
 
 
-def ask(services: Services, person: Caller, name: str, params: Mapping[str, Json]) -> Json:
-    """Answer a person's question.
+def ask(services: Services, person: Looker, name: str, params: Mapping[str, Json]) -> Json:
+    """Answer a person's question, as far as the person may see what it is about.
 
     Returns:
         What ``msgspec.json`` encodes; structures among it are not taken apart.
@@ -53,7 +53,11 @@ def ask(services: Services, person: Caller, name: str, params: Mapping[str, Json
         InvalidInput: A parameter is wrong.
     """
     authorize(person, "question")
-    return _answer(services, name, params)
+    seen = services.seen_by(person)
+    found = _answer(seen, name, params)
+    if not seen.seeing.limited:
+        return found
+    return seen.seeing.masked(msgspec.to_builtins(found, str_keys=True))
 
 
 def answer(services: Services, name: str, params: Mapping[str, Json]) -> Json:

@@ -13,6 +13,7 @@ from lineage.state.port import AspectValue
 from tracehold.bootstrap import Services
 from tracehold.decisions import Decision, Reviewer, decisions
 from tracehold.questions.question import Body, Question
+from tracehold.records import streams_hidden
 
 __all__ = ["DECISIONS"]
 
@@ -33,14 +34,17 @@ class AskDecisions(Body, frozen=True, kw_only=True):
 def _decisions(services: Services, params: AskDecisions) -> Json:
     if not 1 <= params.limit <= MOST:
         raise InvalidInput(f"a page has 1 to {MOST} rows", where="limit")
-    wanted = services.ref_text(params.ref) if params.ref else ""
+    wanted = str(services.resolve(params.ref)[0]) if params.ref else ""
+    hidden = {stream.replace("/", " ", 1) for stream in streams_hidden(services)}
     found = [
         one
-        for one in decisions(services.state)
+        for one in decisions(services.whole.state)
         if wanted in ("", one.ref, str(one.value.get("subject", "")))
+        and services.seeing.sees_all([one.ref, str(one.value.get("subject", ""))])
+        and one.question not in hidden
     ]
     shown = found[: params.limit]
-    reviewer = Reviewer(services)
+    reviewer = Reviewer(services.whole)
     findings = services.state.with_aspect("stale")
     items = [
         _checked(reviewer, one) if params.check else _found(services, one, findings)

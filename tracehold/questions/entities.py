@@ -11,13 +11,16 @@ from lineage.facts import Json
 from lineage.graph.port import Node
 from lineage.identity import Label
 from lineage.refs import JobRef, ModelRef, RunRef
+from lineage.state.listing import Listing
 from lineage.state.port import AspectValue, RunRow
 from lineage.state.standing import shown_state, streaming_jobs
+from lineage.trace.hiding import HIDDEN
 from lineage.trace.names import reference_text
 from lineage.trace.resolve import resolve
 from tracehold.bootstrap import Services
 from tracehold.questions.nesting import nesting_of_job, nesting_of_run, runs_inside
 from tracehold.questions.question import Body, Question, moment
+from tracehold.seeing import MASK
 
 __all__ = ["ENTITIES", "ref_of_key", "runs_json"]
 
@@ -52,9 +55,10 @@ class ShowEntity(Body, frozen=True, kw_only=True):
 
 
 class ListRuns(Body, frozen=True, kw_only=True):
-    """Runs of one job, or of all."""
+    """Runs of one job, or of all, and the page: ``after`` is ``next`` of the page before."""
 
     job: str = ""
+    after: str = ""
     limit: int = 100
 
 
@@ -132,9 +136,11 @@ def _runs(services: Services, params: ListRuns) -> Json:
         ref, key = resolve(services.state, services.identity, params.job)
         if not isinstance(ref, JobRef):
             raise InvalidInput("a job was expected", where=params.job)
-    runs = services.state.runs(job_key=key, limit=_limit(params.limit))
+    listing = Listing(services.state)
+    runs, following = listing.runs(key, after=params.after, limit=_limit(params.limit))
     return {
         "items": runs_json(services, runs),
+        "next": following,
         "count": services.state.count("Run"),
         "known_at": services.state.position(),
     }
@@ -180,8 +186,12 @@ def _run_json(services: Services, run: RunRow, state: str) -> dict[str, Json]:
 
 
 def ref_of_key(services: Services, key: str) -> str:
-    """The reference of a key; ``dataset:?KEY`` where its name is gone."""
+    """The reference of a key; ``dataset:?KEY`` where its name is gone, or that it is hidden."""
+    if key.startswith(HIDDEN):
+        return f"{MASK}:{key.removeprefix(HIDDEN)}"
     node = services.state.node(key)
+    if node is None and services.seeing.limited and services.whole.state.node(key) is not None:
+        return MASK
     if node is not None and node.label == "Run":
         props = node.props
         return str(RunRef(str(props["namespace"]), str(props["job"]), str(props["name"])))

@@ -17,7 +17,6 @@ from lineage.journal.port import StoredFact
 from lineage.openlineage.codes import CODES
 from lineage.refs import DatasetRef, JobRef
 from lineage.state.finding_table import FindingRow
-from lineage.trace.resolve import resolve
 from tracehold.bootstrap import Services
 from tracehold.questions.entities import MOST, ref_of_key
 from tracehold.questions.question import Body, Question
@@ -41,8 +40,8 @@ class AskFindings(Body, frozen=True, kw_only=True):
     ``producer`` is the name or id of a person or machine: what its own events have shown.
     """
 
-    producer: str = ""
     ref: str = ""
+    producer: str = ""
     after: str = ""
     limit: int = 100
 
@@ -71,12 +70,19 @@ def _fact(services: Services, params: AskFact) -> Json:
         return answer | {"body": None}
     body = msgspec.json.decode(stored.distilled)
     if not envelope.kind.startswith("openlineage.received/"):
-        return answer | {"body": body}
+        return answer | ({"hidden": True} if _hides(services, body) else {"body": body})
+    if any(_hides(services, body["event"].get(owner)) for owner in ("job", "dataset")):
+        return answer | {"hidden": True}
     return answer | {
         "event": body["event"],
         "findings": [_explained(one["code"], {"at": one["at"]}) for one in body["findings"]],
         "masked": _masked(stored, body["event"]),
     }
+
+
+def _hides(services: Services, said: Json) -> bool:
+    """Whether something is named that may not be seen; then all that is said of it stays out."""
+    return services.seeing.limited and services.seeing.masked(said) != said
 
 
 def _part(digest: str | None, content: bytes | None) -> str:
@@ -115,7 +121,7 @@ def _findings(services: Services, params: AskFindings) -> Json:
         raise InvalidInput(f"a page has 1 to {MOST} rows", where="limit")
     owner = None
     if params.ref:
-        ref, owner = resolve(services.state, services.identity, params.ref)
+        ref, owner = services.resolve(params.ref)
         if not isinstance(ref, JobRef | DatasetRef):
             raise InvalidInput("a job or a dataset was expected", where=params.ref)
     after = tuple(params.after.split(" ", 2)) if params.after else ("", "", "")

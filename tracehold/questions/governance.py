@@ -4,20 +4,29 @@ from __future__ import annotations
 
 from typing import Final
 
-from catalog.people import list_people
+from catalog.people import list_people, person_by_id
 from lineage.clock import format_millis
-from lineage.errors import Conflict
+from lineage.errors import Conflict, Denied, InvalidInput
 from lineage.facts import Json
-from privacy.deletion.case import list_cases, load_case
 from privacy.deletion.read_back import METHOD, read_back
-from privacy.holds import list_holds
-from privacy.queries import Certificate, certificate, certificates, incidents
+from privacy.queries import Certificate
+from tracehold.access_log import reads
 from tracehold.bootstrap import Services
 from tracehold.judging import due_rows, license_judgement, pii_exposure
 from tracehold.questions.knowing import position_of
 from tracehold.questions.question import Body, Question, moment
+from tracehold.records import (
+    case_of,
+    cases,
+    certificate_of,
+    certificates,
+    holds,
+    incidents_seen,
+)
 
 __all__ = ["GOVERNANCE"]
+
+MOST: Final = 1000
 
 
 class AskLicense(Body, frozen=True, kw_only=True):
@@ -53,6 +62,13 @@ class AskCase(Body, frozen=True, kw_only=True):
     case: str
 
 
+class AskReads(Body, frozen=True, kw_only=True):
+    """The page: ``after`` is ``next`` of the page before."""
+
+    after: int = 0
+    limit: int = 100
+
+
 class AskCertificate(Body, frozen=True, kw_only=True):
     """Id of a certificate, or of its case."""
 
@@ -84,20 +100,20 @@ def _due(services: Services, params: AskDue) -> Json:
 
 
 def _holds(services: Services, _: AskNothing) -> Json:
-    return {"items": [hold.as_dict() for hold in list_holds(services.state)]}
+    return {"items": [hold.as_dict() for hold in holds(services)]}
 
 
 def _cases(services: Services, _: AskNothing) -> Json:
-    return {"items": [case.as_dict() for case in list_cases(services.state)]}
+    return {"items": [case.as_dict() for case in cases(services)]}
 
 
 def _case(services: Services, params: AskCase) -> Json:
-    return load_case(services.state, services.identity, params.case).as_dict()
+    return case_of(services, params.case).as_dict()
 
 
 def _verify(services: Services, params: AskCase) -> Json:
     """Reads the whole data root again, now."""
-    case = load_case(services.state, services.identity, params.case)
+    case = case_of(services, params.case)
     if case.plan is None or not (case.purged or "verified" in case.slots):
         raise Conflict(
             "nothing of this case was purged yet",
@@ -117,11 +133,11 @@ def _verify(services: Services, params: AskCase) -> Json:
 
 
 def _certificates(services: Services, _: AskNothing) -> Json:
-    return {"items": [_certificate_json(one) for one in certificates(services.state)]}
+    return {"items": [_certificate_json(one) for one in certificates(services)]}
 
 
 def _certificate(services: Services, params: AskCertificate) -> Json:
-    found = certificate(services.state, services.identity, params.id)
+    found = certificate_of(services, params.id)
     return {
         **_certificate_json(found),
         "note": found.note,
@@ -149,7 +165,7 @@ def _incidents(services: Services, _: AskNothing) -> Json:
                 "at": format_millis(one.at),
                 "fact": one.fact_id,
             }
-            for one in incidents(services.state)
+            for one in incidents_seen(services)
         ]
     }
 
@@ -166,6 +182,45 @@ def _people(services: Services, _: AskNothing) -> Json:
             for one in list_people(services.state)
         ]
     }
+
+
+def _grants(services: Services, _: AskNothing) -> Json:
+    """All of them to whoever sees everything; their own to others."""
+    seeing, now = services.seeing, services.clock()
+    people = [
+        person_by_id(services.whole.state, services.identity, one.id)
+        for one in list_people(services.whole.state)
+        if not seeing.limited or one.id == seeing.who
+    ]
+    return {
+        "items": [
+            {
+                **grant.as_dict(),
+                "person": person.id,
+                "name": person.name,
+                "given": format_millis(grant.given),
+                "expires": format_millis(grant.expires),
+                "ended": None if grant.ended is None else format_millis(grant.ended),
+                "holds": grant.holds(now),
+            }
+            for person in people
+            if person is not None
+            for grant in person.grants
+        ]
+    }
+
+
+def _reads(services: Services, params: AskReads) -> Json:
+    if services.seeing.limited:
+        raise Denied("who read what is for those who audit", where="reads")
+    if not 1 <= params.limit <= MOST:
+        raise InvalidInput(f"a page has 1 to {MOST} rows", where="limit")
+    found = reads(services.journal, after=params.after, limit=params.limit + 1)
+    shown = found[: params.limit]
+    for one in shown:
+        person = services.person(one["person"])
+        one["name"] = None if person is None else person.name
+    return {"items": shown, "next": shown[-1]["position"] if len(found) > len(shown) else None}
 
 
 def _checkpoint(services: Services, _: AskNothing) -> Json:
@@ -192,5 +247,7 @@ GOVERNANCE: Final = (
     Question("certificate", "One certificate as a signed note.", AskCertificate, _certificate),
     Question("incidents", "Incidents, oldest first.", AskNothing, _incidents),
     Question("people", "Who may act here.", AskNothing, _people),
+    Question("grants", "Who may look at more, why, and until when.", AskNothing, _grants),
+    Question("reads", "Who was told where personal data is.", AskReads, _reads),
     Question("checkpoint", "The newest signed checkpoint.", AskNothing, _checkpoint),
 )

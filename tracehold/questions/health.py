@@ -10,16 +10,15 @@ from lineage.errors import TraceholdError
 from lineage.facts import Json
 from lineage.identity import Label
 from lineage.trace.names import reference_text
-from privacy.deletion.case import Case, list_cases
-from privacy.holds import active_holds
-from privacy.queries import incidents
+from privacy.deletion.case import Case
 from tracehold.bootstrap import Services
 from tracehold.judging import due_rows, license_judgement
 from tracehold.questions.question import Body, Question
+from tracehold.records import cases, certificates, incidents_seen, open_holds
 
 __all__ = ["HEALTH", "gauges", "health"]
 
-_COUNTED: Final[tuple[Label, ...]] = ("Dataset", "Column", "Job", "Run", "Model", "Certificate")
+_COUNTED: Final[tuple[Label, ...]] = ("Dataset", "Column", "Job", "Run", "Model")
 _MODELS: Final = 200
 _ENDED: Final = frozenset({"certified", "cancelled"})
 
@@ -87,7 +86,10 @@ def gauges(services: Services) -> dict[str, float]:
 def _overview(services: Services, _: AskNothing) -> Json:
     return {
         "workspace": services.settings.workspace.name,
-        "counts": {label.lower(): services.state.count(label) for label in _COUNTED},
+        "counts": {
+            **{label.lower(): services.state.count(label) for label in _COUNTED},
+            "certificate": len(certificates(services)),
+        },
         "attention": _attention(services),
         "as_of": format_millis(services.judgement_now()),
         "known_at": services.state.position(),
@@ -98,18 +100,18 @@ def _attention(services: Services) -> list[dict[str, Json]]:
     """What somebody should look at, the gravest first."""
     state = services.state
     return [
-        *(_item("incident", one.cause, one.ref) for one in incidents(state)),
+        *(_item("incident", one.cause, one.ref) for one in incidents_seen(services)),
         *(_item("manifest", str(problem), "") for problem in services.policy().problems),
         *_licenses(services),
         *_retention(services),
         *(
             _item("deletion", _progress(case), case.case)
-            for case in list_cases(state)
+            for case in cases(services)
             if case.phase() not in _ENDED
         ),
         *(
             _item("hold", f"hold in force for {one.matter}", one.hold)
-            for one in active_holds(state)
+            for one in open_holds(services)
         ),
         *_state(services),
         *(

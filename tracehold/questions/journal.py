@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from lineage.errors import Denied
 from lineage.facts import Json
 from lineage.journal.files import JOURNAL as JOURNAL_FILE
 from lineage.journal.files import connect_reader
@@ -48,6 +49,12 @@ def _refold(services: Services, _: AskNothing) -> Json:
 
 
 def _growth(services: Services, _: AskNothing) -> Json:
+    if services.seeing.limited:
+        raise Denied(
+            "rows are counted over everything, and something is hidden from you",
+            where="growth",
+            advice="ask somebody who audits",
+        )
     storage, state = services.settings.storage, services.state
     db = connect_reader(storage.data, storage.keys)
     try:

@@ -18,7 +18,6 @@ from lineage.trace.diff import Difference, compare
 from lineage.trace.model import Trace
 from lineage.trace.paging import Cursor, Page
 from lineage.trace.render import as_answer
-from lineage.trace.resolve import resolve
 from lineage.trace.walk import trace
 from privacy.annotate import annotator as privacy_annotator
 from tracehold.bootstrap import Services
@@ -39,6 +38,7 @@ class AskTrace(Body, frozen=True, kw_only=True):
     """What to trace, which way, along what, as of when, how far.
 
     ``direction`` is ``up`` unless told otherwise; with ``to``, whichever way leads there.
+    ``detail`` ``names`` leaves out what is said beside the nodes, which is most of the work.
     """
 
     ref: str
@@ -50,8 +50,9 @@ class AskTrace(Body, frozen=True, kw_only=True):
     known_at: str = ""
     depth: int | None = None
     limit: int | None = None
-    rollup: bool = False
     after: str = ""
+    rollup: bool = False
+    detail: Literal["full", "names"] = "full"
 
 
 class AskDiff(Body, frozen=True, kw_only=True):
@@ -90,10 +91,10 @@ def walk(services: Services, params: AskTrace) -> Trace:
 
 def _walk(services: Services, params: AskTrace, direction: Direction, page: Page) -> Trace:
     limits = limits_of(services, params.depth)
-    ref, key = resolve(services.state, services.identity, params.ref)
+    ref, key = services.resolve(params.ref)
     to, end = None, ""
     if params.to:
-        to, end = resolve(services.state, services.identity, params.to)
+        to, end = services.resolve(params.to)
     as_of = moment(services, params.as_of)
     if page.after is not None and not params.as_of:
         as_of = page.after.as_of
@@ -110,12 +111,13 @@ def _walk(services: Services, params: AskTrace, direction: Direction, page: Page
             direction=direction,
             to=to,
             columns=params.columns,
-            rollup=params.rollup,
             view=params.view,
+            rollup=params.rollup,
             as_of=as_of,
             limits=limits,
-            annotators=ANNOTATORS,
+            annotators=ANNOTATORS if params.detail == "full" else (),
             coverage=services.coverage.at(services.state),
+            allowed=services.seeing.allowed,
             page=page,
             truncated=stands_on.truncated,
         )
@@ -137,9 +139,9 @@ def differ(services: Services, params: AskDiff) -> Difference:
     """
     limits = limits_of(services, params.depth)
     to_time = moment(services, params.to)
-    sides = [resolve(services.state, services.identity, params.ref)]
+    sides = [services.resolve(params.ref)]
     if params.other:
-        sides.append(resolve(services.state, services.identity, params.other))
+        sides.append(services.resolve(params.other))
         one, two = sides[0][0], sides[1][0]
         if not (isinstance(one, ModelRef) and isinstance(two, ModelRef) and one.name == two.name):
             raise InvalidInput(
@@ -167,6 +169,7 @@ def differ(services: Services, params: AskDiff) -> Difference:
                 limits=limits,
                 annotators=(*ANNOTATORS, schema_and_quality),
                 coverage=coverage,
+                allowed=services.seeing.allowed,
                 page=Page(most_bytes=sys.maxsize),
                 truncated=stands_on.truncated,
             )

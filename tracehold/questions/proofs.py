@@ -11,6 +11,7 @@ from lineage.evidence.proof_text import format_consistency
 from lineage.facts import Json
 from tracehold.bootstrap import Services
 from tracehold.questions.question import Body, Question
+from tracehold.records import streams_hidden
 
 __all__ = ["PROOFS"]
 
@@ -63,13 +64,15 @@ def _consistency(services: Services, params: AskConsistency) -> Json:
 
 
 def _streams(services: Services, _: AskNothing) -> Json:
+    hidden = streams_hidden(services)
     with services.journal.public() as log:
-        return {"streams": [{"stream": k, "facts": v} for k, v in log.streams().items()]}
+        shown = [(name, facts) for name, facts in log.streams().items() if name not in hidden]
+    return {"streams": [{"stream": name, "facts": facts} for name, facts in shown]}
 
 
 def _stream(services: Services, params: AskStream) -> Json:
     with services.journal.public() as log:
-        if params.stream not in log.streams():
+        if params.stream not in log.streams() or params.stream in streams_hidden(services):
             raise NotFound(
                 "there is no such stream", where=params.stream,
                 advice="the streams there are: tracehold journal stream",

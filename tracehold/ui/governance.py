@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from privacy import queries
-from privacy.deletion.case import Case, list_cases
+from privacy.deletion.case import Case
 from privacy.exposure import Exposed
-from privacy.holds import active_holds
 from tracehold.bootstrap import Services
 from tracehold.judging import due_rows, pii_exposure
+from tracehold.records import cases, certificate_of, incidents_seen, open_holds
 from tracehold.ui.marks import Cell, Tone, link, mark, moment, section
 
 __all__ = ["certificate", "certificates", "pii", "retention"]
@@ -69,7 +68,7 @@ def retention(services: Services) -> dict[str, Any]:
         for row in rows
     ]
     holds: list[list[Cell]] = [
-        [hold.hold, hold.matter, str(len(hold.scope_keys))] for hold in active_holds(services.state)
+        [hold.hold, hold.matter, str(len(hold.scope_keys))] for hold in open_holds(services)
     ]
     now = services.judgement_now()
     return {
@@ -100,7 +99,7 @@ def _case_row(case: Case) -> list[Cell]:
 def certificates(services: Services) -> dict[str, Any]:
     """Every deletion case and its certificate."""
     incidents: list[list[Cell]] = [
-        [one.incident, moment(one.at)] for one in queries.incidents(services.state)
+        [one.incident, moment(one.at)] for one in incidents_seen(services)
     ]
     return {
         "heading": "Deletions",
@@ -109,7 +108,7 @@ def certificates(services: Services) -> dict[str, Any]:
             section(
                 "Cases",
                 ["Case", "Phase", "Target", "Ground", "Certificate", "Last step"],
-                [_case_row(case) for case in list_cases(services.state)],
+                [_case_row(case) for case in cases(services)],
             ),
             section("Incidents", ["Incident", "When"], incidents),
         ],
@@ -122,7 +121,7 @@ def certificate(services: Services, name: str) -> dict[str, Any]:
     Raises:
         NotFound: There is no such certificate.
     """
-    found = queries.certificate(services.state, services.identity, name)
+    found = certificate_of(services, name)
     return {
         "heading": f"Certificate {name}",
         "lead": "Verify it without this server: tracehold certificate verify FILE",

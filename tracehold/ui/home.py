@@ -6,10 +6,9 @@ from collections.abc import Iterator
 from typing import Any
 
 from lineage.trace.names import reference_text
-from privacy.deletion.case import list_cases
-from privacy.holds import active_holds
 from tracehold.bootstrap import Services
 from tracehold.judging import due_rows, license_judgement
+from tracehold.records import cases, certificates, holds, incidents_seen, open_holds
 
 __all__ = ["home"]
 
@@ -39,19 +38,18 @@ def _retention(services: Services) -> Iterator[dict[str, str]]:
         if tone is not None:
             why = next(iter(row.decision.reasons), "")
             yield _item(tone, "/retention", f"{row.ref}: {row.decision.outcome}", why)
-    for hold in active_holds(services.state):
+    for hold in open_holds(services):
         yield _item("warn", "/retention", f"hold {hold.hold} in force", hold.matter)
 
 
 def _deletions(services: Services) -> Iterator[dict[str, str]]:
-    for case in list_cases(services.state):
+    for case in cases(services):
         if case.phase() not in ("certified", "cancelled"):
             tone = "bad" if case.blocked else "warn"
             text = f"deletion case {case.case} is {case.phase()}"
             yield _item(tone, "/certificates", text, case.blocked)
-    for values in services.state.with_aspect("incident").values():
-        for value in values:
-            yield _item("bad", "/certificates", f"incident {value.slot}")
+    for one in incidents_seen(services):
+        yield _item("bad", "/certificates", f"incident {one.incident}")
 
 
 def _attention(services: Services) -> list[dict[str, str]]:
@@ -66,8 +64,8 @@ def home(services: Services) -> dict[str, Any]:
         {"href": "/datasets", "count": state.count("Dataset"), "text": "datasets"},
         {"href": "/models", "count": state.count("Model"), "text": "model versions"},
         {"href": "/pii", "count": len(state.with_aspect("pii")), "text": "datasets scanned"},
-        {"href": "/certificates", "count": state.count("Certificate"), "text": "certificates"},
-        {"href": "/retention", "count": state.count("Hold"), "text": "holds"},
+        {"href": "/certificates", "count": len(certificates(services)), "text": "certificates"},
+        {"href": "/retention", "count": len(holds(services)), "text": "holds"},
     ]
     return {
         "workspace": services.settings.workspace.name,
