@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
-import random
 import shutil
 import signal
-import socket
 import time
 from pathlib import Path
 from types import TracebackType
 from typing import Self
+
+from running_server import lasting_port
 
 from lineage.errors import Conflict
 from tracehold.neo4j import LocalNeo4j, start, status, stop
@@ -28,7 +27,7 @@ class Neo4jHome:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._kept = folder.with_name(folder.name + "-kept")
-        self._port = _lasting_port()
+        self._port = lasting_port()
         self.server: LocalNeo4j | None = None
 
     def start(self) -> LocalNeo4j:
@@ -89,12 +88,3 @@ class Neo4jHome:
         trace: TracebackType | None,
     ) -> None:
         stop(self._folder, deadline_seconds=0)
-
-
-def _lasting_port() -> int:
-    """A free port that no outgoing connection takes while nobody listens there."""
-    for port in random.sample(range(20_000, 32_000), 50):
-        with socket.socket() as probe, contextlib.suppress(OSError):
-            probe.bind(("127.0.0.1", port))
-            return port
-    raise RuntimeError("no free port below the ephemeral ones")

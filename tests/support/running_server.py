@@ -5,18 +5,20 @@ from __future__ import annotations
 import http.client
 import json
 import os
+import random
 import signal
+import socket
 import subprocess
 import sys
 import threading
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
-__all__ = ["Client", "RunningServer", "kill_in_start", "make_workspace", "serving"]
+__all__ = ["Client", "RunningServer", "kill_in_start", "lasting_port", "make_workspace", "serving"]
 
 _START_SECONDS = 60.0
 _STOP_SECONDS = 60.0
@@ -203,3 +205,12 @@ def serving(
         for stream in (process.stdout, process.stderr):
             if stream is not None:
                 stream.close()
+
+
+def lasting_port() -> int:
+    """A free port that no outgoing connection takes while nobody listens there."""
+    for port in random.sample(range(20_000, 32_000), 50):
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
+    raise RuntimeError("no free port below the ephemeral ones")

@@ -12,11 +12,10 @@ from tracehold.cli import (
     estate,
     events,
     governance,
-    grant,
     graph,
-    imports,
     proof,
     refolding,
+    relay,
     retention,
     server,
     user,
@@ -50,7 +49,7 @@ def _root(
     """Trace data from source to model, hold it to its terms, prove its deletion."""
 
 
-for module in (workspace, server, estate, events, backup):
+for module in (workspace, server, estate, events, backup, relay):
     module.register(app)
 refolding.register(proof.journal)
 for name, group in (
@@ -64,7 +63,5 @@ for name, group in (
     ("journal", proof.journal),
     ("graph", graph.graph),
     ("user", user.user),
-    ("grant", grant.grant),
-    ("import", imports.imports),
 ):
     app.add_typer(group, name=name)

@@ -30,6 +30,13 @@ HELP: Final[Mapping[str, tuple[str, str]]] = {
     ),
     "tracehold_mirror_fills": ("counter", "Times that the graph was filled since the start."),
     "tracehold_mirror_filled_ratio": ("gauge", "How much is filled, 0 to 1; absent otherwise."),
+    "tracehold_relay_received_total": ("counter", "Events that a relay answered, by outcome."),
+    "tracehold_relay_sent_total": ("counter", "Events that a relay sent, by outcome."),
+    "tracehold_relay_waiting": ("gauge", "Events that a relay has still to forward."),
+    "tracehold_relay_refused": ("gauge", "Events refused by the far server, set aside."),
+    "tracehold_relay_bytes": ("gauge", "Bytes of events that a relay holds, packed."),
+    "tracehold_relay_seconds_behind": ("gauge", "Seconds that the oldest of them has waited."),
+    "tracehold_relay_reachable": ("gauge", "1 while the far server takes events."),
 }
 """Every figure: its type and what it says."""
 

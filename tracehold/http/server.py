@@ -5,7 +5,6 @@ from __future__ import annotations
 import gc
 import logging
 import signal
-import socket
 import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -13,15 +12,13 @@ from contextlib import contextmanager
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Final
-
-import uvicorn
+from typing import Final
 
 from lineage.clock import Clock, system_clock
-from lineage.errors import Unavailable
 from tracehold.bootstrap import Services, open_services
 from tracehold.faults import describe
 from tracehold.http.app import Extend, create_app
+from tracehold.http.listening import Answering, listen, url_of
 from tracehold.settings import Settings
 
 __all__ = ["LOG", "serve"]
@@ -64,75 +61,24 @@ def serve(
         prepare(services)
         sys.setswitchinterval(_TURN_SECONDS)
         _log_to(settings.storage.data / LOG)
-        listener = _listen(settings.server.host, settings.server.port if port is None else port)
+        listener = listen(settings.server.host, settings.server.port if port is None else port)
         with listener, _background(services):
-            url = _url(settings.server.host, listener)
+            url = url_of(settings.server.host, listener)
             services.serving = True
 
             def answering() -> None:
+                # What is there by now stays: the collector need not look at it with every answer.
+                gc.freeze()
+                gc.set_threshold(*_COLLECTED)
                 if services.lock is not None:
                     services.lock.announce(url)
                 ready(url, services)
 
-            server = _Server(_configuration(create_app(services, extend=extend)), answering)
+            server = Answering(create_app(services, extend=extend), answering)
             # uvicorn raises the signal again once it has drained; what follows must still run.
             for number in (signal.SIGTERM, signal.SIGINT):
                 signal.signal(number, lambda *_: None)
             server.run(sockets=[listener])
-
-
-class _Server(uvicorn.Server):
-    """Says when it answers."""
-
-    def __init__(self, config: uvicorn.Config, answering: Callable[[], None]) -> None:
-        super().__init__(config)
-        self._answering = answering
-
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        await super().startup(sockets)
-        if self.started:
-            # What is there by now stays: the collector need not look at it with every answer.
-            gc.freeze()
-            gc.set_threshold(*_COLLECTED)
-            self._answering()
-
-
-def _configuration(app: Any) -> uvicorn.Config:
-    return uvicorn.Config(
-        app,
-        log_config=None,
-        access_log=False,
-        lifespan="off",
-        server_header=False,
-        ws="none",
-        timeout_keep_alive=30,
-        timeout_graceful_shutdown=_DRAIN_SECONDS,
-        backlog=2048,
-        proxy_headers=False,
-    )
-
-
-def _listen(host: str, port: int) -> socket.socket:
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listener = socket.socket(family, socket.SOCK_STREAM)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listener.bind((host, port))
-    except OSError:
-        listener.close()
-        raise Unavailable(
-            "the port cannot be used",
-            where=f"{host}:{port}",
-            advice="another program has it: choose one with --port, or --port 0 for any",
-        ) from None
-    listener.set_inheritable(False)
-    return listener
-
-
-def _url(host: str, listener: socket.socket) -> str:
-    port = listener.getsockname()[1]
-    name = "127.0.0.1" if host in ("0.0.0.0", "localhost") else host  # noqa: S104
-    return f"http://[{name}]:{port}" if ":" in name else f"http://{name}:{port}"
 
 
 @contextmanager

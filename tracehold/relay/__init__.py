@@ -1,0 +1,1 @@
+"""A spooling forwarder beside clients that give up soon: takes events at once, delivers them."""
