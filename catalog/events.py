@@ -11,12 +11,13 @@ from typing import Literal
 import msgspec
 
 from lineage.facts import Json
+from lineage.state.alias_rules import Form
 
 __all__ = [
     "AliasDecided",
+    "AliasRuleEnded",
+    "AliasRuled",
     "DecisionStale",
-    "GrantEnded",
-    "GrantGiven",
     "LicenseConcluded",
     "LoginOpened",
     "ModelWaived",
@@ -98,34 +99,6 @@ class LoginOpened(msgspec.Struct, frozen=True, tag_field="kind", tag="login.open
     expires: int
 
 
-class GrantGiven(msgspec.Struct, frozen=True, tag_field="kind", tag="grant.given/1"):
-    """A person may look at more than the rules of the workspace open, for a time.
-
-    Attributes:
-        grant: Id of the grant.
-        person: Opaque id of who may look.
-        namespaces: Patterns of namespaces; ``*`` stands for anything.
-        classes: Guarded classes of sensitivity that are opened there.
-        reason: Why.
-        expires: Epoch milliseconds; from then on it opens nothing.
-    """
-
-    grant: str
-    person: str
-    namespaces: list[str]
-    classes: list[str]
-    reason: str
-    expires: int
-
-
-class GrantEnded(msgspec.Struct, frozen=True, tag_field="kind", tag="grant.ended/1"):
-    """A grant was taken back before it expired."""
-
-    grant: str
-    person: str
-    reason: str
-
-
 class ModelWaived(msgspec.Struct, frozen=True, tag_field="kind", tag="model.waived/1"):
     """An approver accepts named causes against one version of a model, for a time.
 
@@ -200,6 +173,35 @@ class AliasDecided(msgspec.Struct, frozen=True, tag_field="kind", tag="alias.dec
     dataset: str
     alias: str
     accepted: bool
+    reason: str
+
+
+class AliasRuled(msgspec.Struct, frozen=True, tag_field="kind", tag="alias.rule/1"):
+    """A person decided by which rule names are names of one thing, or where producers are trusted.
+
+    Attributes:
+        rule: Id of the rule.
+        form: ``host``, ``prefix``, ``parts``, ``case``, ``table`` or ``trusted``.
+        namespace: Where names are concerned; ``*`` at the end stands for any ending.
+        reason: Why.
+        prefix: What these names begin with.
+        to_namespace: Where the other names lie; empty for the same namespace.
+        to_prefix: What stands there instead of the prefix.
+    """
+
+    rule: str
+    form: Form
+    namespace: str
+    reason: str
+    prefix: str = ""
+    to_namespace: str = ""
+    to_prefix: str = ""
+
+
+class AliasRuleEnded(msgspec.Struct, frozen=True, tag_field="kind", tag="alias.rule-ended/1"):
+    """A rule was wrong: it joins nothing any more, at no moment."""
+
+    rule: str
     reason: str
 
 

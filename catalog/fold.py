@@ -8,6 +8,7 @@ from catalog import events
 from lineage.errors import InvalidInput
 from lineage.facts import Entity, Fact, FactType, FoldContext, Json, Point
 from lineage.refs import DatasetRef, ModelRef, parse_ref
+from lineage.state.alias_rules import BOOK, ENDED, RULE
 
 __all__ = ["FACTS", "entity_of", "model_entity", "person_entity"]
 
@@ -66,22 +67,6 @@ def _login(fact: Fact, body: events.LoginOpened, _: FoldContext) -> Iterable[Poi
     yield Point(person_entity(body.person), "login", value, time=fact.when)
 
 
-def _granted(fact: Fact, body: events.GrantGiven, _: FoldContext) -> Iterable[Point]:
-    value: Json = {
-        "namespaces": sorted(set(body.namespaces)),
-        "classes": sorted(set(body.classes)),
-        "reason": body.reason,
-        "expires": body.expires,
-    }
-    yield Point(person_entity(body.person), "grant", value, slot=body.grant, time=fact.when)
-
-
-def _grant_ended(fact: Fact, body: events.GrantEnded, _: FoldContext) -> Iterable[Point]:
-    # A slot of its own: ending must win in whatever order the two facts are folded.
-    value = {"reason": body.reason, "by": fact.actor}
-    yield Point(person_entity(body.person), "grant_ended", value, slot=body.grant, time=fact.when)
-
-
 def _waived(fact: Fact, body: events.ModelWaived, _: FoldContext) -> Iterable[Point]:
     value = {
         "scope": body.scope,
@@ -119,6 +104,23 @@ def _alias(fact: Fact, body: events.AliasDecided, _: FoldContext) -> Iterable[Po
         yield Point(entity_of(one), "symlinks", value, slot=other, time=fact.when)
 
 
+def _ruled(fact: Fact, body: events.AliasRuled, _: FoldContext) -> Iterable[Point]:
+    value: Json = {
+        "form": body.form,
+        "namespace": body.namespace,
+        "prefix": body.prefix,
+        "to_namespace": body.to_namespace,
+        "to_prefix": body.to_prefix,
+        "reason": body.reason,
+    }
+    yield Point(BOOK, RULE, value, slot=body.rule, time=fact.when)
+
+
+def _rule_ended(fact: Fact, body: events.AliasRuleEnded, _: FoldContext) -> Iterable[Point]:
+    # An aspect of its own: ending must win in whatever order the two facts are folded.
+    yield Point(BOOK, ENDED, {"reason": body.reason}, slot=body.rule, time=fact.when)
+
+
 def _stale(fact: Fact, body: events.DecisionStale, _: FoldContext) -> Iterable[Point]:
     value: Json = {
         "decision": body.decision,
@@ -136,13 +138,13 @@ FACTS: tuple[FactType, ...] = (
     FactType.of(events.TokenIssued, _token),
     FactType.of(events.TokenRevoked, _revoked),
     FactType.of(events.LoginOpened, _login),
-    FactType.of(events.GrantGiven, _granted),
-    FactType.of(events.GrantEnded, _grant_ended),
     FactType.of(events.ModelWaived, _waived),
     FactType.of(events.WaiverEnded, _waiver_ended),
     FactType.of(events.LicenseConcluded, _concluded),
     FactType.of(events.VerdictRecorded, _verdict),
     FactType.of(events.AliasDecided, _alias),
+    FactType.of(events.AliasRuled, _ruled),
+    FactType.of(events.AliasRuleEnded, _rule_ended),
     FactType.of(events.DecisionStale, _stale),
 )
 """Every fact type of this package, for bootstrap to join."""

@@ -81,6 +81,10 @@ CODES: Final[dict[str, Code]] = {
         False, "a facet declares something of an input that the token does not speak for; it was"
         " set aside", "let its owner declare it, or use a token of that namespace",
     ),
+    "symlink-proposed": Code(
+        False, "another name is given for which the token does not speak; it waits for a review",
+        "let `tracehold alias accept` decide, or use a token of both namespaces",
+    ),
     "findings-cut": Code(False, "there are more findings than are kept", "mend the first ones"),
 }  # fmt: skip
 """Code of a finding → what it means."""

@@ -17,6 +17,7 @@ import msgspec
 from lineage.facts import Draft, Json, Upcast
 from lineage.openlineage.errors import NoIdentity, NotAnEvent, TooDeep, TooLarge
 from lineage.openlineage.forms.common import URI, UUID
+from lineage.openlineage.naming import propose
 from lineage.openlineage.reach import Reach, confine
 from lineage.openlineage.scrub import Scrubber
 from lineage.openlineage.times import event_time
@@ -283,6 +284,8 @@ def receive(
     if reach is not None:
         for at, name in confine(event, reach):
             reading.flag("facet-not-yours", f"{at}/{_pointer(name)}")
+        for at in propose(event, reach):
+            reading.flag("symlink-proposed", at)
     millis, finding = event_time(event.get("eventTime"))
     if finding:
         reading.flag(finding, "/eventTime")

@@ -1,4 +1,4 @@
-"""The other names of a thing through time, from what was said about its symlinks. Pure.
+"""The other names of a thing through time, from what was said and decided of them. Pure.
 
 An alias is an edge and never a merge. A producer that no longer names one withdraws it: from then
 on it is no longer wired so, but what came in under the other name may still be inside. Only a
@@ -9,20 +9,23 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, Literal
 
 from lineage.errors import InvalidInput
 from lineage.facts import Json
 from lineage.graph.port import OPEN, Edge
+from lineage.graph.rows import normal_spans
 from lineage.identity import Identity
 from lineage.refs import DatasetRef, parse_ref
 from lineage.state.port import AspectValue
 from lineage.state.resolve import MANY, StoredPoint, timeline
 
-__all__ = ["ASPECT", "SAME_AS", "alias_edges", "named_slots"]
+__all__ = ["ASPECT", "PROPOSED", "SAME_AS", "Joined", "alias_edges", "named_slots"]
 
-ASPECT = "symlinks"
+ASPECT: Final = "symlinks"
 """One slot per other name: the text of its reference."""
+PROPOSED: Final = "symlinks_proposed"
+"""The same of names for which the producer does not speak: they wait for a review."""
 
 SAME_AS: Final = """
 with wanted (key) as (select value from json_each(?1)),
@@ -76,37 +79,93 @@ class _Alias:
         if self.content and self.content[-1][1] == OPEN:
             self.content[-1] = (self.content[-1][0], at)
 
+    def joined(self, other: _Alias) -> _Alias:
+        """Both together; of what was said of the name, the later is shown."""
+        said = [one for one in (self.last, other.last) if one is not None]
+        return _Alias(
+            list(normal_spans((*self.structural, *other.structural))),
+            list(normal_spans((*self.content, *other.content))),
+            max(said, key=lambda one: (one.time, one.actor), default=None),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Joined:
+    """Another name that nobody said of this one thing alone: it follows.
+
+    Attributes:
+        ref: The other name.
+        kind: ``rule``, or ``drop`` for the table that a DROP meant.
+        rule: By which rules, joined by ``+``.
+        actor: Opaque id of who decided the first of them, or reported the DROP.
+        since: From when on, epoch milliseconds.
+    """
+
+    ref: DatasetRef
+    kind: Literal["rule", "drop"]
+    rule: str
+    actor: str
+    since: int = 0
+
 
 def alias_edges(
-    key: str, points: Sequence[StoredPoint], identity: Identity
+    key: str,
+    said: Sequence[Sequence[StoredPoint]],
+    identity: Identity,
+    joined: Sequence[Joined] = (),
 ) -> tuple[dict[str, DatasetRef], list[Edge]]:
     """Other names by key, and an edge to each that was ever accepted.
 
     Args:
         key: Key of the thing.
-        points: Points of its aspect ``symlinks``.
+        said: Points that name others, by how they were said: a facet withdraws what it said itself
+            and nothing else. Decisions stand in each.
         identity: Derives the keys.
+        joined: Other names that follow.
     """
-    refs = named_slots(points)
-    found: dict[str, _Alias] = {slot: _Alias() for slot in refs}
-    moments = timeline(ASPECT, points)
-    for number, (at, values) in enumerate(moments):
-        until = moments[number + 1][0] if number + 1 < len(moments) else OPEN
-        for value in values:
-            alias = found.get(value.slot)
-            if alias is None:
-                continue
-            if _accepted(value):
-                alias.stand(value, at, until)
-            else:
-                alias.reject(at)
+    refs: dict[str, DatasetRef] = {}
+    found: dict[str, _Alias] = {}
+    rejected: dict[str, list[tuple[int, int]]] = {}
+    for points in said:
+        refs |= named_slots(points)
+        mine = {slot: _Alias() for slot in refs}
+        moments = timeline(ASPECT, points)
+        for number, (at, values) in enumerate(moments):
+            until = moments[number + 1][0] if number + 1 < len(moments) else OPEN
+            for value in values:
+                if value.slot not in mine:
+                    continue
+                if _accepted(value):
+                    mine[value.slot].stand(value, at, until)
+                else:
+                    mine[value.slot].reject(at)
+                    rejected.setdefault(value.slot, []).append((at, until))
+        for slot, alias in mine.items():
+            found[slot] = found[slot].joined(alias) if slot in found else alias
     others = {ref.key(identity): ref for ref in refs.values()}
     edges = [
         _edge(key, refs[slot].key(identity), alias.last, alias)
         for slot, alias in found.items()
         if alias.last is not None and refs[slot].key(identity) != key
     ]
+    for one in joined:
+        other = one.ref.key(identity)
+        others[other] = one.ref
+        spans = _outside(one.since, rejected.get(str(one.ref), ()))
+        props: dict[str, Json] = {"rule": one.rule, "actor": one.actor}
+        if spans and other != key:
+            owner = f"{key}:{ASPECT}"
+            edges.append(Edge("SAME_AS", key, other, owner, one.kind, props, spans, spans))
     return others, edges
+
+
+def _outside(since: int, gaps: Sequence[tuple[int, int]]) -> tuple[tuple[int, int], ...]:
+    """From a moment on, but for some spans."""
+    spans, start = [], since
+    for first, last in sorted(gaps):
+        spans.append((start, first))
+        start = max(start, last)
+    return _whole([*spans, (start, OPEN)])
 
 
 def _accepted(value: AspectValue) -> bool:

@@ -33,7 +33,7 @@ _SAID: Final = (
 _WRITERS: Final = (
     "select o.shape_id, o.change, o.mode, exists (select 1 from shape_io i"
     " where i.entity_key = o.entity_key and i.role = 'in' and i.shape_id = o.shape_id)"
-    " from shape_io o where o.entity_key = ? and o.role = 'out' limit ?"
+    " from shape_io o where o.entity_key = ? and o.role in ('out', 'drop') limit ?"
 )
 _BEFORE: Final = (
     "select first, seen, last, ended from run where shape_id = ? and first <= ?"

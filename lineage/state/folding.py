@@ -17,12 +17,15 @@ from lineage.facts import Entity, Fact, FoldContext, Json, Point
 from lineage.graph.port import Edge, GraphDiff, Node
 from lineage.graph.sql import SqlGraph
 from lineage.identity import Identity, Label
+from lineage.openlineage.facets import said_by
 from lineage.openlineage.read import KIND
 from lineage.openlineage.view import EventView, Finding, view
+from lineage.state.alias_rules import ENDED, RULE, Rule
 from lineage.state.aliases import ASPECT as SYMLINKS
-from lineage.state.aliases import named_slots
+from lineage.state.aliases import PROPOSED
 from lineage.state.attributes import Observation, changes, read_value
 from lineage.state.digest import RollingDigest
+from lineage.state.drops import DropTable
 from lineage.state.erasures import ERASED, MISSING, Erasures
 from lineage.state.finding_table import FindingTable
 from lineage.state.following import TEXTS
@@ -74,6 +77,7 @@ class Folding:
         self._versions = VersionTable(db, self._digest)
         self._findings = FindingTable(db, self._digest)
         self._timelines = Timelines(db, self._shapes, identity)
+        self._drops = DropTable(db, identity)
         self._picture = Picture(db, graph, identity)
         self._tips: dict[tuple[str, str, str], tuple[Moment, str]] = {}
         self._touched: list[tuple[int, int]] = []
@@ -110,6 +114,10 @@ class Folding:
             self._stuck(fact.fact_id, "body is no stored event", fact)
             return
         self._take_event(fact, fact.body, stored.event, stored.findings)
+
+    def alias_rules(self) -> tuple[Rule, ...]:
+        """The rules by which names are of one thing, as far as facts were taken and settled."""
+        return self._picture.names.rules
 
     def mention(self, key: str, label: Label, parts: tuple[str, ...]) -> None:
         """An entity is known to have been named, by a fact that is not taken."""
@@ -178,6 +186,8 @@ class Folding:
         info, new = self._shapes.intern(taken.shape, taken.facets)
         self._touched.append((info.id, fact.position))
         self._late.note(fact.when, info.wiring.mentions)
+        if info.wiring.parsed:
+            self._late.note(fact.when, info.wiring.parsed)
         if new:
             for key, (label, parts) in info.wiring.mentions.items():
                 self._picture.mention(key, label, parts, fact.position)
@@ -212,7 +222,8 @@ class Folding:
         self, varying: Varying, info: ShapeInfo, state: RunState, moment: Moment, cite: Cite
     ) -> None:
         reader = varying.reader
-        value = read_value(reader, msgspec.json.decode(varying.raw))
+        facet = msgspec.json.decode(varying.raw)
+        value = read_value(reader, facet)
         if value is None and reader.aspect in ("version", "statistics"):
             return
         entity_key = self._subject(varying, info, state)
@@ -222,7 +233,7 @@ class Folding:
             self._versions.see(entity_key, value, moment, made)
         point = StoredPoint(
             MANY if reader.slotted else "",
-            reader.source,
+            said_by(reader, facet),
             at,
             f"{rank}:{reader.facet}",
             *cite,
@@ -263,9 +274,13 @@ class Folding:
         self._restated = {key for key, aspect in self._changed if aspect in TEXTS}
         for entity_key, aspect in sorted(self._changed):
             self._aspect_changed(entity_key, aspect)
+        for key in sorted(self._drops.settle(self._shapes.fresh())):
+            self._timelines.touch(key, readers=True)
+            self._picture.aliases_changed(key)
         for owner in sorted(self._timelines.dirty):
-            edges, cause = self._timelines.edges(owner)
+            edges, parsed, cause = self._timelines.edges(owner)
             self._picture.replace_owner(owner, edges)
+            self._picture.claim_nodes(f"{owner}:sql", parsed)
             self._missing(owner, cause)
         for job_key in sorted(self._timelines.troubled):
             owner = f"{job_key}:run"
@@ -299,9 +314,11 @@ class Folding:
         self._stale.clear()
         self._changed.clear()
         self._tips.clear()
+        self._findings.forget()
         self._shapes.forget()
         self._runs.forget()
         self._timelines.forget()
+        self._drops.forget()
         self._picture.forget()
 
     def _attributes(self, entity_key: str) -> set[str]:
@@ -314,7 +331,6 @@ class Folding:
         seen: list[tuple[Sighting, Observation]] = []
         for number, first, first_rank, last, last_rank, *cite in rows:
             sighting = Sighting((first, first_rank), (last, last_rank), *cite)
-        self._findings.forget()
             observations = self._shapes.by_id(number).observations
             seen.extend((sighting, o) for o in observations if o.entity_key == entity_key)
         wanted: dict[tuple[str, str], list[StoredPoint]] = {}
@@ -323,9 +339,11 @@ class Folding:
         for change in changes(seen):
             reader, (at, rank) = change.reader, change.moment
             cited = change.sighting
-            value: Json = read_value(reader, self._shapes.facet(change.digest))
+            facet = self._shapes.facet(change.digest)
+            value: Json = read_value(reader, facet)
+            source = said_by(reader, facet)
             point = StoredPoint(
-                MANY if reader.slotted else "", reader.source, at, f"{rank}:{reader.facet}",
+                MANY if reader.slotted else "", source, at, f"{rank}:{reader.facet}",
                 cited.fact_id, cited.position, cited.actor, value,
             )  # fmt: skip
             wanted.setdefault((reader.aspect, reader.facet), []).append(point)
@@ -335,11 +353,11 @@ class Folding:
     def _aspect_changed(self, entity_key: str, aspect: str) -> None:
         if aspect == "schema":
             self._picture.schema_changed(entity_key)
-        elif aspect == SYMLINKS:
-            names = named_slots(read_points(self._db, entity_key, aspect)).values()
-            others = {ref.key(self._identity) for ref in names}
-            self._naming(entity_key, others - {entity_key})
+        elif aspect in (SYMLINKS, PROPOSED):
+            self._drops.names_changed(entity_key)
             self._picture.aliases_changed(entity_key)
+        elif aspect in (RULE, ENDED):
+            self._picture.names.rules_changed()
         elif aspect in ("terms", "write_mode", "purged"):
             self._timelines.declared(entity_key)
             self._picture.node_changed(entity_key)

@@ -26,6 +26,8 @@ from lineage.graph.rows import listed
 from lineage.graph.sql import SqlGraph
 from lineage.identity import Identity
 from lineage.journal.port import Journal
+from lineage.refs import DatasetRef
+from lineage.state.alias_rules import BOOK, lead
 from lineage.state.folding import Folding
 from lineage.state.registry import Registry
 from lineage.state.store import SqlState
@@ -73,6 +75,7 @@ select min(t.position) from shape_io io join touch t on t.shape_id = io.shape_id
 where io.entity_key in (select value from json_each(?1)) and t.position <= ?2
 group by io.entity_key, io.role
 """
+_DATASETS: Final = "select key, parts from entity where label = 'Dataset' and since <= ?"
 _HOMES: Final = "select key, parent from entity where key in (select value from json_each(?))"
 _NAMING: Final = """
 select distinct entity_key from naming where named in (select value from json_each(?))
@@ -153,7 +156,7 @@ def known_at(
         made.claim_version(registry.version)
         folding = Folding(made.writer(), made.writer_graph(), registry, identity)
         refold = _Refold(
-            journal, state, made, folding, position=position, limits=limits,
+            journal, state, made, folding, identity=identity, position=position, limits=limits,
             most_facts=most_facts, monotonic=monotonic,
         )  # fmt: skip
         with state.graph.snapshot():
@@ -234,6 +237,7 @@ class _Refold:
         made: SqlState,
         folding: Folding,
         *,
+        identity: Identity,
         position: int,
         limits: Limits,
         most_facts: int,
@@ -243,6 +247,8 @@ class _Refold:
         self.db = index.connection()
         self.folding = folding
         self.made = made
+        self.identity = identity
+        self.classes: dict[str, list[tuple[str, tuple[str, ...]]]] = {}
         self.position = position
         self.limits = limits
         self.most_facts = most_facts
@@ -255,6 +261,8 @@ class _Refold:
 
     def run(self, starts: Sequence[str], directions: Collection[Direction]) -> None:
         """Load until nothing new is reached or a limit is."""
+        self.fold(self.numbers(_SAID, [BOOK.key(self.identity)]))
+        self.classes = self.ruled()
         homes = dict(self.db.execute(_HOMES, (listed(starts),)))
         reached: dict[str, int] = {homes.get(key) or key: 0 for key in starts}
         fresh = sorted(reached)
@@ -276,10 +284,23 @@ class _Refold:
             subjects.add(key)
             if since is not None and since <= self.position:
                 self.folding.mention(key, label, tuple(msgspec.json.decode(parts)))
+        for key in keys:
+            for other, names in self.classes.get(key, ()):
+                self.folding.mention(other, "Dataset", names)
         wanted = self.numbers(_SAID, subjects) | self.numbers(_SHOWN, keys)
         owners = self.column(_TOUCHING if down else _WRITING, keys)
         wanted |= self.exact(owners)
         self.fold(wanted)
+
+    def ruled(self) -> dict[str, list[tuple[str, tuple[str, ...]]]]:
+        """By key the names that rules of then join: these may be other rules than those of now."""
+        rules = self.folding.alias_rules()
+        classes: dict[str, list[tuple[str, tuple[str, ...]]]] = {}
+        for key, parts in self.db.execute(_DATASETS, (self.position,)) if rules else ():
+            names = tuple(msgspec.json.decode(parts))
+            to = DatasetRef(*lead(rules, names[0], names[1])[0])
+            classes.setdefault(to.key(self.identity), []).append((key, names))
+        return {key: names for names in classes.values() if len(names) > 1 for key, _ in names}
 
     def exact(self, owners: set[str]) -> set[int]:
         """Facts of jobs whose edges must be right, and of whoever ends content at their ends."""

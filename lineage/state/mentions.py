@@ -65,13 +65,16 @@ def facts_naming(
     wanted = {ref.key(identity) for ref in refs}
     # A body without one of the names, as JSON writes it, cannot name the thing.
     names = [msgspec.json.encode(_telling(ref))[1:-1] for ref in refs]
+    # Statements may quote each part of a name.
+    short = [name.rpartition(b".")[2] for name in names]
     after = 0
     while facts := journal.read(after, _PAGE):
         for fact in facts:
             if fact.body is None:
                 continue
             native = registry.current(fact).kind != KIND
-            if not native and not any(name in fact.body for name in names):
+            told = names if native or b'"sql"' not in fact.body else short
+            if not native and not any(name in fact.body for name in told):
                 continue
             if wanted & named_by(fact, registry, identity):
                 yield Mention(fact.fact_id, fact.position, fact.kind, fact.stream)
@@ -103,7 +106,8 @@ def _of_event(event: EventView, taken: Content, identity: Identity) -> set[str]:
         return msgspec.json.decode(taken.facets[digest])
 
     shape = taken.shape
-    keys = set(wire(shape, facet, identity).mentions)
+    wiring = wire(shape, facet, identity)
+    keys = {*wiring.mentions, *wiring.parsed}
     if event.run is not None and event.run.runId and event.job is not None:
         keys.add(identity.key("Run", event.job.namespace, event.job.name, event.run.runId))
     for port in (*shape.inputs, *shape.outputs):

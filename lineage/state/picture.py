@@ -13,8 +13,8 @@ from lineage.facts import Json
 from lineage.graph.port import Edge, GraphDiff, Node
 from lineage.graph.sql import SqlGraph
 from lineage.identity import Identity, Label
+from lineage.state.alias_table import AliasTable
 from lineage.state.aliases import ASPECT as SYMLINKS
-from lineage.state.aliases import alias_edges
 from lineage.state.columns import columns
 from lineage.state.point_table import read_points
 from lineage.state.resolve import resolve
@@ -41,6 +41,7 @@ class Picture:
         self._db = db
         self._graph = graph
         self._identity = identity
+        self.names = AliasTable(db, identity)
         self._mentioned: set[str] = set()
         self._nodes: set[str] = set()
         self._datasets: set[str] = set()
@@ -76,6 +77,8 @@ class Picture:
             self._nodes.add(key)
             if parent is not None:
                 self._datasets.add(parent)
+            if label == "Dataset":
+                self.names.born(key, parts)
 
     def entity(self, key: str) -> tuple[Label, tuple[str, ...]]:
         """Label and identity parts of a mentioned entity."""
@@ -139,10 +142,20 @@ class Picture:
             )
         self.replace_owner(owner, {edge.id: edge for edge in edges})
 
+    def claim_nodes(self, owner: str, nodes: Iterable[Node]) -> None:
+        """Make the nodes that only an owner speaks of these; mostly there are none."""
+        wanted = list(nodes)
+        claimed = self._db.execute("select 1 from claim where owner = ? limit 1", (owner,))
+        if wanted or claimed.fetchone() is not None:
+            self.claim(owner, wanted, ())
+
     def diff(self) -> GraphDiff:
         """Everything collected, and start again."""
-        for key in sorted(self._aliased):
-            self._aliases(key)
+        # A name that is said for the first time may fit a rule itself.
+        while aliased := sorted(self._aliased | self.names.settle()):
+            self._aliased.clear()
+            for key in aliased:
+                self._aliases(key)
         for dataset in sorted(self._datasets):
             self._columns(dataset)
         put, gone = [], []
@@ -173,10 +186,12 @@ class Picture:
         self._aliased.clear()
         self._edges.clear()
         self._dropped.clear()
+        self.names.forget()
 
     def _aliases(self, key: str) -> None:
-        points = read_points(self._db, key, SYMLINKS)
-        others, edges = alias_edges(key, points, self._identity)
+        if not self.knows(key):
+            return
+        others, edges = self.names.edges(key, self.entity(key)[1])
         for other, ref in others.items():
             self.mention(other, "Dataset", (ref.namespace, ref.name))
         self.replace_owner(f"{key}:{SYMLINKS}", {edge.id: edge for edge in edges})

@@ -61,6 +61,7 @@ PRECEDENCE: Final[dict[str, Order]] = {
     "tags": DECLARED,
     "documentation": DECLARED,
     "symlinks": DECLARED,
+    "symlinks_proposed": DECLARED,
     "write_mode": DECLARED,
     # Catalog: what a thing is and may be used for.
     "license": DECLARED,
@@ -68,6 +69,8 @@ PRECEDENCE: Final[dict[str, Order]] = {
     "provenance": DECLARED,
     "model": DECLARED,
     "training": DECLARED,
+    "alias_rule": DECIDED,
+    "alias_rule_ended": DECIDED,
     "verdict": DECIDED,
     "stale": DECIDED,
     "waiver": DECIDED,

@@ -15,13 +15,14 @@ from lineage.journal.keychain import KeyLost, KeyRotated
 from lineage.openlineage.facets import FACETS
 from lineage.openlineage.read import BEFORE as RECEIVED_BEFORE
 from lineage.openlineage.read import KIND as RECEIVED
+from lineage.openlineage.sql import parser
 from lineage.state.port import AspectValue
 from lineage.state.projections import PROJECTIONS
 from lineage.state.upcasting import Older, current, older_kinds
 
 __all__ = ["FOLD_VERSION", "STRUCTURAL", "Projection", "Registry"]
 
-FOLD_VERSION: Final = "2"
+FOLD_VERSION: Final = "3"
 """Raised with every change that lets the same facts give another state."""
 
 Projection = tuple[
@@ -120,6 +121,7 @@ def _signature(
             sorted(facts),
             sorted((r.on, r.facet, r.aspect, r.varies, r.source, r.slotted) for r in readers),
             sorted(projections),
+            parser(),
         )
     )
     return hashlib.sha256(text.encode()).hexdigest()[:12]

@@ -47,6 +47,12 @@ class ShapeTable:
         self._by_shape: OrderedDict[Shape, ShapeInfo] = OrderedDict()
         self._by_id: dict[int, ShapeInfo] = {}
         self._facets: dict[str, Json] = {}
+        self._fresh: list[ShapeInfo] = []
+
+    def fresh(self) -> list[ShapeInfo]:
+        """Shapes stored since this was asked last."""
+        found, self._fresh = self._fresh, []
+        return found
 
     def facet(self, digest: str) -> Json:
         """A facet by its address."""
@@ -89,13 +95,14 @@ class ShapeTable:
             (
                 digest,
                 msgspec.json.encode(shape).decode(),
-                _encode(sorted(wiring.inputs)).decode(),
-                _encode(sorted(wiring.outputs)).decode(),
+                _encode(sorted({*wiring.inputs, *wiring.parsed_in})).decode(),
+                _encode(sorted({*wiring.outputs, *wiring.parsed_out})).decode(),
                 wiring.owner,
             ),
         )
         info = ShapeInfo(done.lastrowid or 0, digest, shape, wiring, info.observations)
         self._index(info)
+        self._fresh.append(info)
         return self._keep(info), True
 
     def by_id(self, number: int) -> ShapeInfo:
@@ -112,6 +119,7 @@ class ShapeTable:
         """Empty the caches, after a transaction was rolled back."""
         self._by_shape.clear()
         self._by_id.clear()
+        self._fresh.clear()
 
     def _keep(self, info: ShapeInfo) -> ShapeInfo:
         self._by_shape[info.shape] = info
@@ -150,8 +158,9 @@ class ShapeTable:
             {(o.entity_key, info.id) for o in info.observations},
         )
         touched = {key: "via" for wired in wiring.edges.values() for key in wired.ends}
-        rows = {(key, "in") for key in wiring.inputs} | {(key, "out") for key in wiring.outputs}
-        named = {*wiring.inputs, *wiring.outputs}
+        rows = {(key, "in") for key in (*wiring.inputs, *wiring.parsed_in)}
+        rows |= {(key, "out") for key in (*wiring.outputs, *wiring.parsed_out)}
+        named = {*wiring.inputs, *wiring.outputs, *wiring.parsed}
         rows |= {(key, role) for key, role in touched.items() if key not in named}
         self._db.executemany(
             "insert or ignore into shape_io (entity_key, role, shape_id, owner, change, mode)"

@@ -22,6 +22,9 @@ __all__ = ["Content", "Port", "Shape", "Varying", "content", "facet_digest", "me
 Facets = tuple[tuple[str, str], ...]
 """(facet key, digest of its canonical bytes), sorted."""
 
+Nesting = tuple[tuple[tuple[str, str], tuple[str, str]], ...]
+"""(job, the job around it), each by namespace and name."""
+
 _EMPTY: FacetBytes = {}
 
 
@@ -38,10 +41,12 @@ class Shape(msgspec.Struct, frozen=True, array_like=True):
 
     subject: Literal["run", "job", "dataset"]
     job: tuple[str, str] | None
-    parents: tuple[tuple[str, str], ...]
+    parents: Nesting
     facets: Facets
     inputs: tuple[Port, ...]
     outputs: tuple[Port, ...]
+    database: str = ""
+    """Where the tables of its SQL lie, if the event tells SQL and no datasets."""
 
     @property
     def digest(self) -> str:
@@ -134,17 +139,35 @@ def _ports(ports: Iterable[Port]) -> tuple[Port, ...]:
     return tuple(found[key] for key in sorted(found))
 
 
-def _parent(raw: msgspec.Raw | None) -> tuple[tuple[str, str], ...]:
-    if raw is None:
+def _nesting(job: tuple[str, str], raw: msgspec.Raw | None) -> Nesting:
+    """What the facet ``parent`` says of a job: the one around it, and the outermost."""
+    facet: Json = None if raw is None else msgspec.json.decode(raw)
+    if not isinstance(facet, dict):
         return ()
-    facet: Json = msgspec.json.decode(raw)
-    job = facet.get("job") if isinstance(facet, dict) else None
-    if not isinstance(job, dict):
-        return ()
-    namespace, name = job.get("namespace"), job.get("name")
-    if isinstance(namespace, str) and isinstance(name, str) and name:
-        return ((namespace, name),)
-    return ()
+    root = facet.get("root")
+    found: list[tuple[tuple[str, str], tuple[str, str]]] = []
+    inner = job
+    for said in (facet.get("job"), root.get("job") if isinstance(root, dict) else None):
+        outer = _job_name(said)
+        if outer is not None and outer not in (inner, job):
+            found.append((inner, outer))
+            inner = outer
+    return tuple(found)
+
+
+def _job_name(said: Json) -> tuple[str, str] | None:
+    if not isinstance(said, dict):
+        return None
+    namespace, name = said.get("namespace"), said.get("name")
+    return (
+        (namespace, name) if isinstance(namespace, str) and isinstance(name, str) and name else None
+    )
+
+
+def _database(raw: msgspec.Raw | None) -> str:
+    facet: Json = None if raw is None else msgspec.json.decode(raw)
+    source = facet.get("source") if isinstance(facet, dict) else None
+    return source if isinstance(source, str) else ""
 
 
 def content(event: EventView, registry: Registry) -> Content:
@@ -153,7 +176,7 @@ def content(event: EventView, registry: Registry) -> Content:
     run: dict[str, bytes] = {}
     job: tuple[str, str] | None = None
     job_facets: Facets = ()
-    parents: tuple[tuple[str, str], ...] = ()
+    parents: Nesting = ()
     if event.job is not None:
         job = (event.job.namespace, event.job.name)
         present = event.job.facets or _EMPTY
@@ -163,7 +186,7 @@ def content(event: EventView, registry: Registry) -> Content:
                 taking.varying.append(Varying("job", None, reader, bytes(present[name])))
     if event.run is not None:
         present = event.run.facets or _EMPTY
-        parents = tuple(p for p in _parent(present.get("parent")) if p != job)
+        parents = () if job is None else _nesting(job, present.get("parent"))
         for name, raw in present.items():
             if name in _RUN_FACETS and memoryview(raw).nbytes <= _RUN_FACET_BYTES:
                 run[name] = bytes(raw)
@@ -185,7 +208,10 @@ def content(event: EventView, registry: Registry) -> Content:
         taking.port(d, d.outputFacets, registry.output, "output") for d in event.outputs or ()
     )
     kind: Literal["run", "job"] = "job" if event.run is None else "run"
-    shape = Shape(kind, job, parents, job_facets, inputs, outputs)
+    database = ""
+    if not inputs and not outputs and event.run is not None and dict(job_facets).get("sql"):
+        database = _database((event.run.facets or _EMPTY).get("externalQuery"))
+    shape = Shape(kind, job, parents, job_facets, inputs, outputs, database)
     return Content(shape, taking.facets, tuple(taking.varying), run)
 
 
@@ -204,8 +230,9 @@ def merge(shapes: Sequence[Shape]) -> Shape:
     return Shape(
         first.subject,
         first.job,
-        tuple(sorted({parent for shape in shapes for parent in shape.parents})),
+        tuple(sorted({nested for shape in shapes for nested in shape.parents})),
         tuple(sorted(facets.items())),
         _ports(port for shape in shapes for port in shape.inputs),
         _ports(port for shape in shapes for port in shape.outputs),
+        next((shape.database for shape in reversed(shapes) if shape.database), ""),
     )

@@ -14,7 +14,7 @@ from typing import Final
 
 __all__ = ["TABLES", "Reader", "connect", "create_tables"]
 
-TABLES: Final = 3
+TABLES: Final = 4
 """Raised with every change of a table, so that a state that cannot be read is not."""
 
 _DDL: Final = """
@@ -102,6 +102,27 @@ create table if not exists restated (
 -- a name of its own, so that what was made from this state is not taken for another's
 insert or ignore into meta (key, value) values ('made', lower(hex(randomblob(16))));
 
+-- names that rules lead to another one (the class); proposals that wait for a review; by which
+-- short names a thing was ever known; what was dropped, and which thing was meant by that
+create table if not exists alias_class (
+  class text not null, entity_key text primary key, rules text not null
+) without rowid;
+create index if not exists alias_by_class on alias_class (class);
+create table if not exists alias_waiting (
+  entity_key text not null, slot text not null,
+  since integer not null, actor text not null, fact_id text not null,
+  primary key (entity_key, slot)
+) without rowid;
+create table if not exists other_name (
+  name text not null, entity_key text not null, primary key (name, entity_key)
+) without rowid;
+create index if not exists other_name_by_entity on other_name (entity_key);
+create table if not exists dropped (
+  entity_key text primary key, state text not null, target text,
+  since integer not null default 0, actor text not null default ''
+) without rowid;
+create index if not exists dropped_by_target on dropped (target) where target is not null;
+
 create table if not exists version (
   dataset_key text not null, version text not null,
   first integer not null, last integer not null,
@@ -116,6 +137,10 @@ create table if not exists finding (
   first integer not null, last integer not null, rank text not null,
   fact_id text not null, actor text not null,
   primary key (owner, code, place)
+) without rowid;
+create table if not exists finding_sender (
+  actor text not null, owner text not null, code text not null, place text not null,
+  primary key (actor, owner, code, place)
 ) without rowid;
 
 -- nodes that projections speak of, by owner
@@ -138,10 +163,6 @@ create table if not exists stuck (
 ) without rowid;
 """
 
-create table if not exists finding_sender (
-  actor text not null, owner text not null, code text not null, place text not null,
-  primary key (actor, owner, code, place)
-) without rowid;
 
 class Reader(sqlite3.Connection):
     """A connection for reading that closes with its last reference, whichever thread that has."""

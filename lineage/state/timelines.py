@@ -30,8 +30,11 @@ _CLOSINGS: Final = (
     " from shape_io i where i.entity_key = io.entity_key and i.role = 'in'"
     " and i.shape_id = io.shape_id) from shape_io io"
     " join run r on r.shape_id = io.shape_id"
-    " where io.entity_key = ? and io.role = 'out'"
+    " where io.entity_key = ? and io.role in ('out', 'drop')"
 )
+
+
+_MEANT: Final = "select target from dropped where entity_key = ? and target is not null"
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +85,9 @@ class Timelines:
         for dataset in {k for k in old.keys() | new.keys() if old.get(k) != new.get(k)}:
             dropped = "DROP" in (old.get(dataset, (0, "", 0))[1], new.get(dataset, (0, "", 0))[1])
             self.touch(dataset, readers=dropped, but=state.job_key)
+            if dropped:
+                for (meant,) in self._db.execute(_MEANT, (dataset,)).fetchall():
+                    self.touch(meant, readers=True, but=state.job_key)
 
     def touch(self, dataset: str, *, readers: bool, but: str | None = None) -> None:
         """Mark the owners that write a dataset, with ``readers`` all that touch it."""
@@ -158,8 +164,10 @@ class Timelines:
                     drops.add(at)
         return _Closings(tuple(sorted(times)), tuple(sorted(drops)))
 
-    def edges(self, owner: str) -> tuple[dict[tuple[str, str, str, str, str], Edge], str]:
-        """All edges of an owner, and why some are missing."""
+    def edges(
+        self, owner: str
+    ) -> tuple[dict[tuple[str, str, str, str, str], Edge], list[Node], str]:
+        """All edges of an owner, datasets that its SQL alone names, and why some are missing."""
         rows = self._db.execute(
             "select key, seen, first, last, started, ended, shape_id from run where job_key = ?",
             (owner,),
@@ -188,7 +196,13 @@ class Timelines:
             [(at, key) for key, c in closings.items() for at in c.drops],
         )
         self._settle(owner, occurrences, wirings, edges.values())
-        return edges, min(causes, default="")
+        parsed = {key: name for wiring in wirings.values() for key, name in wiring.parsed.items()}
+        nodes = [
+            Node(key, "Dataset", {"namespace": namespace, "name": name})
+            for key, (namespace, name) in parsed.items()
+            if any(key in (edge.src, edge.dst) for edge in edges.values())
+        ]
+        return edges, nodes, min(causes, default="")
 
     def _settle(
         self,

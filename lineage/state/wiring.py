@@ -9,6 +9,7 @@ from typing import Final
 from lineage.facts import Json
 from lineage.graph.port import EdgeType
 from lineage.identity import Identity, Label
+from lineage.openlineage.sql import Unread, statements
 from lineage.state.claims import Claims, column_claims, explicit_claims, job_entries
 from lineage.state.shapes import Port, Shape
 
@@ -54,6 +55,10 @@ class Wiring:
         edges: What stands while the shape is in force.
         changes: Output key → lifecycle change that its facet names.
         modes: Output key → write mode that its facet names.
+        parsed: Datasets that the SQL alone names: key → (namespace, name). They are known as long
+            as it counts.
+        parsed_in: Of these, what is read.
+        parsed_out: Of these, what is written.
         cause: Why edges are missing, if any are.
     """
 
@@ -64,12 +69,15 @@ class Wiring:
     edges: dict[EdgeKey, Wired] = field(default_factory=dict)
     changes: dict[str, str] = field(default_factory=dict)
     modes: dict[str, str] = field(default_factory=dict)
+    parsed: dict[str, tuple[str, str]] = field(default_factory=dict)
+    parsed_in: set[str] = field(default_factory=set)
+    parsed_out: set[str] = field(default_factory=set)
     cause: str = ""
 
     @property
     def moves_data(self) -> bool:
         """Whether a dataset is named at all; a COMPLETE without one changes nothing."""
-        return bool(self.inputs or self.outputs)
+        return bool(self.inputs or self.outputs or self.parsed)
 
 
 FacetOf = Callable[[str], Json]
@@ -172,10 +180,12 @@ class _Wirer:
     def run(self) -> Wiring:
         wiring, shape = self.wiring, self.shape
         wiring.owner = owner = self.owner()
-        for parent in shape.parents:
-            self.put(
-                ("CHILD_OF", owner, self.mention("Job", *parent), "parent"), Wired(timeless=True)
-            )
+        for inner, outer in shape.parents:
+            kind = "parent" if inner == shape.job else "root"
+            ends = (self.mention("Job", *inner), self.mention("Job", *outer))
+            self.put(("CHILD_OF", *ends, kind), Wired(timeless=True))
+        if not shape.inputs and not shape.outputs:
+            self.statements()
         entries = self.entries()
         sources: list[str] = []
         for port in shape.inputs:
@@ -204,6 +214,36 @@ class _Wirer:
         }
         self.product(sources, open_outputs, {(src, dst) for src in trained for dst in models})
         return wiring
+
+    def statements(self) -> None:
+        """What the SQL of a job says that names no dataset itself."""
+        facet = next((self.facet_of(d) for name, d in self.shape.facets if name == "sql"), None)
+        if not isinstance(facet, dict) or not isinstance(facet.get("query"), str):
+            return
+        dialect = facet.get("dialect")
+        try:
+            found = statements(facet["query"], dialect if isinstance(dialect, str) else "")
+        except Unread as unread:
+            self.wiring.cause = f"{unread}: no datasets taken from it"
+            return
+        for one in found:
+            reads = [self.parsed(name) for name in one.reads]
+            writes = [self.parsed(name) for name in one.writes]
+            self.wiring.parsed_in.update(reads)
+            self.wiring.parsed_out.update(writes)
+            for src in reads:
+                self.put(("READ", src, self.wiring.owner, "derived-sql"), Wired(ends=(src,)))
+            for dst in writes:
+                self.put(("WROTE", self.wiring.owner, dst, "derived-sql"), Wired(ends=(dst,)))
+                for src in reads if one.passes else ():
+                    self.feed(src, dst, "derived-sql")
+
+    def parsed(self, name: str) -> str:
+        """A table that SQL names; it lies where the producer says, or else where the job does."""
+        namespace = self.shape.database or (self.shape.job or ("",))[0]
+        key = self.identity.key("Dataset", namespace, name)
+        self.wiring.parsed[key] = (namespace, name)
+        return key
 
     def output(self, port: Port, key: str) -> None:
         wiring = self.wiring

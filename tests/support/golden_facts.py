@@ -58,11 +58,6 @@ SAMPLES: Final[tuple[msgspec.Struct, ...]] = (
     ),
     catalog.TokenRevoked(token="t1", person="p1", reason="lost"),
     catalog.LoginOpened(person="p1", expires=_AT + 600_000),
-    catalog.GrantGiven(
-        grant="g1", person="p1", namespaces=["crm"], classes=["special"], reason="incident 7",
-        expires=_AT + 86_400_000,
-    ),
-    catalog.GrantEnded(grant="g1", person="p1", reason="solved"),
     catalog.ModelWaived(
         waiver="w1", model="churn", version="3", scope="license", reason="pilot", expires=_AT * 2
     ),
@@ -74,6 +69,11 @@ SAMPLES: Final[tuple[msgspec.Struct, ...]] = (
     catalog.AliasDecided(
         dataset=_DATASET, alias="dataset:[file]/data/orders", accepted=False, reason="moved"
     ),
+    catalog.AliasRuled(
+        rule="N-1", form="prefix", namespace="file", reason="mounted", prefix="/mnt/lake/",
+        to_namespace="s3://lake", to_prefix="raw/",
+    ),
+    catalog.AliasRuleEnded(rule="N-1", reason="unmounted"),
     catalog.DecisionStale(
         ref=_DATASET, question="license", decision="0198" + "0d" * 14, known_at=7,
         then=["verdict allowed"], now=["verdict unknown"],
@@ -82,7 +82,6 @@ SAMPLES: Final[tuple[msgspec.Struct, ...]] = (
         dataset=_DATASET, engine="presidio/2", config_digest="c0", rows=10, version="v1",
         columns={"mail": {"tier": "confirmed", "entity": "EMAIL_ADDRESS", "score": 0.9}},
     ),
-    privacy.PersonalDataRead(question="pii.exposure", ref="", until=_AT + 3_600_000),
     privacy.FindingReviewed(
         dataset=_DATASET, column="mail", entity="EMAIL_ADDRESS", accepted=True, reason="seen"
     ),
