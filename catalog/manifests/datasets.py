@@ -193,6 +193,8 @@ class Dataset(_Manifest, frozen=True, kw_only=True):
         protected: Columns with protected attributes.
         columns: Column → type; columns beyond these are kept as found.
         quality: Rules that every version is held to.
+        breaking: Changes that break whoever reads it, for ``tracehold diff --breaking``: a column
+            ``drop``, ``rename`` or ``retype``, a lost ``source``.
         deidentify: How a ``deidentified`` dataset is made.
         join: How a ``training_set`` is made, declared.
         python: How a ``training_set`` is made, by a function.
@@ -217,6 +219,7 @@ class Dataset(_Manifest, frozen=True, kw_only=True):
     protected: tuple[str, ...] = ()
     columns: dict[str, ColumnType] = {}
     quality: tuple[Rule, ...] = ()
+    breaking: tuple[Literal["drop", "rename", "retype", "source"], ...] = ()
     deidentify: Deidentify | None = None
     join: Join | None = None
     python: Transform | None = None

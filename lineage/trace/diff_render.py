@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import groupby
 from typing import Final
 
@@ -10,6 +10,7 @@ import msgspec
 
 from lineage.clock import format_millis
 from lineage.facts import Json
+from lineage.trace.breaking import Break
 from lineage.trace.diff import Change, Difference, Side
 from lineage.trace.names import clean, display_width, wrap
 from lineage.trace.tree import WIDTH, coverage_text, moment_text, short
@@ -20,18 +21,22 @@ SIGNS: Final = {"in": "+", "out": "-", "changed": "~"}
 NOTHING: Final = "(nothing)"
 
 
-def as_json(found: Difference) -> dict[str, Json]:
+def as_json(found: Difference, breaking: Sequence[Break] = ()) -> dict[str, Json]:
     """The difference as JSON values; moments are RFC 3339."""
     built: dict[str, Json] = msgspec.to_builtins(found, str_keys=True)
+    built["breaking"] = msgspec.to_builtins(breaking, str_keys=True)
     for side in ("before", "after"):
         built[side]["as_of"] = format_millis(built[side]["as_of"])
     built["different"] = bool(found.changes)
     return built
 
 
-def text(found: Difference, *, width: int = WIDTH) -> str:
-    """One line per change under its topic, and what to know about both sides."""
+def text(found: Difference, breaking: Sequence[Break] = (), *, width: int = WIDTH) -> str:
+    """What breaks readers, one line per change under its topic, what to know about both sides."""
     lines = [*_fold(_heading(found), width, "")]
+    lines += ["", "breaking"] if breaking else []
+    for one in breaking:
+        lines += _fold(f"! {_breaking(one)}", width, "  ")
     for topic, changes in groupby(found.changes, key=lambda change: change.topic):
         lines += ["", clean(topic).replace("_", " ")]
         for change in changes:
@@ -46,9 +51,11 @@ def text(found: Difference, *, width: int = WIDTH) -> str:
     return "\n".join(lines) + "\n"
 
 
-def markdown(found: Difference) -> str:
-    """For a pull request: a heading, a table per topic, and what is missing."""
+def markdown(found: Difference, breaking: Sequence[Break] = ()) -> str:
+    """For a pull request: a heading, what breaks readers, a table per topic, what is missing."""
     lines = [f"### Changed: {_escape(found.after.ref)}", "", _escape(_between(found)), ""]
+    lines += [f"- **Breaking**: {_escape(_breaking(one))}" for one in breaking]
+    lines += [""] if breaking else []
     for topic, changes in groupby(found.changes, key=lambda change: change.topic):
         lines += [f"#### {_escape(topic.replace('_', ' ').capitalize())}", ""]
         lines += ["| | what | before | after |", "|---|---|---|---|"]
@@ -65,6 +72,18 @@ def markdown(found: Difference) -> str:
     lines += [""] if missing else []
     lines.append(_escape(_summary(found)))
     return "\n".join(lines) + "\n"
+
+
+def _breaking(one: Break) -> str:
+    declared = " (declared)" if one.declared else ""
+    if one.kind == "source":
+        return f"source lost: {clean(one.ref)}{declared}"
+    subject = f"{clean(one.ref)} {clean(one.name)}"
+    if one.kind == "drop":
+        return f"column dropped: {subject}{declared}"
+    verb = "renamed, as it seems" if one.kind == "rename" else "retyped"
+    before = "" if one.kind == "rename" else f" {_value(one.before) or NOTHING}"
+    return f"column {verb}: {subject}:{before} → {_value(one.after) or NOTHING}{declared}"
 
 
 def _heading(found: Difference) -> str:

@@ -14,6 +14,7 @@ from tracehold.cli import (
     governance,
     grant,
     graph,
+    impact,
     imports,
     proof,
     refolding,
@@ -51,7 +52,7 @@ def _root(
     """Trace data from source to model, hold it to its terms, prove its deletion."""
 
 
-for module in (workspace, server, estate, events, backup, relay):
+for module in (workspace, server, estate, impact, events, backup, relay):
     module.register(app)
 refolding.register(proof.journal)
 for name, group in (

@@ -101,10 +101,19 @@ def _draw_runs(runs: Sequence[Mapping[str, Json]]) -> None:
     table(["run", "state", "started", "ended"], rows, empty="no run is known")
 
 
-def list_runs(words: Sequence[str], *, limit: int, workspace: Path | None, json: bool) -> None:
+def list_runs(
+    words: Sequence[str], *, limit: int, after: str, workspace: Path | None, json: bool
+) -> None:
     """``run list [JOB]``."""
-    answer = ask(workspace, "runs", job=words[0] if words else "", limit=limit)
-    emit(answer, as_json=json, text=lambda: _draw_runs(answer["items"]))
+    job = words[0] if words else ""
+    answer = ask(workspace, "runs", job=job, limit=limit, after=after)
+
+    def text() -> None:
+        _draw_runs(answer["items"])
+        if answer["next"]:
+            note(f"more: --after {answer['next']}")
+
+    emit(answer, as_json=json, text=text)
 
 
 def show_run(words: Sequence[str], *, workspace: Path | None, json: bool) -> None:
@@ -195,22 +204,47 @@ def diff(
     exit_code: Annotated[
         bool, typer.Option("--exit-code", help="Exit with 1 where something differs.")
     ] = False,
+    fail_on: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--breaking",
+            help="Exit with 1 on a drop, rename or retype of a column, a lost source, on any of "
+            "these, or on those declared in a manifest. Can be given several times.",
+        ),
+    ] = None,
     workspace: Where = None,
     json: JsonOut = False,
 ) -> None:
     """What came in, went out or changed: sources, edges, jobs, columns, terms, quality."""
+    from lineage.trace.breaking import KINDS
     from lineage.trace.diff_render import as_json, markdown
     from lineage.trace.diff_render import text as lines
+    from tracehold.questions.breaking import breaking
     from tracehold.questions.lineage import AskDiff, differ
 
+    wanted = fail_on or []
+    strange = sorted({*wanted} - {"any", "declared", *KINDS})
+    if strange:
+        raise InvalidInput(
+            f"there is no kind of breaking change {strange[0]!r}",
+            where="--breaking",
+            advice=f"give one of: any, declared, {', '.join(KINDS)}",
+        )
     asked = AskDiff(
         ref=ref, other=other, from_=start, to=end, known_at=known_at, view=view, depth=depth
     )
     with reading(settings_of(workspace)) as services:
         found = differ(services, asked)
+        broken = breaking(services, found)
     if json or format_ == "json":
-        emit(as_json(found), as_json=True, text=say)
+        emit(as_json(found, broken), as_json=True, text=say)
     else:
-        typer.echo(markdown(found) if format_ == "markdown" else lines(found), nl=False)
-    if exit_code and found.changes:
+        draw = markdown if format_ == "markdown" else lines
+        typer.echo(draw(found, broken), nl=False)
+    fatal = [
+        one
+        for one in broken
+        if "any" in wanted or one.kind in wanted or ("declared" in wanted and one.declared)
+    ]
+    if fatal or (exit_code and found.changes):
         raise typer.Exit(1)

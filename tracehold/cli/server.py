@@ -73,20 +73,25 @@ def run(
         typer.Argument(metavar="[DATASET...]", help="What to make; nothing for everything."),
     ] = None,
     limit: Annotated[int, typer.Option(min=1, help="With list: rows.")] = 20,
+    after: Annotated[str, typer.Option(help="With list: where the page before ended.")] = "",
     concurrent: Annotated[int, typer.Option(min=1, help="Steps at once.")] = 2,
     workspace: Where = None,
     json: JsonOut = False,
 ) -> None:
-    """Materialize governed assets. Or: run list [JOB], run show RUN."""
+    """Materialize governed assets. Or: run list [JOB], run show RUN, run inputs RUN."""
     words = names or []
     if words[:1] == ["list"]:
         from tracehold.cli.estate import list_runs
 
-        list_runs(words[1:], limit=limit, workspace=workspace, json=json)
+        list_runs(words[1:], limit=limit, after=after, workspace=workspace, json=json)
     elif words[:1] == ["show"]:
         from tracehold.cli.estate import show_run
 
         show_run(words[1:], workspace=workspace, json=json)
+    elif words[:1] == ["inputs"]:
+        from tracehold.cli.impact import show_inputs
+
+        show_inputs(words[1:], workspace=workspace, json=json)
     else:
         from tracehold.processes import materialize
 

@@ -24,6 +24,7 @@ from tracehold.gates import GATES, decide
 from tracehold.http.body import read_body
 from tracehold.http.ingest import Ingest
 from tracehold.http.metrics import CONTENT_TYPE, Metrics, render
+from tracehold.http.raw_route import RawRoute
 from tracehold.questions import QUESTIONS, ask
 from tracehold.questions.health import gauges, health
 from tracehold.questions.knowing import HUNG_UP
@@ -50,7 +51,7 @@ _REFUSED: Final = {
         }
     },
 }
-_PLAIN: Final = str.maketrans("/.", "__")
+_PLAIN: Final = str.maketrans("/.-", "___", "{}")
 _Endpoint = Callable[[Request], Coroutine[Any, Any, Response]]
 
 
@@ -126,7 +127,7 @@ def _gate(services: Services, name: str) -> _Endpoint:
 
 def _question(services: Services, name: str) -> _Endpoint:
     async def endpoint(request: Request) -> Response:
-        params = dict(request.query_params)
+        params = {**request.query_params, **request.path_params}
         gone = threading.Event()
         watching = asyncio.create_task(_watch(request, gone))
         HUNG_UP.set(gone.is_set)
@@ -201,10 +202,15 @@ def _add(
     if query is not None:
         needed = set(query.get("required", ()))
         extra["parameters"] = [
-            {"name": name, "in": "query", "required": name in needed, "schema": schema}
+            {
+                "name": name,
+                "in": "path" if f"{{{name}}}" in path else "query",
+                "required": name in needed or f"{{{name}}}" in path,
+                "schema": schema,
+            }
             for name, schema in query.get("properties", {}).items()
         ]
-    app.add_api_route(
+    app.router.add_api_route(
         path,
         endpoint,
         methods=[method],
@@ -215,4 +221,5 @@ def _add(
         openapi_extra=extra,
         response_model=None,
         status_code=status,
+        route_class_override=RawRoute if "{" in path else None,
     )

@@ -12,14 +12,18 @@ from lineage.facts import Json
 from tracehold.access import Looker, authorize
 from tracehold.acts.act import read_fields
 from tracehold.bootstrap import Services
+from tracehold.questions.changes import CHANGES
 from tracehold.questions.decisions import DECISIONS
 from tracehold.questions.entities import ENTITIES
 from tracehold.questions.events import EVENTS
 from tracehold.questions.governance import GOVERNANCE
 from tracehold.questions.graph import GRAPH
 from tracehold.questions.health import HEALTH
+from tracehold.questions.impact import IMPACT
+from tracehold.questions.inputs import INPUTS
 from tracehold.questions.journal import JOURNAL
 from tracehold.questions.lineage import LINEAGE
+from tracehold.questions.marquez import MARQUEZ
 from tracehold.questions.proofs import PROOFS
 from tracehold.questions.question import Question
 
@@ -31,12 +35,16 @@ QUESTIONS: Final[Mapping[str, Question]] = {
         *ENTITIES,
         *EVENTS,
         *LINEAGE,
+        *IMPACT,
+        *CHANGES,
+        *INPUTS,
         *GRAPH,
         *GOVERNANCE,
         *DECISIONS,
         *HEALTH,
         *JOURNAL,
         *PROOFS,
+        *MARQUEZ,
     )
 }
 

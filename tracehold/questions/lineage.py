@@ -22,6 +22,7 @@ from lineage.trace.walk import trace
 from privacy.annotate import annotator as privacy_annotator
 from tracehold.bootstrap import Services
 from tracehold.judging import view_of
+from tracehold.questions.breaking import breaking
 from tracehold.questions.knowing import limits_of, position_of
 from tracehold.questions.question import Body, Question, moment
 
@@ -183,7 +184,8 @@ def _trace(services: Services, params: AskTrace) -> Json:
 
 
 def _diff(services: Services, params: AskDiff) -> Json:
-    return diff_render.as_json(differ(services, params))
+    found = differ(services, params)
+    return diff_render.as_json(found, breaking(services, found))
 
 
 LINEAGE: Final = (

@@ -1,0 +1,333 @@
+"""Datasets, jobs and runs as Marquez' API shows them, a page of them at a time.
+
+What a page needs is read for all of it together. A version of Marquez is a UUID; one of ours is a
+name, and its UUID is the name itself where it is one, else derived from it. ``facets`` are given
+back of one thing, and left empty in lists.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Final
+
+from lineage.clock import format_millis
+from lineage.facts import Json
+from lineage.graph.port import Node
+from lineage.state.listing import Span, Touched
+from lineage.state.pinning import Pinned, facts_of_run, pinned_inputs
+from lineage.state.port import AspectValue, RunRow, VersionRow
+from tracehold.bootstrap import Services
+from tracehold.questions.marquez.facets import RunFacets, facets_of_run, newest_facets
+from tracehold.questions.marquez.node_ids import dataset_name, version_id
+from tracehold.questions.marquez.seen import listing_of, seen_facets
+
+__all__ = ["STATES", "Shown", "job_version"]
+
+STATES: Final[Mapping[str, str]] = {
+    "COMPLETE": "COMPLETED", "FAIL": "FAILED", "ABORT": "ABORTED",
+    "RUNNING": "RUNNING", "START": "RUNNING", "OTHER": "NEW",
+}  # fmt: skip
+"""Our state of a run → the one of Marquez."""
+LATEST_RUNS: Final = 10
+_ASPECTS: Final = ("schema", "documentation", "tags", "source")
+_JOB_ASPECTS: Final = ("documentation", "tags", "code", "type")
+_STREAMS: Final = ("kafka://", "pulsar://", "kinesis://")
+_NOTHING: Final = Span()
+_Aspects = Mapping[str, Sequence[AspectValue]]
+
+
+class Shown:
+    """Makes the objects, of one workspace at one moment."""
+
+    def __init__(self, services: Services) -> None:
+        """Reads on the calling thread's connection."""
+        self.services = services
+        self.state = services.state
+        self.listing = listing_of(services)
+        self.now = services.clock()
+
+    # Datasets
+
+    def datasets(self, nodes: Sequence[Node], *, versions: bool = True) -> list[dict[str, Json]]:
+        """Datasets, without their facets; ``versions``: with the current one of each."""
+        keys = [node.key for node in nodes]
+        spans = self.listing.spans(keys)
+        aspects = self.state.aspects(keys, _ASPECTS)
+        changes = self.listing.lifecycles(keys)
+        shown = []
+        for node in nodes:
+            key = node.key
+            span, held = spans.get(key, _NOTHING), aspects.get(key, {})
+            newest = self.state.versions(key, limit=1) if versions else ()
+            change, deleted = changes.get(key, (None, False))
+            shown.append(
+                self._described(node, held)
+                | {
+                    "createdAt": _moment(span.first),
+                    "updatedAt": _moment(span.last),
+                    "lastModifiedAt": _moment(span.written),
+                    "lastLifecycleState": change,
+                    "currentVersion": version_id(newest[0].version) if newest else None,
+                    "deleted": deleted,
+                    "facets": {},
+                }
+            )
+        return shown
+
+    def dataset(self, node: Node) -> dict[str, Json]:
+        """One dataset with its facets."""
+        [shown] = self.datasets([node])
+        shown["facets"] = newest_facets(self.services, self.listing, node.key, dataset_name(node))
+        return shown
+
+    def versions(
+        self, node: Node, rows: Sequence[VersionRow], *, facets: bool = False
+    ) -> list[dict[str, Json]]:
+        """Versions of a dataset, each with the fields it had then and the run that wrote it."""
+        found = [self.state.run(row.run_key) if row.run_key else None for row in rows]
+        makers = dict(
+            zip(
+                (run.key for run in found if run),
+                self.runs([run for run in found if run]),
+                strict=True,
+            )
+        )
+        shown = []
+        for row in rows:
+            held = self.state.aspects([node.key], _ASPECTS, row.last).get(node.key, {})
+            described = self._described(node, held)
+            shown.append(
+                described
+                | {
+                    "id": described["id"] | {"version": version_id(row.version)},
+                    "createdAt": _moment(row.first),
+                    "version": version_id(row.version),
+                    "datasetVersion": row.version,
+                    "createdByRun": makers.get(row.run_key or ""),
+                    "lifecycleState": None,
+                    "facets": newest_facets(
+                        self.services, self.listing, node.key, dataset_name(node)
+                    )
+                    if facets
+                    else {},
+                }
+            )
+        return shown
+
+    def _described(self, node: Node, held: _Aspects) -> dict[str, Json]:
+        namespace, name = dataset_name(node)
+        tags = _value(held, "tags", [])
+        source = _value(held, "source", {}).get("name")
+        return {
+            "id": {"namespace": namespace, "name": name},
+            "type": "STREAM" if namespace.startswith(_STREAMS) else "DB_TABLE",
+            "name": name,
+            "physicalName": name,
+            "namespace": namespace,
+            "sourceName": source if isinstance(source, str) else namespace,
+            "fields": [
+                {
+                    "name": one["name"],
+                    "type": one.get("type"),
+                    "tags": _tags(tags, one["name"]),
+                    "description": one.get("description"),
+                }
+                for one in _value(held, "schema", {}).get("fields", ())
+            ],
+            "tags": _tags(tags, None),
+            "description": _value(held, "documentation", {}).get("description"),
+        }
+
+    # Jobs
+
+    def jobs(
+        self,
+        nodes: Sequence[Node],
+        *,
+        touched: Mapping[str, Touched] | None = None,
+        pins: bool = True,
+    ) -> list[dict[str, Json]]:
+        """Jobs with their newest run, without their facets.
+
+        Args:
+            nodes: The jobs.
+            touched: What they touch, where that is known.
+            pins: Whether to say which versions the run read.
+        """
+        keys = [node.key for node in nodes]
+        if touched is None:
+            touched = self.listing.touched(keys, self.now)
+        ends = {k for one in touched.values() for k in (*one.reads, *one.writes, *one.parents)}
+        names = self.state.nodes(sorted(ends))
+        spans = self.listing.job_spans(keys)
+        aspects = self.state.aspects(keys, _JOB_ASPECTS)
+        newest = self.listing.newest_runs(keys)
+        runs = dict(zip(newest, self.runs(list(newest.values()), pins=pins), strict=True))
+        shown = []
+        for node in nodes:
+            key = node.key
+            namespace, name = str(node.props["namespace"]), str(node.props["name"])
+            span, held, ends_of = spans.get(key, _NOTHING), aspects.get(key, {}), touched[key]
+            parent = next((names[k] for k in ends_of.parents if k in names), None)
+            above = str(parent.props.get("name")) if parent is not None else None
+            run = runs.get(key)
+            shown.append(
+                {
+                    "id": {"namespace": namespace, "name": name},
+                    "type": _job_type(held),
+                    "name": name,
+                    "simpleName": name.removeprefix(f"{above}.") if above else name,
+                    "parentJobName": above,
+                    "parentJobUuid": None,
+                    "createdAt": _moment(span.first),
+                    "updatedAt": _moment(span.last),
+                    "namespace": namespace,
+                    "inputs": _ids(names, ends_of.reads),
+                    "outputs": _ids(names, ends_of.writes),
+                    "location": _value(held, "code", {}).get("url"),
+                    "description": _value(held, "documentation", {}).get("description"),
+                    "latestRun": run,
+                    "latestRuns": [run] if run else [],
+                    "currentVersion": job_version(ends_of.reads, ends_of.writes),
+                    "labels": [],
+                    "tags": _tags(_value(held, "tags", []), None),
+                    "facets": {},
+                }
+            )
+        return shown
+
+    def job(self, node: Node) -> dict[str, Json]:
+        """One job with its facets and its newest runs."""
+        [shown] = self.jobs([node])
+        shown["latestRuns"] = self.runs(self.listing.runs_of_job(node.key, limit=LATEST_RUNS))
+        name = (str(node.props["namespace"]), str(node.props["name"]))
+        shown["facets"] = newest_facets(self.services, self.listing, node.key, name, job=True)
+        return shown
+
+    def job_versions(self, node: Node) -> list[dict[str, Json]]:
+        """What a job read and wrote together, the newest first: its versions."""
+        rows = self.listing.shapes(node.key)
+        names = self.state.nodes(sorted({k for reads, writes, _ in rows for k in reads + writes}))
+        namespace, name = str(node.props["namespace"]), str(node.props["name"])
+        return [
+            {
+                "id": {"namespace": namespace, "name": name, "version": version},
+                "name": name,
+                "namespace": namespace,
+                "version": version,
+                "createdAt": _moment(first),
+                "inputs": _ids(names, reads),
+                "outputs": _ids(names, writes),
+                "location": None,
+                "latestRun": None,
+                "facets": {},
+            }
+            for reads, writes, first in rows
+            for version in (job_version(reads, writes),)
+        ]
+
+    # Runs
+
+    def runs(self, rows: Sequence[RunRow], *, pins: bool = True) -> list[dict[str, Json]]:
+        """Runs with the versions they wrote and, with ``pins``, read; facets as the state has."""
+        db = self.state.connection()
+        pinned = {row.key: pinned_inputs(db, row) if pins else [] for row in rows}
+        keys = {key for row in rows for key in (row.job_key, *row.inputs, *row.outputs)}
+        names = self.state.nodes(sorted(keys))
+        return [self._run(row, pinned[row.key], names) for row in rows]
+
+    def run(self, row: RunRow) -> dict[str, Json]:
+        """One run with all facets of its events."""
+        [shown] = self.runs([row])
+        said = self.facets(row)
+        shown["facets"] = seen_facets(self.services, {**said.run, **row.facets})
+        for member, facets in (
+            ("inputDatasetVersions", said.inputs), ("outputDatasetVersions", said.outputs),
+        ):  # fmt: skip
+            for one in shown[member]:
+                name = one["datasetVersionId"]
+                one["facets"] = facets.get((name["namespace"], name["name"]), {})
+        return shown
+
+    def facets(self, row: RunRow) -> RunFacets:
+        """The facets of a run, its job, inputs and outputs, from its events."""
+        positions = facts_of_run(self.state.connection(), row.key)
+        return facets_of_run(self.services, positions, row.run_id)
+
+    def _run(
+        self, row: RunRow, pinned: Iterable[Pinned], names: Mapping[str, Node]
+    ) -> dict[str, Json]:
+        job = names.get(row.job_key)
+        nominal = row.facets.get("nominalTime")
+        nominal = nominal if isinstance(nominal, dict) else {}
+        args = row.facets.get("args")
+        return {
+            "id": row.run_id,
+            "createdAt": _moment(row.started if row.started is not None else row.ended),
+            "updatedAt": _moment(row.ended if row.ended is not None else row.started),
+            "nominalStartTime": nominal.get("nominalStartTime"),
+            "nominalEndTime": nominal.get("nominalEndTime"),
+            "state": STATES[row.state],
+            "startedAt": _moment(row.started),
+            "endedAt": _moment(row.ended),
+            "durationMs": row.ended - row.started
+            if row.started is not None and row.ended is not None
+            else None,
+            "args": args if isinstance(args, dict) else {},
+            "jobVersion": None
+            if job is None
+            else {
+                "namespace": job.props["namespace"],
+                "name": job.props["name"],
+                "version": job_version(row.inputs, row.outputs),
+            },
+            "inputDatasetVersions": [
+                _pinned(names[one.dataset_key], one.version)
+                for one in pinned
+                if one.dataset_key in names
+            ],
+            "outputDatasetVersions": [
+                _pinned(names[key], row.run_id) for key in row.outputs if key in names
+            ],
+            "contradicted": row.contradicted,
+            "facets": seen_facets(self.services, row.facets),
+        }
+
+
+def job_version(reads: Sequence[str], writes: Sequence[str]) -> str:
+    """The version of a job that reads and writes these."""
+    return version_id(f"{','.join(sorted(reads))};{','.join(sorted(writes))}")
+
+
+def _pinned(node: Node, version: str | None) -> dict[str, Json]:
+    namespace, name = dataset_name(node)
+    held = None if version is None else version_id(version)
+    return {
+        "datasetVersionId": {"namespace": namespace, "name": name, "version": held},
+        "facets": {},
+    }
+
+
+def _ids(names: Mapping[str, Node], keys: Iterable[str]) -> list[Json]:
+    found = sorted(dataset_name(names[key]) for key in keys if key in names)
+    return [{"namespace": namespace, "name": name} for namespace, name in found]
+
+
+def _moment(millis: int | None) -> str | None:
+    return None if millis is None else format_millis(millis)
+
+
+def _value(held: _Aspects, name: str, default: Any) -> Any:
+    values = held.get(name, ())
+    value = values[0].value if values else None
+    return value if isinstance(value, type(default)) else default
+
+
+def _tags(tags: Sequence[Json], field: str | None) -> list[str]:
+    """The keys of the tags of a column, or of the whole thing."""
+    return sorted({t["key"] for t in tags if t.get("field") == field and "key" in t})
+
+
+def _job_type(held: _Aspects) -> str:
+    said = str(_value(held, "type", {}).get("processingType", "")).upper()
+    return {"STREAMING": "STREAM", "SERVICE": "SERVICE"}.get(said, "BATCH")
