@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import http.client
 import json
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-from fault_estate import command, nothing_lost
+from fault_estate import command, nothing_lost, send
 from load import Estate, LoadSpec, events
 from neo4j_service import Neo4jAddress
 from running_server import RunningServer, make_workspace, serving
@@ -49,16 +48,6 @@ def environment(gate: TcpGate, neo4j_address: Neo4jAddress) -> dict[str, str]:
         "TRACEHOLD_GRAPH_PASSWORD": neo4j_address.password,
         "TRACEHOLD_GRAPH_DEADLINE_SECONDS": str(PATIENCE),
     }
-
-
-def _post(server: RunningServer, sent: Sequence[bytes]) -> list[str]:
-    receipts = []
-    with closing(server.client()) as client:
-        for event in sent:
-            status, answer = client.post("/api/v1/lineage", event)
-            assert status == http.client.CREATED, answer
-            receipts.append(json.loads(answer)["receipt"])
-    return receipts
 
 
 def _ask(server: RunningServer, path: str, **query: str) -> Any:
@@ -105,7 +94,7 @@ def test_a_server_starts_and_answers_without_its_neo4j_and_fills_it_later(
     folder = make_workspace(tmp_path / "workspace")
     gate.shut()
     with serving(folder, environment=environment) as server:
-        receipts = _post(server, EVENTS)
+        receipts = send(server, EVENTS)
         _await_state(server)
         assert _answered(server) == "sql (neo4j cannot be reached)"
         assert _ask(server, "/health")["status"] == "ok"
@@ -134,10 +123,10 @@ def test_when_neo4j_fails_in_the_middle_ingest_and_answers_go_on_and_it_catches_
 ) -> None:
     folder = make_workspace(tmp_path / "workspace")
     with serving(folder, environment=environment) as server:
-        receipts = _post(server, EVENTS[:FIRST])
+        receipts = send(server, EVENTS[:FIRST])
         _await_equal(server)
         posted: list[str] = []
-        posting = threading.Thread(target=lambda: posted.extend(_post(server, EVENTS[FIRST:])))
+        posting = threading.Thread(target=lambda: posted.extend(send(server, EVENTS[FIRST:])))
         posting.start()
         fault(gate)
         began = time.monotonic()

@@ -15,9 +15,9 @@ from tracehold.client import call
 from tracehold.settings import load
 from tracehold.workspace import PIPELINE, init, read_token, store_token
 
-__all__ = ["act", "make_small_workspace", "materialize"]
+__all__ = ["RETENTION", "act", "make_small_workspace", "materialize"]
 
-_RETENTION = """\
+RETENTION = """\
 kind: retention
 name: short
 clock_start: ingested
@@ -72,7 +72,7 @@ def make_small_workspace(folder: Path) -> Path:
     """Trips under CC0 and ratings under CC-BY-NC; model ``late@1`` trains on both."""
     both = "{base: trips, lookups: [{dataset: ratings, on: [id], columns: [stars]}]}"
     manifests = {
-        "retention": [_RETENTION],
+        "retention": [RETENTION],
         "sources": [
             _SOURCE.format(name="trips", license="CC0-1.0"),
             _SOURCE.format(name="ratings", license="CC-BY-NC-4.0"),

@@ -11,7 +11,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 from subprocess import CompletedProcess
@@ -19,6 +19,7 @@ from subprocess import CompletedProcess
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from demo_workspace import RETENTION
 from load import LoadSpec, events
 from running_server import RunningServer
 from services import CHECKOUT
@@ -34,9 +35,11 @@ __all__ = [
     "command",
     "estate",
     "facts",
+    "facts_kept",
     "mend",
     "nothing_lost",
     "post",
+    "send",
     "small_disk",
     "source_manifest",
     "spoil",
@@ -44,16 +47,6 @@ __all__ = [
 ]
 
 CANARY = "kanarienvogel-4711"
-
-RETENTION = """\
-kind: retention
-name: short
-clock_start: ingested
-period: P5Y
-legal_basis: a test
-source: nowhere
-review_by: 2040-01-01
-"""
 
 SOURCES = {
     "good": "sources/good.csv",
@@ -153,6 +146,11 @@ def command(
 def post(server: RunningServer, count: int, *, namespace: str = "before") -> list[str]:
     """Send events that are acknowledged; returns the receipts."""
     sent = events(LoadSpec(jobs=10, levels=2, columns=3, runs=count // 2, namespace=namespace))
+    return send(server, sent)
+
+
+def send(server: RunningServer, sent: Iterable[bytes]) -> list[str]:
+    """Send events one by one, all of which are acknowledged; returns the receipts."""
     receipts = []
     with closing(server.client()) as client:
         for event in sent:
@@ -170,6 +168,14 @@ def facts(server: RunningServer) -> int:
 
 def nothing_lost(folder: Path, receipts: Sequence[str]) -> None:
     """Every receipt has its fact, the journal holds, the state is what a rebuild gives."""
+    facts_kept(folder, receipts)
+    assert command(folder, "journal", "verify").returncode == 0
+    assert command(folder, "dataset", "list").returncode == 0
+    assert command(folder, "journal", "rebuild", "--dry-run").returncode == 0
+
+
+def facts_kept(folder: Path, receipts: Sequence[str]) -> None:
+    """Every receipt has its fact, with a part that can be read."""
     settings = load(folder)
     storage = settings.storage
     journal = open_journal(
@@ -178,9 +184,6 @@ def nothing_lost(folder: Path, receipts: Sequence[str]) -> None:
     with closing(journal):
         for receipt in receipts:
             assert journal.get(receipt).distilled is not None
-    assert command(folder, "journal", "verify").returncode == 0
-    assert command(folder, "dataset", "list").returncode == 0
-    assert command(folder, "journal", "rebuild", "--dry-run").returncode == 0
 
 
 def three_lines(said: CompletedProcess[str]) -> tuple[str, str, str]:

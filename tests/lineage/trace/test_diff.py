@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
+from golden import golden
 from trace_world import IDENTITY, Estate, churn_estate
 
 from lineage.facts import Json
@@ -96,11 +96,7 @@ FORMS = {
 def test_a_difference_equals_its_golden_file(name: str, form: str) -> None:
     """Run with ``UPDATE_GOLDEN=1`` to write the files, then read the difference."""
     rendered = FORMS[form](cases()[name])
-    golden = GOLDEN / f"{name}.{form}"
-    if os.environ.get("UPDATE_GOLDEN") == "1":
-        golden.parent.mkdir(parents=True, exist_ok=True)
-        golden.write_text(rendered, encoding="utf-8")
-    assert rendered == golden.read_text(encoding="utf-8")
+    assert rendered == golden(GOLDEN / f"{name}.{form}", rendered)
 
 
 def told(found: Difference, topic: str) -> list[tuple[str, str, str]]:

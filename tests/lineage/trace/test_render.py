@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import unicodedata
 from itertools import pairwise
@@ -12,6 +11,7 @@ from typing import Any
 
 import msgspec
 import pytest
+from golden import golden
 from hypothesis import given
 from hypothesis import strategies as st
 from trace_world import IDENTITY, Estate, annotate_terms, churn_estate
@@ -98,11 +98,7 @@ FORMS = {
 def test_a_rendering_equals_its_golden_file(name: str, form: str) -> None:
     """Run with ``UPDATE_GOLDEN=1`` to write the files, then read the difference."""
     rendered = FORMS[form](cases()[name])
-    golden = GOLDEN / f"{name}.{form}"
-    if os.environ.get("UPDATE_GOLDEN") == "1":
-        golden.parent.mkdir(parents=True, exist_ok=True)
-        golden.write_text(rendered, encoding="utf-8")
-    assert rendered == golden.read_text(encoding="utf-8")
+    assert rendered == golden(GOLDEN / f"{name}.{form}", rendered)
 
 
 @pytest.mark.parametrize("name", cases())
