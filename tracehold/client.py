@@ -43,7 +43,7 @@ def call(
     token: str,
     path: str,
     *,
-    body: Mapping[str, Json] | None = None,
+    body: Mapping[str, Json] | bytes | None = None,
     query: Mapping[str, str] | None = None,
     timeout: float = _SECONDS,
 ) -> Json:
@@ -53,7 +53,7 @@ def call(
         url: Address of the server.
         token: Of the person who acts.
         path: Below ``/api/v1/``.
-        body: Fields of an act.
+        body: Fields of an act; JSON that is written already as bytes.
         query: Parameters of a question.
         timeout: Seconds.
 
@@ -66,7 +66,7 @@ def call(
     suffix = f"?{urlencode(query)}" if query else ""
     request = urllib.request.Request(  # noqa: S310 - the scheme was checked above
         f"{url}/api/v1/{path}{suffix}",
-        data=None if body is None else json.dumps(body).encode(),
+        data=body if body is None or isinstance(body, bytes) else json.dumps(body).encode(),
         method="GET" if body is None else "POST",
         headers={"Authorization": f"Bearer {token}", "Content-Type": "application/json"},
     )

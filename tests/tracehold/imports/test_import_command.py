@@ -1,0 +1,166 @@
+"""``tracehold import``: with and without a server, dry, as JSON, and what it exits with."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from import_samples import (
+    PG,
+    archive,
+    croissant_file,
+    datahub_file,
+    dbt_project,
+    marquez_pages,
+    mlruns,
+    serving_json,
+    snowflake_files,
+    unity_files,
+)
+from running_server import make_workspace, serving
+from tracehold_world import Api, Clockwork, services_of, workspace
+
+from lineage.clock import system_clock
+from tracehold.cli.main import run
+from tracehold.imports.archive import read
+from tracehold.imports.delivery import Remote, carry
+from tracehold.imports.events import Item
+from tracehold.workspace import store_token
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return workspace(tmp_path / "ws", clock=system_clock).folder
+
+
+def told(
+    capsys: pytest.CaptureFixture[str], folder: Path, *words: str | Path, code: int = 0
+) -> Any:
+    got = run(["import", *map(str, words), "--json", "--workspace", str(folder)])
+    out, err = capsys.readouterr()
+    assert got == code, err
+    return json.loads(out) if out else json.loads(err)
+
+
+def test_every_format_can_be_imported_dry_and_then_in_earnest(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with serving_json(marquez_pages) as url:
+        for words in (
+            ["openlineage", *archive(tmp_path / "a")],
+            ["dbt", *dbt_project(tmp_path / "b"), "--namespace", PG],
+            ["datahub", *datahub_file(tmp_path / "c"), "--platform", f"postgres={PG}"],
+            ["unity-catalog", *unity_files(tmp_path / "d"), "--namespace", "unitycatalog://acme"],
+            ["snowflake", *snowflake_files(tmp_path / "e"), "--namespace", "snowflake://acme"],
+            ["croissant", *croissant_file(tmp_path / "f")],
+            ["mlflow", mlruns(tmp_path / "g")],
+            ["marquez", url],
+        ):
+            dry = told(capsys, folder, *words, "--dry-run")
+            assert dry.pop("dry_run") is True
+            real = told(capsys, folder, *words)
+            assert real.pop("dry_run") is False
+            assert real == dry
+            assert real["accepted"] == real["events"] > 0
+            again = told(capsys, folder, *words)
+            assert (again["accepted"], again["duplicates"]) == (0, real["events"])
+
+
+def test_a_dry_run_writes_nothing_and_text_says_so(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["import", "dbt", str(dbt_project(tmp_path / "b")[0]), "--namespace", PG]
+    assert run([*words, "--dry-run", "--workspace", str(folder)]) == 0
+    out, err = capsys.readouterr()
+    assert "keys of meta" in out
+    assert "nothing was written" in err
+    assert run(["dataset", "list", "--workspace", str(folder)]) == 0
+    assert "no dataset is known" in capsys.readouterr().out
+
+
+def test_a_refused_event_is_shown_and_exits_2(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    [path] = archive(tmp_path / "a")
+    path.write_text(path.read_text() + "{}\n")
+    answer = told(capsys, folder, "openlineage", path, code=2)
+    assert (answer["accepted"], answer["refused"]) == (4, 1)
+    assert run(["import", "openlineage", str(path), "--workspace", str(folder)]) == 2
+    assert f"{path}:5" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["dbt", "{sample}"], "where the tables are"),
+        (["datahub", "{sample}", "--platform", "postgres"], "NAME=NAMESPACE"),
+        (["croissant", "{sample}", "--at", "soon"], "no time"),
+        (["croissant", "{sample}"], "describes no dataset"),
+        (["marquez", "marquez"], "no HTTP address"),
+        (["mlflow", "{sample}"], "no experiments"),
+    ],
+)
+def test_wrong_input_is_said_in_three_lines_and_exits_2(
+    words: list[str], said: str, folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    [sample] = dbt_project(tmp_path / "sample")
+    answer = told(capsys, folder, *(word.format(sample=sample) for word in words), code=2)
+    assert said in answer["what"]
+
+
+def test_a_person_who_may_not_report_cannot_import(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    settings = workspace(tmp_path / "ws")
+    with services_of(settings, clock=Clockwork(system_clock())) as services:
+        token = Api(services, settings).hire("olga", "auditor")
+        store_token(settings, "olga", token)
+    [path] = archive(tmp_path / "a")
+    answer = told(capsys, settings.folder, "openlineage", path, "--as", "olga", code=3)
+    assert answer["code"] == "denied"
+
+
+def test_with_a_server_running_events_go_through_it(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    [path] = archive(tmp_path / "a")
+    path.write_text(path.read_text() + "{nope\n{}\n")
+    with serving(make_workspace(tmp_path / "ws")) as server:
+        answer = told(capsys, server.workspace, "openlineage", path, code=2)
+        assert (answer["accepted"], answer["duplicates"], answer["refused"]) == (4, 0, 2)
+        assert sorted(one["where"] for one in answer["refusals"]) == [
+            f"{path}:5", f"{path}:6 /job",
+        ]  # fmt: skip
+        again = told(capsys, server.workspace, "openlineage", path, code=2)
+        assert (again["accepted"], again["duplicates"]) == (0, 4)
+
+
+def test_a_server_that_is_away_for_a_moment_is_asked_again(tmp_path: Path) -> None:
+    items = list(read(archive(tmp_path / "a")))
+    waited: list[float] = []
+    with serving(make_workspace(tmp_path / "ws")) as server:
+        remote = Remote("http://127.0.0.1:9", "token", pause=waited.append)
+
+        def pause(seconds: float) -> None:
+            waited.append(seconds)
+            remote._url = server.url
+            remote._token = server.token
+
+        remote._pause = pause
+        tally = carry(items, remote, lambda _: None)
+        assert (tally.accepted, waited) == (len(items), [1.0])
+
+
+def test_an_event_that_is_too_large_stops_no_other(tmp_path: Path) -> None:
+    items = list(read(archive(tmp_path / "a")))
+    large = json.dumps({"job": {"namespace": "n", "name": "x"}, "pad": "x" * (33 << 20)})
+    with serving(make_workspace(tmp_path / "ws")) as server:
+        tally = carry(
+            [items[0], Item(large.encode(), "large"), *items[1:]],
+            Remote(server.url, server.token),
+            lambda _: None,
+        )
+        assert (tally.accepted, tally.refused) == (len(items), 1)
+        assert tally.refusals[0]["where"].startswith("large")

@@ -1,0 +1,294 @@
+"""``import``: history from other catalogs and tools."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from lineage.errors import InvalidInput
+from tracehold.cli.here import settings_of, token_of
+from tracehold.cli.options import As, DryRun, JsonOut, Where
+from tracehold.cli.output import emit, fields, note, progress, say, table
+
+if TYPE_CHECKING:
+    from tracehold.imports.events import Item
+    from tracehold.imports.report import Report
+
+__all__ = ["imports"]
+
+imports = typer.Typer(
+    help="Bring in what other catalogs and tools know; the same import again changes nothing.",
+    no_args_is_help=True,
+)
+
+Events = Callable[["Report"], Iterable["Item"]]
+Paths = Annotated[
+    list[Path], typer.Argument(metavar="PATH...", help="Files or folders; .gz is unpacked.")
+]
+JobNamespace = Annotated[str, typer.Option("--job-namespace", help="Namespace of the jobs.")]
+At = Annotated[
+    str,
+    typer.Option("--at", help="Since when what has no time of its own holds (ISO 8601); ever."),
+]
+
+
+@imports.command("openlineage")
+def openlineage(
+    *,
+    paths: Paths,
+    as_: As = "",
+    dry_run: DryRun = False,
+    workspace: Where = None,
+    json: JsonOut = False,
+) -> None:
+    """OpenLineage events: JSON lines, JSON lists, single events, in files or folders."""
+    from tracehold.imports.archive import read
+
+    _import("openlineage", lambda _: read(paths), workspace, as_, dry_run=dry_run, json=json)
+
+
+@imports.command("marquez")
+def marquez(
+    *,
+    url: Annotated[str, typer.Argument(metavar="URL", help="Its address: http://HOST:5000.")],
+    as_: As = "",
+    dry_run: DryRun = False,
+    workspace: Where = None,
+    json: JsonOut = False,
+) -> None:
+    """A Marquez server: all its events, then what only it knows. Token: MARQUEZ_API_KEY."""
+    from tracehold.imports.marquez import read
+    from tracehold.imports.web import Web
+
+    web = Web(url, token=os.environ.get("MARQUEZ_API_KEY", ""))
+    _import("marquez", lambda report: read(web, report), workspace, as_, dry_run=dry_run, json=json)
+
+
+@imports.command("datahub")
+def datahub(
+    *,
+    paths: Paths,
+    platform: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--platform",
+            metavar="NAME=NAMESPACE",
+            help="Where a platform of DataHub is: postgres=postgres://HOST:PORT. More than once.",
+        ),
+    ] = None,
+    job_namespace: Annotated[
+        str,
+        typer.Option("--job-namespace", help="Namespace of the jobs; else their orchestrator."),
+    ] = "",
+    as_: As = "",
+    dry_run: DryRun = False,
+    workspace: Where = None,
+    json: JsonOut = False,
+) -> None:
+    """What DataHub's sink of type file wrote (MCP and MCE)."""
+    from tracehold.imports.datahub import read
+
+    places = dict(_pair(one) for one in platform or ())
+
+    def events(report: Report) -> Iterable[Item]:
+        return read(paths, platforms=places, job_namespace=job_namespace, report=report)
+
+    _import("datahub", events, workspace, as_, dry_run=dry_run, json=json)
+
+
+@imports.command("dbt")
+def dbt(
+    *,
+    paths: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="PATH...",
+            help="The target folder, or manifest.json with catalog.json and run_results.json.",
+        ),
+    ],
+    namespace: Annotated[
+        str,
+        typer.Option(
+            "--namespace", help="Where the tables are: postgres://HOST:PORT, snowflake://ACCOUNT …"
+        ),
+    ] = "",
+    job_namespace: JobNamespace = "dbt",
+    as_: As = "",
+    dry_run: DryRun = False,
+    workspace: Where = None,
+    json: JsonOut = False,
+) -> None:
+    """A dbt project: models, sources, seeds, snapshots, exposures; runs and tests too."""
+    from tracehold.imports.dbt import load, read
+
+    def events(report: Report) -> Iterable[Item]:
+        return read(load(paths), namespace=namespace, job_namespace=job_namespace, report=report)
+
+    _import("dbt", events, workspace, as_, dry_run=dry_run, json=json)
+
+
+@imports.command("mlflow")
+def mlflow(
+    *,
+    source: Annotated[
+        str, typer.Argument(metavar="FOLDER|URL", help="The folder mlruns, or the server.")
+    ],
+    namespace: Annotated[
+        str, typer.Option("--namespace", help="Of jobs, and of datasets without an address.")
+    ] = "mlflow",
+    as_: As = "",
+    dry_run: DryRun = False,
+    workspace: Where = None,
+    json: JsonOut = False,
+) -> None:
+    """MLflow: runs, datasets logged, registered models. Token: MLFLOW_TRACKING_TOKEN."""
+    from tracehold.imports.mlflow import read
+    from tracehold.imports.mlflow_store import from_files, from_server
+    from tracehold.imports.web import Web
+
+    def events(report: Report) -> Iterable[Item]:
+        if "://" in source:
+            web = Web(source, token=os.environ.get("MLFLOW_TRACKING_TOKEN", ""))
+            tracking = from_server(web)
+        else:
+            tracking = from_files(Path(source))
+        return read(tracking, namespace=namespace, report=report)
+
+    _import("mlflow", events, workspace, as_, dry_run=dry_run, json=json)
+
+
+@imports.command("unity-catalog")
+def unity_catalog(
+    *,
+    paths: Paths,
+    namespace: Annotated[
+        str, typer.Option("--namespace", help="Of the tables, as your producers name it.")
+    ],
+    job_namespace: JobNamespace = "databricks",
+    as_: As = "",
+    dry_run: DryRun = False,
+    workspace: Where = None,
+    json: JsonOut = False,
+) -> None:
+    """Rows of system.access.table_lineage and column_lineage, as CSV or JSON."""
+    from tracehold.imports.unity import read
+
+    def events(report: Report) -> Iterable[Item]:
+        return read(paths, namespace=namespace, job_namespace=job_namespace, report=report)
+
+    _import("unity-catalog", events, workspace, as_, dry_run=dry_run, json=json)
+
+
+@imports.command("snowflake")
+def snowflake(
+    *,
+    paths: Paths,
+    namespace: Annotated[
+        str, typer.Option("--namespace", help="Of the tables: snowflake://ORGANIZATION-ACCOUNT.")
+    ],
+    job_namespace: JobNamespace = "snowflake",
+    at: At = "",
+    as_: As = "",
+    dry_run: DryRun = False,
+    workspace: Where = None,
+    json: JsonOut = False,
+) -> None:
+    """Rows of ACCESS_HISTORY and OBJECT_DEPENDENCIES, as CSV or JSON."""
+    from tracehold.imports.snowflake import read
+
+    since = _moment(at)
+
+    def events(report: Report) -> Iterable[Item]:
+        return read(
+            paths, namespace=namespace, job_namespace=job_namespace, at=since, report=report
+        )
+
+    _import("snowflake", events, workspace, as_, dry_run=dry_run, json=json)
+
+
+@imports.command("croissant")
+def croissant(
+    *,
+    paths: Paths,
+    namespace: Annotated[
+        str, typer.Option("--namespace", help="Of a dataset that has no address.")
+    ] = "croissant",
+    at: At = "",
+    as_: As = "",
+    dry_run: DryRun = False,
+    workspace: Where = None,
+    json: JsonOut = False,
+) -> None:
+    """Croissant descriptions of datasets (JSON-LD): license, origin, checksums, columns."""
+    from tracehold.imports.croissant import read
+    from tracehold.imports.files import document, files
+
+    since = _moment(at)
+
+    def events(report: Report) -> Iterable[Item]:
+        for path in files(paths, ".json", ".jsonld"):
+            yield from read(document(path), str(path), namespace=namespace, at=since, report=report)
+
+    _import("croissant", events, workspace, as_, dry_run=dry_run, json=json)
+
+
+def _pair(text: str) -> tuple[str, str]:
+    name, equals, namespace = text.partition("=")
+    if not (name and equals and namespace):
+        raise InvalidInput("a platform is given as NAME=NAMESPACE", where="--platform")
+    return name, namespace
+
+
+def _moment(text: str) -> int:
+    from lineage.clock import parse_millis
+
+    try:
+        return parse_millis(text) if text else 0
+    except ValueError:
+        raise InvalidInput("this is no time", where="--at", advice="2026-01-31") from None
+
+
+def _import(
+    format_: str,
+    events: Events,
+    workspace: Path | None,
+    person: str,
+    *,
+    dry_run: bool,
+    json: bool,
+) -> None:
+    """Read, hand in, say what came of it; exits 2 where an event was refused."""
+    from tracehold.imports.delivery import carry, door
+    from tracehold.imports.report import Report
+
+    settings = settings_of(workspace)
+    token = "" if dry_run else token_of(settings, person)
+    report = Report()
+    with (
+        progress(f"importing from {format_}") as shown,
+        door(settings, token, dry_run=dry_run) as taking,
+    ):
+        tally = carry(events(report), taking, shown)
+    answer = {"format": format_, "dry_run": dry_run, **tally.as_dict(report)}
+    emit(answer, as_json=json, text=lambda: _draw(answer))
+    if tally.refused:
+        raise typer.Exit(InvalidInput.exit_code)
+
+
+def _draw(answer: Mapping[str, Any]) -> None:
+    fields({name: str(value) for name, value in answer.items() if not isinstance(value, list)})
+    if answer["not_mapped"]:
+        say()
+        rows = [
+            [one["count"], one["what"], one["why"], one["where"]] for one in answer["not_mapped"]
+        ]
+        table(["count", "not mapped", "why", "first"], rows)
+    if answer["refusals"]:
+        say()
+        table(["refused", "why"], [[one["where"], one["what"]] for one in answer["refusals"]])
+    if answer["dry_run"]:
+        note("nothing was written: leave out --dry-run to import")
