@@ -66,5 +66,7 @@ for name, group in (
     ("journal", proof.journal),
     ("graph", graph.graph),
     ("user", user.user),
+    ("grant", grant.grant),
+    ("import", imports.imports),
 ):
     app.add_typer(group, name=name)
