@@ -53,6 +53,8 @@ TABLE: Final[Mapping[str, frozenset[str]]] = {
     "retention.evaluate": _REPORTERS | _OFFICER,
     "license.conclude": _OFFICER,
     "alias.decide": _OFFICER,
+    "alias.rule": _OFFICER,
+    "alias.end": _OFFICER,
     "waiver.grant": frozenset({"approver"}),
     "waiver.end": frozenset({"approver", "privacy-officer"}),
     # Holds: placed by one, released by two.

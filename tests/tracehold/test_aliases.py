@@ -10,7 +10,7 @@ import pytest
 from tracehold_world import START, Api, complete, services_of, workspace
 
 from lineage.clock import format_millis
-from lineage.errors import InvalidInput
+from lineage.errors import InvalidInput, NotFound
 from lineage.graph.port import OPEN
 from privacy.reach import alias_class
 from tracehold.acts import perform
@@ -107,3 +107,119 @@ def test_the_producer_that_lost_is_shown_beside_the_decision(api: Api) -> None:
 def test_a_thing_is_no_alias_of_itself(api: Api) -> None:
     with pytest.raises(InvalidInput):
         decide(api, accepted=True, alias=TABLE)
+
+
+# Rules and reviews
+
+
+def officer(api: Api) -> Any:
+    token = api.hire("reviewer", "privacy-officer")
+    return api.services.people.by_token(token)
+
+
+def bound(event: dict[str, Any], *identifiers: tuple[str, str]) -> dict[str, Any]:
+    """An event whose input and output have other names."""
+    said = [{"namespace": ns, "name": name, "type": "TABLE"} for ns, name in identifiers]
+    for part in (*event["inputs"], *event["outputs"]):
+        part["facets"] = {"symlinks": {"identifiers": said}}
+    return event
+
+
+def sent_by_producer(api: Api, *identifiers: tuple[str, str], **more: Any) -> None:
+    token = api.hire("etl", "producer", namespaces=["shop"])
+    event = bound(complete(number=7, **more), *identifiers)
+    assert api.send("POST", "/api/v1/lineage", token=token, json=event).status_code == 201
+    api.services.catch_up()
+
+
+def test_a_bound_producer_gives_other_names_within_its_namespaces_only(api: Api) -> None:
+    sent_by_producer(api, ("shop", "own"), ("hive://meta", "d.t"))
+    told = answer(api.services, "aliases", {"ref": "dataset:[shop]clean_7"})
+    assert [(one["alias"], one["kind"]) for one in told["names"]] == [
+        ("dataset:[shop]own", "symlink")
+    ]
+    assert {(one["dataset"], one["alias"], one["said_by"]) for one in told["items"]} == {
+        ("dataset:[shop]clean_7", "dataset:[hive://meta]d.t", "etl"),
+        ("dataset:[shop]raw_7", "dataset:[hive://meta]d.t", "etl"),
+    }
+    found = answer(api.services, "findings", {"ref": "load"})
+    assert {one["code"] for one in found["items"]} >= {"symlink-proposed"}
+
+
+def test_what_others_read_is_not_renamed_by_who_reads_it(api: Api) -> None:
+    token = api.hire("etl", "producer", namespaces=["shop"])
+    event = complete(number=8)
+    event["inputs"][0] |= {"namespace": "elsewhere"}
+    bound(event, ("shop", "own"))
+    assert api.send("POST", "/api/v1/lineage", token=token, json=event).status_code == 201
+    api.services.catch_up()
+    told = answer(api.services, "aliases", {"ref": "dataset:[elsewhere]raw_8"})
+    assert told["names"] == []
+    assert [one["dataset"] for one in told["items"]] == ["dataset:[elsewhere]raw_8"]
+
+
+def test_a_name_that_waits_is_accepted_though_nothing_else_is_known_of_it(api: Api) -> None:
+    sent_by_producer(api, ("hive://meta", "d.t"))
+    other = "dataset:[hive://meta]d.t"
+    body = {"dataset": "dataset:[shop]clean_7", "alias": other, "accepted": True, "reason": "same"}
+    perform(api.services, officer(api), "alias.decide", body)
+    told = answer(api.services, "aliases", {"ref": other})
+    assert [one["dataset"] for one in told["items"]] == ["dataset:[shop]raw_7"]
+    assert {one["alias"] for one in told["names"]} == {"dataset:[shop]clean_7"}
+
+
+def test_trust_in_both_namespaces_lets_what_waits_count(api: Api) -> None:
+    sent_by_producer(api, ("hive://meta", "d.t"))
+    person = officer(api)
+    for namespace in ("hive://*", "shop"):
+        body = {"form": "trusted", "namespace": namespace, "reason": "ours"}
+        perform(api.services, person, "alias.rule", body)
+    told = answer(api.services, "aliases", {"ref": "clean_7"})
+    assert told["items"] == []
+    assert [one["kind"] for one in told["names"]] == ["symlink"]
+
+
+def test_a_rule_is_tried_made_and_ended(api: Api) -> None:
+    rule = {"form": "prefix", "namespace": "shop", "prefix": "clean_1", "to_prefix": "raw_1"}
+    fits = answer(api.services, "aliases.fits", rule)
+    assert fits["items"] == [{"dataset": "dataset:[shop]clean_1", "alias": "dataset:[shop]raw_1"}]
+    person = officer(api)
+    made = perform(api.services, person, "alias.rule", {**rule, "reason": "a view"})
+    assert names(api) == {"clean_1", "/data/clean", "raw_1"}
+    [shown] = answer(api.services, "aliases", {})["rules"]
+    assert shown["id"] == made["rule"]
+    assert (shown["decided_by"], shown["names"]) == ("reviewer", 1)
+    perform(api.services, person, "alias.end", {"rule": made["rule"], "reason": "no"})
+    assert names(api) == {"clean_1", "/data/clean"}
+    with pytest.raises(NotFound):
+        perform(api.services, person, "alias.end", {"rule": made["rule"], "reason": "no"})
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"form": "prefix", "namespace": "file", "prefix": "/a", "to_prefix": "/a/b"},
+        {"form": "host", "namespace": "file*", "to_namespace": "file"},
+        {"form": "host", "namespace": "file"},
+        {"form": "table", "namespace": "hive", "to_namespace": "hdfs"},
+        {"form": "case", "namespace": "x", "to_namespace": "y"},
+        {"form": "case", "namespace": ""},
+        {"form": "parts", "namespace": "a*b"},
+        {"form": "guess", "namespace": "x"},
+    ],
+)
+def test_a_rule_that_makes_no_sense_is_refused(api: Api, wrong: dict[str, str]) -> None:
+    with pytest.raises(InvalidInput) as caught:
+        perform(api.services, officer(api), "alias.rule", {**wrong, "reason": "x"})
+    assert caught.value.where
+
+
+def test_a_drop_that_fits_nothing_waits_for_a_person(api: Api) -> None:
+    event = complete(number=9)
+    change = {"lifecycleStateChange": {"lifecycleStateChange": "DROP"}}
+    event["inputs"] = []
+    event["outputs"][0]["facets"] = change
+    assert api.send("POST", "/api/v1/lineage", token=api.token(), json=event).status_code == 201
+    api.services.catch_up()
+    [drop] = answer(api.services, "aliases", {})["drops"]
+    assert (drop["dataset"], drop["why"]) == ("dataset:[shop]clean_9", "unknown")

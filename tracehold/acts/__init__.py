@@ -10,6 +10,7 @@ from lineage.errors import NotFound
 from lineage.facts import Json
 from tracehold.access import authorize
 from tracehold.acts.act import Act, read_fields
+from tracehold.acts.aliases import ALIASES
 from tracehold.acts.deletion import DELETION
 from tracehold.acts.grants import GRANTS
 from tracehold.acts.holds import HOLDS
@@ -25,8 +26,8 @@ __all__ = ["ACTS", "Act", "perform"]
 ACTS: Final[Mapping[str, Act]] = {
     act.name: act
     for act in (
-        *PEOPLE, *GRANTS, *JUDGEMENTS, *HOLDS, *DELETION, *MIRROR, *JOURNAL, *KEYS,
-    )
+        *PEOPLE, *GRANTS, *JUDGEMENTS, *ALIASES, *HOLDS, *DELETION, *MIRROR, *JOURNAL, *KEYS,
+    )  # fmt: skip
 }
 
 

@@ -9,7 +9,6 @@ from typing import Final, Literal
 import msgspec
 
 from catalog.events import (
-    AliasDecided,
     LicenseConcluded,
     ModelWaived,
     VerdictRecorded,
@@ -44,15 +43,6 @@ class ConcludeLicense(Body, frozen=True, kw_only=True):
     reason: str
     url: str = ""
     attribution: str = ""
-
-
-class DecideAlias(Body, frozen=True, kw_only=True):
-    """Two names, and whether they are names of one thing."""
-
-    dataset: str
-    alias: str
-    accepted: bool
-    reason: str
 
 
 class GrantWaiver(Body, frozen=True, kw_only=True):
@@ -148,22 +138,6 @@ def _conclude(services: Services, actor: Person, body: ConcludeLicense) -> Json:
     )
     receipt = services.record(actor.id, kind_of(fact), fact)
     return {"dataset": fact.dataset, "concluded": fact.expression, "fact": receipt.fact_id}
-
-
-def _decide_alias(services: Services, actor: Person, body: DecideAlias) -> Json:
-    _require(body.reason, "reason")
-    fact = AliasDecided(
-        _dataset(services, body.dataset), _dataset(services, body.alias), body.accepted, body.reason
-    )
-    if fact.dataset == fact.alias:
-        raise InvalidInput("a thing is no alias of itself", where=body.alias)
-    receipt = services.record(actor.id, kind_of(fact), fact)
-    return {
-        "dataset": fact.dataset,
-        "alias": fact.alias,
-        "accepted": fact.accepted,
-        "fact": receipt.fact_id,
-    }
 
 
 def _grant(services: Services, actor: Person, body: GrantWaiver) -> Json:
@@ -311,7 +285,6 @@ JUDGEMENTS: Final = (
         "license.record", "Judge the license and keep the verdict.", RecordLicense, _record_license
     ),
     Act("license.conclude", "Conclude the license of a dataset.", ConcludeLicense, _conclude),
-    Act("alias.decide", "Decide whether two names are of one thing.", DecideAlias, _decide_alias),
     Act("waiver.grant", "Accept causes against a version of a model.", GrantWaiver, _grant),
     Act("waiver.end", "Take a waiver back.", EndWaiver, _end),
     Act("pii.record", "Record what a scan found.", RecordScan, _scan),

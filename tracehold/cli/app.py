@@ -8,6 +8,7 @@ import typer
 
 import tracehold
 from tracehold.cli import (
+    alias,
     backup,
     estate,
     events,
@@ -56,6 +57,7 @@ for module in (workspace, server, estate, impact, events, backup, relay):
     module.register(app)
 refolding.register(proof.journal)
 for name, group in (
+    ("alias", alias.alias),
     ("pii", governance.pii),
     ("license", governance.license_),
     ("waiver", governance.waiver),

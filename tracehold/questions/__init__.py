@@ -12,6 +12,7 @@ from lineage.facts import Json
 from tracehold.access import Looker, authorize
 from tracehold.acts.act import read_fields
 from tracehold.bootstrap import Services
+from tracehold.questions.aliases import ALIASES
 from tracehold.questions.changes import CHANGES
 from tracehold.questions.decisions import DECISIONS
 from tracehold.questions.entities import ENTITIES
@@ -33,6 +34,7 @@ QUESTIONS: Final[Mapping[str, Question]] = {
     question.name: question
     for question in (
         *ENTITIES,
+        *ALIASES,
         *EVENTS,
         *LINEAGE,
         *IMPACT,
