@@ -26,8 +26,16 @@ __all__ = ["ACTS", "Act", "perform"]
 ACTS: Final[Mapping[str, Act]] = {
     act.name: act
     for act in (
-        *PEOPLE, *GRANTS, *JUDGEMENTS, *ALIASES, *HOLDS, *DELETION, *MIRROR, *JOURNAL, *KEYS,
-    )  # fmt: skip
+        *PEOPLE,
+        *GRANTS,
+        *JUDGEMENTS,
+        *ALIASES,
+        *HOLDS,
+        *DELETION,
+        *MIRROR,
+        *JOURNAL,
+        *KEYS,
+    )
 }
 
 
