@@ -9,6 +9,8 @@ from fastapi import FastAPI
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
+from tracehold.http.problems import REFUSED
+
 __all__ = ["add_api_page"]
 
 _PAGE = """<!doctype html>
@@ -69,14 +71,19 @@ def add_api_page(app: FastAPI) -> None:
     async def show(_: Request) -> Response:
         return HTMLResponse(page())
 
-    described: dict[str, Any] = {"tags": ["server"], "response_model": None}
+    described: dict[str, Any] = {
+        "tags": ["server"],
+        "response_model": None,
+        "openapi_extra": {"responses": {"default": REFUSED}},
+    }
     app.add_api_route(
         "/openapi.json", document, methods=["GET"], summary="This interface as OpenAPI.",
         **described,
     )  # fmt: skip
     app.add_api_route(
-        "/api", show, methods=["GET"], summary="This interface as a page.", **described
-    )
+        "/api", show, methods=["GET"], summary="This interface as a page.",
+        response_class=HTMLResponse, **described,
+    )  # fmt: skip
 
 
 def _groups(described: dict[str, Any]) -> dict[str, list[dict[str, Any]]]:

@@ -16,12 +16,17 @@ from lineage.errors import InvalidInput, Unauthenticated
 from tracehold.bootstrap import Services
 from tracehold.http.body import read_body
 from tracehold.http.gatekeeper import COOKIE
+from tracehold.http.problems import REFUSED
 from tracehold.logins import SESSION_MILLIS
 
 __all__ = ["LOGIN", "add_login"]
 
 LOGIN: Final = "/login"
 _FORM_BYTES: Final = 4096
+_PAGE: Final[dict[str, Any]] = {
+    "description": "Refused, as a page or as JSON, whichever was sent.",
+    "content": {"text/html": {}, "application/json": {}},
+}
 
 
 def add_login(app: FastAPI, services: Services) -> None:
@@ -60,12 +65,23 @@ def add_login(app: FastAPI, services: Services) -> None:
         answer.delete_cookie(COOKIE, path="/", httponly=True, samesite="strict")
         return answer
 
-    described: dict[str, Any] = {"tags": ["server"], "response_model": None}
-    app.add_api_route(LOGIN, form, methods=["GET"], summary="The login form.", **described)
+    described: dict[str, Any] = {
+        "tags": ["server"],
+        "response_model": None,
+        "openapi_extra": {"responses": {"default": REFUSED}},
+    }
     app.add_api_route(
-        LOGIN, log_in, methods=["POST"], summary="Exchange a one-time code.", **described
-    )
-    app.add_api_route("/logout", log_out, methods=["POST"], summary="End the session.", **described)
+        LOGIN, form, methods=["GET"], summary="The login form.", response_class=HTMLResponse,
+        **described,
+    )  # fmt: skip
+    app.add_api_route(
+        LOGIN, log_in, methods=["POST"], summary="Exchange a one-time code.",
+        responses={303: {"description": "Logged in."}, 401: _PAGE}, **described,
+    )  # fmt: skip
+    app.add_api_route(
+        "/logout", log_out, methods=["POST"], summary="End the session.", status_code=303,
+        response_class=RedirectResponse, **described,
+    )  # fmt: skip
 
 
 def _code(raw: bytes, *, wants_json: bool) -> str:

@@ -11,13 +11,38 @@ from starlette.responses import JSONResponse
 from lineage.errors import InvalidInput, TraceholdError
 from tracehold.faults import describe
 
-__all__ = ["NotHere", "WrongMethod", "answer", "fault_answer", "framework_answer", "log_fault"]
+__all__ = [
+    "REFUSED",
+    "NotHere",
+    "WrongMethod",
+    "answer",
+    "fault_answer",
+    "framework_answer",
+    "log_fault",
+]
 
 _log = logging.getLogger(__name__)
 
 RETRY_SECONDS: Final = 2
 """What ``Retry-After`` says. OpenLineage clients lose an event at 413 and a bare 429, but repeat
 it at 503."""
+
+
+REFUSED: Final = {
+    "description": "Refused: what is wrong, where, and what to do.",
+    "content": {
+        "application/json": {
+            "schema": {
+                "type": "object",
+                "properties": {
+                    name: {"type": "string"} for name in ("code", "what", "where", "advice")
+                },
+                "required": ["code", "what", "where", "advice"],
+            }
+        }
+    },
+}
+"""How a refusal looks, for the description of a route (OpenAPI 3.1)."""
 
 
 class NotHere(InvalidInput):

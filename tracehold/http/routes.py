@@ -11,7 +11,7 @@ import msgspec
 from fastapi import FastAPI
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import JSONResponse, PlainTextResponse, Response
 
 from catalog.people import Person
 from lineage.facts import Json
@@ -24,6 +24,7 @@ from tracehold.gates import GATES, decide
 from tracehold.http.body import read_body
 from tracehold.http.ingest import Ingest
 from tracehold.http.metrics import CONTENT_TYPE, Metrics, render
+from tracehold.http.problems import REFUSED
 from tracehold.http.raw_route import RawRoute
 from tracehold.questions import QUESTIONS, ask
 from tracehold.questions.health import gauges, health
@@ -37,20 +38,6 @@ ACT_BYTES: Final = 1024 * 1024
 _PREFIX: Final = "/api/v1"
 LINEAGE: Final = f"{_PREFIX}/lineage"
 """Where events are sent."""
-_REFUSED: Final = {
-    "description": "Refused: what is wrong, where, and what to do.",
-    "content": {
-        "application/json": {
-            "schema": {
-                "type": "object",
-                "properties": {
-                    name: {"type": "string"} for name in ("code", "what", "where", "advice")
-                },
-                "required": ["code", "what", "where", "advice"],
-            }
-        }
-    },
-}
 _PLAIN: Final = str.maketrans("/.-", "___", "{}")
 _Endpoint = Callable[[Request], Coroutine[Any, Any, Response]]
 
@@ -96,7 +83,8 @@ def add_routes(app: FastAPI, services: Services, metrics: Metrics, ingest: Inges
         return _json(answer, 200 if answer["status"] == "ok" else 503)
 
     _add(app, "GET", "/health", alive, tag="server", summary="Whether it lives and writes.")
-    _add(app, "GET", "/metrics", measure, tag="server", summary="Figures for Prometheus.")
+    _add(app, "GET", "/metrics", measure, tag="server", summary="Figures for Prometheus.",
+         kind=PlainTextResponse)  # fmt: skip
 
 
 def _act(services: Services, metrics: Metrics, name: str) -> _Endpoint:
@@ -193,8 +181,9 @@ def _add(
     body: Json = None,
     query: Json = None,
     status: int = 200,
+    kind: type[Response] = JSONResponse,
 ) -> None:
-    extra: dict[str, Any] = {"responses": {"default": _REFUSED}}
+    extra: dict[str, Any] = {"responses": {"default": REFUSED}}
     if body is not None:
         extra["requestBody"] = {
             "required": True, "content": {"application/json": {"schema": body}},
@@ -219,6 +208,7 @@ def _add(
         name=f"{method} {path}",
         operation_id=method.lower() + path.removeprefix(_PREFIX).translate(_PLAIN),
         openapi_extra=extra,
+        response_class=kind,
         response_model=None,
         status_code=status,
         route_class_override=RawRoute if "{" in path else None,
