@@ -50,6 +50,7 @@ from tracehold.authentication import Authenticator
 from tracehold.lock import WorkspaceLock
 from tracehold.logins import Logins
 from tracehold.refolding import Refolder, cause_to_refold, open_beside
+from tracehold.search_index import SearchIndex
 from tracehold.seeing import EVERYTHING, Seeing
 from tracehold.seen_state import SeenState
 from tracehold.settings import Settings
@@ -104,6 +105,7 @@ class Services:
         whole: The services before they were narrowed; for what must be judged by everything.
         sights: Who sees what.
         desk: What acts of privacy need.
+        search: The index for full-text search.
     """
 
     settings: Settings
@@ -128,6 +130,7 @@ class Services:
     seeing: Seeing = EVERYTHING
     whole: Services = field(init=False, repr=False)
     desk: Desk = field(init=False)
+    search: SearchIndex = field(init=False)
     sights: Sights = field(init=False)
     _policy: tuple[object, Policy] | None = field(default=None, init=False)
     _policy_lock: threading.Lock = field(default_factory=threading.Lock, init=False)
@@ -138,7 +141,9 @@ class Services:
         self.sights = Sights(self.settings.access)
         if self.refolder is not None:
             self.refolder.swapped = self._swapped
+        self.search = SearchIndex(self.state, self.settings.storage.data)
         if self.lock is not None:
+            self.search.sweep()
         self.desk = Desk(
             state=self.state,
             reader=self.sql_graph(),
@@ -250,6 +255,7 @@ class Services:
     def _swapped(self) -> None:
         """Another state took over: forget what was remembered of the one before."""
         self.people.forget()
+        self.search.sweep()
         self.coverage = KeptCoverage()
         self.sights = Sights(self.settings.access)
 

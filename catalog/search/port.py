@@ -68,7 +68,7 @@ class Found:
 class FullText(Protocol):
     """Words and documents."""
 
-    def known(self, words: Collection[str]) -> list[str]:
+    def known(self, wanted: Collection[str]) -> list[str]:
         """Those of the words that some document has."""
         ...
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from catalog.search.port import FullText
-from catalog.search.words import edits, parts, similarity
+from catalog.search.words import edits, similarity, words
 
 __all__ = ["MOST_WORDS", "Reading", "read"]
 
@@ -54,7 +54,7 @@ def read(text: str, index: FullText, *, slips: bool) -> Reading:
         index: Which words there are.
         slips: Whether words may be misspelled, too.
     """
-    terms = tuple(dict.fromkeys(parts(text)))[:MOST_WORDS]
+    terms = tuple(dict.fromkeys(words(text).parts))[:MOST_WORDS]
     fits = {term: _fits(term, index, slips=slips) for term in terms}
     whole: Mapping[str, float] = {}
     if 1 < len(terms) <= _MOST_WHOLE:

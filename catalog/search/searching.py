@@ -17,15 +17,13 @@ from lineage.identity import Label
 
 __all__ = ["Hit", "Outcome", "search"]
 
-CANDIDATES: Final = 300
+CANDIDATES: Final = 200
 """Documents that are ranked at once; of more, those that are used most come first."""
 
 _ENOUGH: Final = 5
 """Candidates that make it needless to think of slips."""
 _DATED: Final = 60
 """Hits, the best, of which it is asked when they were used last."""
-_CLOSE: Final = 0.6
-"""Share of the best column's fit that another one must have to be shown beside it."""
 _MONTH: Final = 30 * 24 * 60 * 60 * 1000
 _WEIGHTS: Final[Mapping[str, float]] = {
     "name": 1.0, "columns": 0.9, "tags": 0.6, "owners": 0.6, "notes": 0.4, "namespace": 0.3,
@@ -154,19 +152,21 @@ def _judge(one: Found, words: Mapping[str, Mapping[int, float]], terms: int) -> 
     """How well a document fits a query of so many terms."""
     reached: dict[int, float] = {}
     texts: dict[str, float] = {}
-    fields: list[tuple[float, str]] = []
+    fields: list[tuple[int, float, str]] = []
     for text, weight in _WEIGHTS.items():
-        for number, line in enumerate(getattr(one, text).split("\n")):
-            fits, share = _fit(line, words)
-            if not fits:
-                continue
+        for number, hits, share in _lines(getattr(one, text), words):
+            fits: dict[int, float] = {}
+            for word in hits:
+                for term, fit in words[word].items():
+                    fits[term] = max(fit, fits.get(term, 0.0))
             for term, fit in fits.items():
-                reached[term] = max(reached.get(term, 0.0), weight * fit)
+                reached[term] = max(weight * fit, reached.get(term, 0.0))
             together = sum(fits.values()) / terms * (0.75 + 0.25 * share)
-            texts[text] = max(texts.get(text, 0.0), weight * together)
+            texts[text] = max(weight * together, texts.get(text, 0.0))
             if text == "columns":
-                fields.append((-together, one.fields[number]))
-    least = _CLOSE * min(fields, default=(0.0, ""))[0]
+                fields.append((-len(fits), -together, one.fields[number]))
+    # Columns that have as many words of the query as any of them.
+    most = min(fields, default=(0,))[0]
     score = sum(reached.values()) / terms + max(texts.values(), default=0.0)
     score *= 1 + 0.04 * math.log2(1 + one.uses)
     return Hit(
@@ -174,24 +174,21 @@ def _judge(one: Found, words: Mapping[str, Mapping[int, float]], terms: int) -> 
         label=one.label,
         score=score,
         where=tuple(sorted(texts, key=texts.__getitem__, reverse=True)),
-        fields=tuple(name for fit, name in sorted(fields) if fit <= least),
+        fields=tuple(name for number, _, name in sorted(fields) if number == most),
         uses=one.uses,
     )
 
 
-def _fit(line: str, words: Mapping[str, Mapping[int, float]]) -> tuple[dict[int, float], float]:
-    """What a line has of a query: per term how well, and which share of the line that is."""
-    fits: dict[int, float] = {}
-    hits = 0
-    said = line.split()
-    for word in said:
-        known = words.get(word)
-        if known is not None:
-            hits += 1
-            for term, fit in known.items():
-                if fit > fits.get(term, 0.0):
-                    fits[term] = fit
-    return fits, hits / len(said) if said else 0.0
+def _lines(text: str, words: Mapping[str, object]) -> Iterator[tuple[int, set[str], float]]:
+    """The lines that have any of some words: number, which of them, and their share of the line."""
+    wanted = words.keys()
+    if wanted.isdisjoint(text.split()):
+        return
+    for number, line in enumerate(text.split("\n")):
+        said = line.split()
+        hits = wanted & said
+        if hits:
+            yield number, hits, len(hits) / len(said)
 
 
 def _by_date(

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Collection, Iterable, Iterator
-from typing import Final
+from typing import Final, Literal
 
 import msgspec
 
 from catalog.search.document import Document
 from catalog.search.port import Found, Wanted
-from catalog.search.words import grams, line
+from catalog.search.words import grams, words
 from lineage.graph.rows import listed
 from lineage.identity import Label
 
@@ -30,14 +30,16 @@ create table if not exists document (
     uses integer not null, fields text not null
 );
 -- every word of every document; what is gone from all of them may stay
-create table if not exists word (id integer primary key, text text not null unique);
+create table if not exists word (text text primary key) without rowid;
+-- those that are no whole names, to be found by what is inside them
+create table if not exists part (id integer primary key, text text not null unique);
 -- words are taken apart before they come here: no tokenizer's own idea of them counts
 create virtual table if not exists texts using fts5(
     name, columns, tags, owners, notes, namespace, marks,
     tokenize = 'ascii', columnsize = 0
 );
 create virtual table if not exists spelling using fts5(
-    text, content = 'word', content_rowid = 'id', tokenize = 'trigram'
+    text, content = 'part', content_rowid = 'id', tokenize = 'trigram'
 );
 """
 _GREATEST: Final = 40
@@ -80,7 +82,7 @@ class SqliteText:
 
     def __init__(self, db: sqlite3.Connection) -> None:
         self.db = db
-        self._seen: set[str] = set()
+        self._seen: dict[str, set[str]] = {"word": set(), "part": set()}
 
     def close(self) -> None:
         """Close the connection."""
@@ -108,9 +110,9 @@ class SqliteText:
 
     # Asking
 
-    def known(self, words: Collection[str]) -> list[str]:
+    def known(self, wanted: Collection[str]) -> list[str]:
         """Those of the words that some document has."""
-        return self._words(_KNOWN, listed(sorted(words)))
+        return self._words(_KNOWN, listed(sorted(wanted)))
 
     def beginning(self, text: str, limit: int) -> list[str]:
         """Longer words that begin with a text, the shortest first."""
@@ -151,26 +153,22 @@ class SqliteText:
         self.db.execute("commit")
 
     def _put_all(self, documents: Iterable[Document]) -> None:
-        last = self._meta("word")
         number = self._meta("number")
         for one in documents:
             number += 1
             self._put(one, number)
         self._set("number", number)
         self.db.execute(
-            "insert into spelling (rowid, text) select id, text from word where id > ?"
-            " and length(text) between 3 and ? and text glob '*[^0-9]*'",
-            (last, _SPELLED),
+            "insert into spelling (rowid, text) select id, text from part where id > ?",
+            (self._meta("spelled"),),
         )
-        row = self.db.execute("select max(id) from word").fetchone()
-        self._set("word", row[0] or 0)
+        row = self.db.execute("select max(id) from part").fetchone()
+        self._set("spelled", row[0] or 0)
 
     def _put(self, one: Document, number: int) -> None:
-        texts = [
-            line(one.name),
-            *("\n".join(map(line, said)) for said in (one.fields, one.tags, one.owners, one.notes)),
-            line(one.namespace),
-        ]
+        lists = ((one.name,), one.fields, one.tags, one.owners, one.notes, (one.namespace,))
+        said = [[words(text) for text in texts] for texts in lists]
+        texts = ["\n".join(line for _, line in lines) for lines in said]
         fields = listed(one.fields)
         row = self.db.execute("select place from document where key = ?", (one.key,)).fetchone()
         if row is not None:
@@ -182,15 +180,19 @@ class SqliteText:
             (place, one.key, one.label, one.uses, fields),
         )
         self.db.execute(_PUT, (place, *texts, " ".join(_marks(one.label, one.namespace))))
-        self._learn({word for text in texts for word in text.split()})
+        self._learn("word", {word for text in texts for word in text.split()})
+        parts = {part for lines in said for own, _ in lines for part in own}
+        self._learn("part", {part for part in parts if 2 < len(part) <= _SPELLED})
 
-    def _learn(self, words: set[str]) -> None:
-        if len(self._seen) > _REMEMBERED:
-            self._seen.clear()
-        fresh = words - self._seen
-        self._seen |= fresh
+    def _learn(self, table: Literal["word", "part"], found: set[str]) -> None:
+        seen = self._seen[table]
+        if len(seen) > _REMEMBERED:
+            seen.clear()
+        fresh = found - seen
+        seen |= fresh
         self.db.executemany(
-            "insert or ignore into word (text) values (?)", [(word,) for word in sorted(fresh)]
+            f"insert or ignore into {table} (text) values (?)",  # noqa: S608 - one of two words
+            [(word,) for word in sorted(fresh) if table == "word" or not word.isdigit()],
         )
 
     def _meta(self, key: str) -> int:
@@ -211,7 +213,7 @@ def _marks(label: Label | None, namespace: str | None) -> Iterator[str]:
 
 
 def _expression(wanted: Wanted) -> str:
-    every = " AND ".join(f"({_any(words)})" for words in wanted.every)
+    every = " AND ".join(f"({_any(some)})" for some in wanted.every)
     ways = [f"({every})"] if every else []
     if wanted.whole:
         ways.append(f"({_any(wanted.whole)})")
@@ -219,6 +221,6 @@ def _expression(wanted: Wanted) -> str:
     return " AND ".join([*marks, f"({' OR '.join(ways)})"])
 
 
-def _any(words: Iterable[str]) -> str:
+def _any(some: Iterable[str]) -> str:
     # Words are letters, digits and what lies beyond ASCII: nothing that a quote could end.
-    return " OR ".join(f'"{word}"' for word in words)
+    return " OR ".join(f'"{word}"' for word in some)

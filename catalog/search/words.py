@@ -6,9 +6,9 @@ import re
 import unicodedata
 from functools import lru_cache
 from string import ascii_lowercase, digits
-from typing import Final
+from typing import Final, NamedTuple
 
-__all__ = ["LONGEST", "edits", "grams", "line", "parts", "similarity"]
+__all__ = ["LONGEST", "Words", "edits", "grams", "similarity", "words"]
 
 LONGEST: Final = 60
 """Characters of a word that count."""
@@ -19,31 +19,38 @@ _LETTERS: Final = ascii_lowercase + digits
 _KEPT: Final = 100_000
 
 
-def parts(text: str) -> tuple[str, ...]:
-    """The words of a text, case and accents aside: ``custEmail_addr`` is cust, email, addr."""
-    return tuple(word for segment in _segments(text) for word in segment)
+class Words(NamedTuple):
+    """The words of a text.
+
+    Attributes:
+        parts: Each word by itself, in order.
+        line: The same with spaces between, as they are indexed; behind the parts of a name stands
+            the name in one word, for who remembers it so.
+    """
+
+    parts: tuple[str, ...]
+    line: str
 
 
 @lru_cache(_KEPT)
-def line(text: str) -> str:
-    """The words of a text as they are indexed, with spaces between them.
-
-    Behind the parts of a name stands the name in one word, for who remembers it so.
-    """
+def words(text: str) -> Words:
+    """The words of a text, case and accents aside: ``custEmail_addr`` is cust, email, addr."""
     found: list[str] = []
+    written: list[str] = []
     for segment in _segments(text):
         found += segment
+        written += segment
         if len(segment) > 1:
-            found.append("".join(segment)[:LONGEST])
-    return " ".join(found)
+            written.append("".join(segment)[:LONGEST])
+    return Words(tuple(found), " ".join(written))
 
 
 def _segments(text: str) -> list[list[str]]:
     found = []
     for segment in _SEGMENTS.findall(_plain(text)):
-        words = [word.casefold()[:LONGEST] for word in _SEAMS.split(segment) if word]
-        if words:
-            found.append(words)
+        apart = [word.casefold()[:LONGEST] for word in _SEAMS.split(segment) if word]
+        if apart:
+            found.append(apart)
     return found
 
 

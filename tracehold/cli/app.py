@@ -21,6 +21,7 @@ from tracehold.cli import (
     refolding,
     relay,
     retention,
+    search,
     server,
     user,
     workspace,
@@ -53,7 +54,7 @@ def _root(
     """Trace data from source to model, hold it to its terms, prove its deletion."""
 
 
-for module in (workspace, server, estate, impact, events, backup, relay):
+for module in (workspace, server, estate, impact, search, events, backup, relay):
     module.register(app)
 refolding.register(proof.journal)
 for name, group in (

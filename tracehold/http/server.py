@@ -83,9 +83,11 @@ def serve(
 
 @contextmanager
 def _background(services: Services) -> Iterator[None]:
-    """The threads of fold, refold and mirror, for the length of a block."""
+    """The threads of fold, refold, search and mirror, for the length of a block."""
     stop = threading.Event()
     threads = []
+    if services.advancer is not None:
+        threads.append(threading.Thread(target=services.search.run, args=(stop,), name="search"))
     if services.advancer is not None:
         threads.append(threading.Thread(target=services.advancer.run, args=(stop,), name="fold"))
     if services.refolder is not None:

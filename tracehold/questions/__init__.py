@@ -17,6 +17,7 @@ from tracehold.questions.changes import CHANGES
 from tracehold.questions.decisions import DECISIONS
 from tracehold.questions.entities import ENTITIES
 from tracehold.questions.events import EVENTS
+from tracehold.questions.finding import FINDING
 from tracehold.questions.governance import GOVERNANCE
 from tracehold.questions.graph import GRAPH
 from tracehold.questions.health import HEALTH
@@ -36,6 +37,7 @@ QUESTIONS: Final[Mapping[str, Question]] = {
         *ENTITIES,
         *ALIASES,
         *EVENTS,
+        *FINDING,
         *LINEAGE,
         *IMPACT,
         *CHANGES,

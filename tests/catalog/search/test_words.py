@@ -4,14 +4,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from catalog.search.words import LONGEST, edits, line, parts, similarity
+from catalog.search.words import LONGEST, edits, similarity, words
 
 NAMES = st.text(st.characters(codec="utf-8"), max_size=60)
 WORDS = st.text("abcdefgh0123", min_size=2, max_size=9)
 
 
 @pytest.mark.parametrize(
-    ("name", "words"),
+    ("name", "parts"),
     [
         ("customer_email", ["customer", "email"]),
         ("customerEmailAddress", ["customer", "email", "address"]),
@@ -23,17 +23,17 @@ WORDS = st.text("abcdefgh0123", min_size=2, max_size=9)
         ("___", []),
     ],
 )
-def test_a_name_falls_apart_at_its_seams(name: str, words: list[str]) -> None:
-    assert list(parts(name)) == words
+def test_a_name_falls_apart_at_its_seams(name: str, parts: list[str]) -> None:
+    assert list(words(name).parts) == parts
 
 
 def test_behind_its_parts_stands_the_whole_name_in_one_word() -> None:
-    assert line("crm.customerEmail") == "crm customer email customeremail"
+    assert words("crm.customerEmail").line == "crm customer email customeremail"
 
 
 @given(NAMES)
 def test_words_hold_nothing_that_a_query_could_end_at(name: str) -> None:
-    for word in line(name).split(" "):
+    for word in words(name).line.split(" "):
         assert all(char not in word for char in '"*:(){}^+- \n\t\0')
         assert len(word) <= LONGEST or not word.isascii()
         assert word == word.casefold()
@@ -41,7 +41,7 @@ def test_words_hold_nothing_that_a_query_could_end_at(name: str) -> None:
 
 @given(NAMES)
 def test_taking_words_apart_again_changes_nothing(name: str) -> None:
-    assert parts(" ".join(parts(name))) == parts(name)
+    assert words(" ".join(words(name).parts)).parts == words(name).parts
 
 
 @given(WORDS, st.data())
