@@ -48,8 +48,10 @@ def confine(event: dict[str, Json], reach: Reach) -> Iterator[tuple[str, str]]:
         if reach(given["namespace"]):
             continue
         for member in ("facets", "inputFacets"):
-            facets = given.get(member)
-            for name in sorted(facets) if isinstance(facets, dict) else ():
+            facets: Json = given.get(member)
+            if not isinstance(facets, dict):
+                continue
+            for name in sorted(facets):
                 if name in _DECLARING or name.startswith(_OURS):
                     del facets[name]
                     yield f"/inputs/{place}/{member}", name

@@ -127,7 +127,8 @@ class Answering:
         limits = self.limits
         return [
             self.ref, self.to or "", self.direction, self.view, str(self.columns),
-            str(self.as_of), f"{limits.depth} {limits.nodes} {limits.edges}", str(self.rollup),
+            str(self.as_of), f"{limits.depth} {limits.nodes} {limits.edges}",
+            *(["rollup"] if self.rollup else []),
         ]  # fmt: skip
 
     @property

@@ -268,7 +268,7 @@ def test_i07_the_state_of_a_run_comes_from_all_its_events(
     name, run_id = " ".join(kinds), "8a03e360-afe4-5d75-bd10-4c60e658eb46"
     send_run(hostile, name, run_id, *kinds)
     row = runs_of(hostile, name)[run_id]
-    assert (row["state"], row["contradicted"]) == (state, contradicted)
+    assert (row["reported"], row["contradicted"]) == (state, contradicted)
 
 
 # I08. Times
