@@ -89,7 +89,7 @@ def questions(core: LoadSpec, count: int) -> list[dict[str, str]]:
     ]
 
 
-def ask(client: Client, question: Mapping[str, str], answered_by: str) -> tuple[float, Any]:
+def ask(client: Client, question: Mapping[str, str], answered_by: str = "") -> tuple[float, Any]:
     """Seconds until the whole trace was received, and the trace.
 
     Raises:
@@ -101,7 +101,7 @@ def ask(client: Client, question: Mapping[str, str], answered_by: str) -> tuple[
     if status != 200:
         raise SystemExit(f"{question['ref']}: {status} {body[:500]!r}")
     found = json.loads(body)
-    if not found["complete"] or found["answered_by"] != answered_by:
+    if not found["complete"] or answered_by not in ("", found["answered_by"]):
         raise SystemExit(f"{question['ref']}: {found['reasons']} by {found['answered_by']}")
     return seconds, found
 
