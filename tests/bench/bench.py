@@ -18,6 +18,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import accepting
+import bringing
 import closures
 import proving
 import refolding
@@ -34,6 +35,7 @@ SCENARIOS: tuple[Scenario, ...] = (
     *closures.SCENARIOS,
     *refolding.SCENARIOS,
     *starting.SCENARIOS,
+    *bringing.SCENARIOS,
     *proving.SCENARIOS,
 )
 

@@ -50,6 +50,12 @@ def test_an_unknown_scenario_is_refused_with_the_names_of_those_there_are() -> N
     assert "accept" in done.stderr
 
 
+def test_a_small_import_has_its_figures() -> None:
+    done = run("--small", "--rounds", "1", "--only", "import")
+    assert done.returncode == 0, done.stderr
+    assert "50 models, imported and folded" in done.stdout
+
+
 def test_a_small_journal_has_the_figures_of_proofs() -> None:
     done = run("--small", "--only", "proofs")
     assert done.returncode == 0, done.stderr

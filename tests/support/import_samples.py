@@ -26,10 +26,12 @@ __all__ = [
     "datahub",
     "datahub_file",
     "dbt_project",
+    "large_manifest",
     "manifest",
     "marquez_pages",
     "mlflow_server",
     "mlruns",
+    "run_results",
     "serving_json",
     "snowflake_files",
     "unity_files",
@@ -164,6 +166,43 @@ def manifest(version: int = 12) -> dict[str, Any]:
     }
 
 
+def large_manifest(models: int) -> dict[str, Any]:
+    """A project of so many models with 20 columns, up to three parents and two tests each."""
+    nodes = {}
+    for number in range(models):
+        parents = {number // 2, number // 3, number - 1}
+        columns = {
+            f"c{place}": {
+                "name": f"c{place}",
+                "data_type": "text",
+                "description": f"Of {number}: {place}.",
+            }
+            for place in range(20)
+        }
+        model = _node(
+            "model",
+            f"m{number}",
+            tuple(f"model.shop.m{one}" for one in sorted(parents) if 0 <= one < number)
+            or ("source.shop.raw.orders",),
+            description=f"Model {number}.",
+            columns=columns,
+            tags=["nightly"],
+            meta={"owner": f"team-{number % 40}"},
+            compiled_code=f"select {', '.join(columns)} from shop.core.m where c1 = 'x{number}'",
+        )
+        tests = [
+            _node(
+                "test",
+                f"not_null_m{number}_c{place}",
+                (model["unique_id"],),
+                test_metadata={"name": "not_null", "kwargs": {"column_name": f"c{place}"}},
+            )
+            for place in range(2)
+        ]
+        nodes.update({one["unique_id"]: one for one in (model, *tests)})
+    return {**manifest(), "nodes": nodes, "exposures": {}}  # fmt: skip
+
+
 def _catalog() -> dict[str, Any]:
     return {
         "metadata": {"dbt_schema_version": "https://schemas.getdbt.com/dbt/catalog/v1.json"},
@@ -180,7 +219,9 @@ def _catalog() -> dict[str, Any]:
     }
 
 
-def _run_results() -> dict[str, Any]:
+def run_results(command: str = "build") -> dict[str, Any]:
+    """What a command of dbt wrote about what it did."""
+
     def result(uid: str, status: str, minute: int, **more: Any) -> dict[str, Any]:
         start, end = (f"2026-01-10T08:{minute:02}:{second:02}.000000Z" for second in (1, 9))
         timing = [{"name": "execute", "started_at": start, "completed_at": end}]
@@ -192,6 +233,7 @@ def _run_results() -> dict[str, Any]:
             "generated_at": "2026-01-10T08:30:00.000000Z",
             "invocation_id": "0b0c0d0e-0000-4000-8000-000000000001",
         },
+        "args": {"which": command},
         "results": [
             result("model.shop.orders", "success", 1, adapter_response={"rows_affected": 40}),
             result("snapshot.shop.orders_history", "error", 2, message="value 'x' is wrong"),
@@ -205,7 +247,7 @@ def dbt_project(folder: Path, version: int = 12) -> Files:
     """The target folder of a project that ran."""
     _write(folder / "manifest.json", manifest(version))
     _write(folder / "catalog.json", _catalog())
-    _write(folder / "run_results.json", _run_results())
+    _write(folder / "run_results.json", run_results())
     return [folder]
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -30,7 +30,7 @@ from tracehold.imports.files import document
 from tracehold.imports.moments import moment
 from tracehold.imports.naming import Name
 from tracehold.imports.report import Report
-from tracehold.imports.values import members, parts, text, texts
+from tracehold.imports.values import members, text, texts
 
 __all__ = ["Artifacts", "load", "read"]
 
@@ -146,7 +146,7 @@ def read(
     known = Known(project.nodes, project.names, project.inputs, project.name, job_namespace)
     for run in artifacts.runs:
         yield from results(run, known, project.writer, report)
-    project.rest(tested=_tested(artifacts.runs))
+    project.rest(known.tested)
 
 
 class _Project:
@@ -253,7 +253,7 @@ class _Project:
             output = self.writer.named(name, facets)
             yield self.writer.job_event(self.at, job, uid, inputs=inputs, outputs=[output])
 
-    def rest(self, tested: frozenset[str]) -> None:
+    def rest(self, tested: Collection[str]) -> None:
         """Name what stands in the manifest and was not mapped."""
         kinds: dict[str, list[str]] = {}
         for uid, node in self.nodes.items():
@@ -313,9 +313,3 @@ def _figure(stats: Json, *names: str) -> int | None:
         if isinstance(value, (int, float)) and not isinstance(value, bool) and value >= 0:
             return int(value)
     return None
-
-
-def _tested(runs: Iterable[Mapping[str, Json]]) -> frozenset[str]:
-    return frozenset(
-        text(result.get("unique_id")) for run in runs for result in parts(run.get("results"))
-    )

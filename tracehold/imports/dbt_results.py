@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final, Literal
 
 from lineage.facts import Json
@@ -16,6 +16,7 @@ from tracehold.imports.values import members, parts, text, texts
 
 __all__ = ["Known", "results"]
 
+_RUNNING: Final = frozenset({"run", "build", "test", "seed", "snapshot", "retry", "clone"})
 _FAILED: Final = frozenset({"error", "fail", "runtime error"})
 _DONE: Final = frozenset({"success", "pass", "warn"})
 _GENERIC: Final = ("model.", "source.", "seed.", "snapshot.")
@@ -31,6 +32,7 @@ class Known:
         inputs: The tables that a node reads.
         project: Name of the project.
         job_namespace: Of the jobs.
+        tested: Filled with the tests that have a result.
     """
 
     nodes: Mapping[str, Mapping[str, Json]]
@@ -38,6 +40,7 @@ class Known:
     inputs: Callable[[str], list[Name]]
     project: str
     job_namespace: str
+    tested: set[str] = field(default_factory=set)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +61,12 @@ def results(
         report: Told of results that are not mapped.
     """
     metadata = artifact["metadata"]
+    command = text(members(artifact.get("args")).get("which"))
+    if command and command not in _RUNNING:
+        # dbt compile and dbt docs generate call success what they only compiled.
+        count = len(parts(artifact.get("results")))
+        report.skip(f"results of dbt {command}", "nothing ran", "run_results.json", count)
+        return
     invocation = text(metadata.get("invocation_id")) or writer.digest(artifact.get("results"))
     at = moment(metadata.get("generated_at"))
     invoked = _Invocation(known, writer, report, invocation, at)
@@ -128,6 +137,7 @@ class _Invocation:
     def test(
         self, uid: str, node: Mapping[str, Json], result: Mapping[str, Json], status: str
     ) -> None:
+        self.known.tested.add(uid)
         subject = self.subject(node)
         if subject is None:
             self.report.skip("results of tests of no single table", "whom they judge is open", uid)

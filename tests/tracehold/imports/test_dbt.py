@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from import_samples import PG, dbt_project, manifest
+from import_samples import PG, dbt_project, manifest, run_results
 from importing import estate_of, events_of, left_of
 
 from lineage.errors import InvalidInput
@@ -88,6 +88,15 @@ def test_runs_have_their_times_and_a_failed_one_wrote_nothing(tmp_path: Path) ->
     }
     [outer] = {one["run"]["runId"] for one in events if one["job"]["name"] == "dbt-run-shop"}
     assert parents == {outer}
+
+
+def test_what_was_only_compiled_did_not_run(tmp_path: Path) -> None:
+    report = Report()
+    artifacts = dbt.Artifacts(manifest(), "manifest.json", {}, [run_results("generate")])
+    events = dbt.read(artifacts, namespace=PG, job_namespace="dbt", report=report)
+    assert not [item for item in events if b'"runId"' in item.raw]
+    left = {one["what"]: one["count"] for one in report.as_list()}
+    assert (left["results of dbt generate"], left["tests without a result"]) == (4, 2)
 
 
 def test_results_of_tests_become_assertions(tmp_path: Path) -> None:
