@@ -143,7 +143,8 @@ def test_changes_say_who_did_what_when_and_by_which_fact(api: Api) -> None:
 
 def test_changes_come_page_by_page_and_between_two_moments(api: Api) -> None:
     whole = get(api, "changes", ref="tidy")["items"]
-    pages, after = [], ""
+    pages: list[Any] = []
+    after: str | None = ""
     while after is not None:
         page = get(api, "changes", ref="tidy", limit=2, after=after)
         pages += page["items"]
@@ -213,7 +214,8 @@ def test_a_run_that_began_before_another_ended_did_not_read_what_it_wrote(api: A
 def test_runs_come_page_by_page_each_once(api: Api) -> None:
     whole = [one["ref"] for one in get(api, "runs")["items"]]
     assert len(whole) == len(EVENTS)
-    pages, after = [], ""
+    pages: list[Any] = []
+    after: str | None = ""
     while after is not None:
         page = get(api, "runs", limit=2, after=after)
         pages += [one["ref"] for one in page["items"]]

@@ -6,13 +6,15 @@ is matched as it stands, and each parameter is decoded by itself, once.
 
 from __future__ import annotations
 
+import re
+from typing import Any
 from urllib.parse import unquote
 
 from fastapi.routing import APIRoute
 from starlette.routing import Match
 from starlette.types import Scope
 
-__all__ = ["RawRoute"]
+__all__ = ["RawRoute", "RestRoute", "takes_rest"]
 
 
 class RawRoute(APIRoute):
@@ -30,3 +32,20 @@ class RawRoute(APIRoute):
                 name: unquote(value) for name, value in child["path_params"].items()
             }
         return match, child
+
+
+class RestRoute(RawRoute):
+    """A route whose one parameter takes the rest of the path, slashes too.
+
+    There are clients that encode the slashes of a name in some paths and not in others. It must be
+    looked at behind all routes that are longer.
+    """
+
+    def __init__(self, *args: Any, **settings: Any) -> None:
+        super().__init__(*args, **settings)
+        self.path_regex = re.compile(self.path_regex.pattern.replace("[^/]+", ".+"), re.DOTALL)
+
+
+def takes_rest(path: str) -> bool:
+    """Whether a path has one parameter, at its end."""
+    return path.count("{") == 1 and path.endswith("}")

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 import msgspec
 from fastapi import FastAPI
+from fastapi.routing import APIRoute
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
@@ -25,7 +26,7 @@ from tracehold.http.body import read_body
 from tracehold.http.ingest import Ingest
 from tracehold.http.metrics import CONTENT_TYPE, Metrics, render
 from tracehold.http.problems import REFUSED
-from tracehold.http.raw_route import RawRoute
+from tracehold.http.raw_route import RawRoute, RestRoute, takes_rest
 from tracehold.questions import QUESTIONS, ask
 from tracehold.questions.health import gauges, health
 from tracehold.questions.knowing import HUNG_UP
@@ -66,7 +67,7 @@ def add_routes(app: FastAPI, services: Services, metrics: Metrics, ingest: Inges
             summary=gate.summary,
             body=_schema(gate.body),
         )  # fmt: skip
-    for name, question in QUESTIONS.items():
+    for name, question in sorted(QUESTIONS.items(), key=lambda item: takes_rest(item[0])):
         _add(
             app, "GET", f"{_PREFIX}/{name}", _question(services, name), tag="questions",
             summary=question.summary,
@@ -170,6 +171,12 @@ def _inlined(schema: Json, parts: dict[str, Json]) -> Json:
     return {key: _inlined(value, parts) for key, value in schema.items()}
 
 
+def _route_class(path: str) -> type[APIRoute] | None:
+    if takes_rest(path):
+        return RestRoute
+    return RawRoute if "{" in path else None
+
+
 def _add(
     app: FastAPI,
     method: str,
@@ -211,5 +218,5 @@ def _add(
         response_class=kind,
         response_model=None,
         status_code=status,
-        route_class_override=RawRoute if "{" in path else None,
+        route_class_override=_route_class(path),
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ from trace_world import IDENTITY, Estate, churn_estate
 from lineage.facts import Json
 from lineage.graph.port import OPEN, Limits, Node
 from lineage.refs import DatasetRef, Ref
+from lineage.trace.breaking import Break, breaks
 from lineage.trace.diff import Change, Difference, compare
 from lineage.trace.diff_render import as_json, markdown, text
 from lineage.trace.model import Trace
@@ -84,10 +85,19 @@ def cases() -> dict[str, Difference]:
     }
 
 
-FORMS = {
-    "txt": text,
-    "md": markdown,
-    "json": lambda found: json.dumps(as_json(found), indent=2, ensure_ascii=False) + "\n",
+def broken(found: Difference) -> tuple[Break, ...]:
+    """Its breaking changes; that a column of bookings has another type is declared to be one."""
+    return breaks(
+        found.changes, lambda ref: ["retype"] if ref.endswith("bookings") else [], found.after.ref
+    )
+
+
+FORMS: Mapping[str, Callable[[Difference], str]] = {
+    "txt": lambda found: text(found, broken(found)),
+    "md": lambda found: markdown(found, broken(found)),
+    "json": lambda found: (
+        json.dumps(as_json(found, broken(found)), indent=2, ensure_ascii=False) + "\n"
+    ),
 }
 
 
