@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -12,6 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from openlineage_events import dataset, dataset_event, facet, job_event, run_event
+from seeing_world import Estate, estate
 from tracehold_world import Api, ask_raw, services_of, workspace
 
 from tracehold.questions.marquez import MARQUEZ
@@ -45,12 +47,26 @@ EVENTS = [
 ]  # fmt: skip
 
 
-@pytest.fixture
-def api(tmp_path: Path) -> Iterator[Api]:
-    settings = workspace(tmp_path / "shop")
+@contextmanager
+def filled(folder: Path) -> Iterator[Api]:
+    settings = workspace(folder)
     with services_of(settings) as services:
         made = Api(services, settings)
         send(made, *EVENTS)
+        yield made
+
+
+@pytest.fixture(scope="module")
+def api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Api]:
+    """An estate that no test adds to."""
+    with filled(tmp_path_factory.mktemp("marquez") / "shop") as made:
+        yield made
+
+
+@pytest.fixture
+def own(tmp_path: Path) -> Iterator[Api]:
+    """An estate of the test's own."""
+    with filled(tmp_path / "shop") as made:
         yield made
 
 
@@ -253,25 +269,25 @@ def test_search_finds_datasets_and_jobs_by_a_part_of_the_name(api: Api) -> None:
     assert get(api, "search", 400, q="a", after="x")["where"] == "after"
 
 
-def test_sources_tags_and_figures(api: Api) -> None:
+def test_sources_tags_and_figures(own: Api) -> None:
     uri = facet("DatasourceDatasetFacet", name="main", uri="postgres://h:5432/db")
-    send(api, dataset_event(9, dataset("elsewhere", dataSource=uri)))
-    found = get(api, "sources")
+    send(own, dataset_event(9, dataset("elsewhere", dataSource=uri)))
+    found = get(own, "sources")
     assert [(s["name"], s["type"]) for s in found["sources"]] == [
         ("main", "POSTGRES"), (NS, NS.upper())
     ]  # fmt: skip
-    assert get(api, "sources/main")["connectionUrl"] == "postgres://h:5432/db"
-    assert get(api, "sources/none", 404)["where"] == "source"
-    assert get(api, f"namespaces/{NS}/datasets/elsewhere")["sourceName"] == "main"
-    assert [tag["name"] for tag in get(api, "tags")["tags"]] == ["gold", "pii"]
-    hours = get(api, "stats/lineage-events", period="DAY")
+    assert get(own, "sources/main")["connectionUrl"] == "postgres://h:5432/db"
+    assert get(own, "sources/none", 404)["where"] == "source"
+    assert get(own, f"namespaces/{NS}/datasets/elsewhere")["sourceName"] == "main"
+    assert [tag["name"] for tag in get(own, "tags")["tags"]] == ["gold", "pii"]
+    hours = get(own, "stats/lineage-events", period="DAY")
     assert len(hours) == 24
-    days = get(api, "stats/jobs", period="WEEK", timezone="Europe/Berlin")
+    days = get(own, "stats/jobs", period="WEEK", timezone="Europe/Berlin")
     assert len(days) == 7
     assert days[-1]["count"] == 2
-    assert get(api, "stats/datasets")[-1]["count"] == 4
-    assert get(api, "stats/sources")[-1]["count"] == 1
-    assert get(api, "stats/jobs", 400, timezone="Nowhere")["where"] == "timezone"
+    assert get(own, "stats/datasets")[-1]["count"] == 4
+    assert get(own, "stats/sources")[-1]["count"] == 1
+    assert get(own, "stats/jobs", 400, timezone="Nowhere")["where"] == "timezone"
 
 
 ODD = [
@@ -286,23 +302,23 @@ ODD = [
 ]
 
 
-def test_names_of_any_kind_are_safe_in_paths_and_in_ids_of_nodes(api: Api) -> None:
+def test_names_of_any_kind_are_safe_in_paths_and_in_ids_of_nodes(own: Api) -> None:
     for number, (namespace, name) in enumerate(ODD):
         event = run_event("COMPLETE", 20 + number, run=f"odd-{number}")
         event["job"] = {"namespace": namespace, "name": name}
         event["outputs"] = [{"namespace": namespace, "name": name}]
         event["inputs"] = [{"namespace": namespace, "name": name + "-in"}]
-        send(api, event)
+        send(own, event)
     for namespace, name in ODD:
         ns, ds = quote(namespace, safe=""), quote(name, safe="")
-        assert get_raw(api, f"namespaces/{ns}/datasets/{ds}")["id"] == {
+        assert get_raw(own, f"namespaces/{ns}/datasets/{ds}")["id"] == {
             "namespace": namespace, "name": name
         }  # fmt: skip
-        assert get_raw(api, f"namespaces/{ns}/jobs/{ds}/runs")["totalCount"] == 1
-        by_id = get(api, "lineage", nodeId=f"dataset:{namespace}:{name}")
-        assert by_id == get(api, "lineage", namespace=namespace, name=name)
+        assert get_raw(own, f"namespaces/{ns}/jobs/{ds}/runs")["totalCount"] == 1
+        by_id = get(own, "lineage", nodeId=f"dataset:{namespace}:{name}")
+        assert by_id == get(own, "lineage", namespace=namespace, name=name)
         assert f"job:{namespace}:{name}" in {node["id"] for node in by_id["graph"]}
-        result = get(api, "search", q=name, filter="job", namespace=namespace)["results"]
+        result = get(own, "search", q=name, filter="job", namespace=namespace)["results"]
         assert result[0]["nodeId"] == f"job:{namespace}:{name}"
 
 
@@ -315,15 +331,15 @@ def get_raw(api: Api, path: str) -> Any:
     return json.loads(body)
 
 
-def test_an_id_that_fits_two_things_is_refused_and_both_are_named(api: Api) -> None:
+def test_an_id_that_fits_two_things_is_refused_and_both_are_named(own: Api) -> None:
     for number, (namespace, name) in enumerate([("a:b", "c"), ("a", "b:c")]):
         event = run_event("COMPLETE", 20 + number, run=f"two-{number}")
         event["outputs"] = [{"namespace": namespace, "name": name}]
-        send(api, event)
-    refused = get(api, "lineage", 400, nodeId="dataset:a:b:c")
+        send(own, event)
+    refused = get(own, "lineage", 400, nodeId="dataset:a:b:c")
     assert "namespace=a:b name=c" in refused["advice"]
     assert "namespace=a name=b:c" in refused["advice"]
-    found = get(api, "lineage", namespace="a", name="b:c")
+    found = get(own, "lineage", namespace="a", name="b:c")
     assert "dataset:a:b:c" in {node["id"] for node in found["graph"]}
 
 
@@ -333,29 +349,29 @@ def test_the_parts_of_an_id_are_among_the_ways_to_take_it_apart(parts: list[str]
     assert tuple(parts[:2]) in set(splits(":".join(parts[:2]), 2))
 
 
-def test_several_jobs_of_one_run_id_stay_apart(api: Api) -> None:
+def test_several_jobs_of_one_run_id_stay_apart(own: Api) -> None:
     send(
-        api,
+        own,
         run_event("START", 30, job="outer", run="same", outputs=["one"]),
         run_event("COMPLETE", 31, job="inner", run="same", outputs=["two"]),
     )
-    run_id = get(api, f"namespaces/{NS}/jobs/outer/runs")["runs"][0]["id"]
-    outer = get(api, f"jobs/runs/{run_id}")
+    run_id = get(own, f"namespaces/{NS}/jobs/outer/runs")["runs"][0]["id"]
+    outer = get(own, f"jobs/runs/{run_id}")
     assert outer["jobVersion"]["name"] == "outer"
     assert outer["otherJobs"] == [{"namespace": NS, "name": "inner"}]
-    inner = get(api, f"jobs/runs/{run_id}", namespace=NS, name="inner")
+    inner = get(own, f"jobs/runs/{run_id}", namespace=NS, name="inner")
     assert (inner["jobVersion"]["name"], inner["state"]) == ("inner", "COMPLETED")
 
 
-def test_a_job_has_a_version_for_each_set_of_what_it_touches(api: Api) -> None:
-    send(api, job_event(40, job="sum", inputs=["tidy", "extra"], outputs=["mart"]))
-    found = get(api, f"namespaces/{NS}/jobs/sum/versions")
+def test_a_job_has_a_version_for_each_set_of_what_it_touches(own: Api) -> None:
+    send(own, job_event(40, job="sum", inputs=["tidy", "extra"], outputs=["mart"]))
+    found = get(own, f"namespaces/{NS}/jobs/sum/versions")
     assert found["totalCount"] == 2
     assert [len(one["inputs"]) for one in found["versions"]] == [2, 1]
     version = found["versions"][0]["version"]
-    assert get(api, f"namespaces/{NS}/jobs/sum/versions/{version}") == found["versions"][0]
-    assert get(api, f"namespaces/{NS}/jobs/sum")["currentVersion"] == version
-    assert get(api, f"namespaces/{NS}/jobs/sum/versions/x", 404)["where"] == "version"
+    assert get(own, f"namespaces/{NS}/jobs/sum/versions/{version}") == found["versions"][0]
+    assert get(own, f"namespaces/{NS}/jobs/sum")["currentVersion"] == version
+    assert get(own, f"namespaces/{NS}/jobs/sum/versions/x", 404)["where"] == "version"
 
 
 def test_what_a_producer_may_not_ask_it_may_not_ask_here(api: Api) -> None:
@@ -363,3 +379,60 @@ def test_what_a_producer_may_not_ask_it_may_not_ask_here(api: Api) -> None:
     for question in MARQUEZ:
         path = question.name.replace("{", "").replace("}", "")
         assert get(api, path, 403, token=token)["code"] == "denied"
+
+
+@pytest.fixture(scope="module")
+def two_worlds(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Estate, Estate]]:
+    """An estate of which a part is hidden from an engineer, and one that never had the part."""
+    folder = tmp_path_factory.mktemp("seen")
+    with estate(folder / "hiding") as hiding, estate(folder / "bare", hidden=False) as bare:
+        yield hiding, bare
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "namespaces", "namespaces/shop/datasets", "sources", "tags", "search?q=a&filter=dataset",
+        "stats/datasets", "stats/sources", "namespaces/shop/datasets?limit=1&offset=1",
+        "namespaces/shop/datasets/orders/versions", "namespaces/shop/jobs/publish/runs",
+    ],
+)  # fmt: skip
+def test_lists_and_counts_are_those_of_an_estate_without_the_hidden_part(
+    path: str, two_worlds: tuple[Estate, Estate]
+) -> None:
+    hiding, bare = two_worlds
+    shown, known = (made.ask(made.engineer, path) for made in (hiding, bare))
+    assert without_times(shown) == without_times(known)
+    assert without_times(hiding.ask(hiding.auditor, path)) != without_times(known) or path in (
+        "tags", "namespaces/shop/datasets/orders/versions", "namespaces/shop/jobs/publish/runs"
+    )  # fmt: skip
+
+
+def without_times(value: Any) -> Any:
+    """An answer without moments and keyed versions, which differ between two workspaces."""
+    if isinstance(value, list):
+        return [without_times(one) for one in value]
+    if not isinstance(value, dict):
+        return value
+    apart = ("createdAt", "updatedAt", "startInterval", "endInterval", "version")
+    return {name: without_times(one) for name, one in value.items() if name not in apart}
+
+
+def test_a_graph_shows_nothing_hidden_and_says_that_something_is_missing(
+    two_worlds: tuple[Estate, Estate],
+) -> None:
+    hiding, bare = two_worlds
+    asked = "lineage?namespace=shop&name=joined"
+    shown, known = (made.ask(made.engineer, asked) for made in (hiding, bare))
+    assert {one["id"] for one in shown["graph"]} == {one["id"] for one in known["graph"]}
+    assert (shown["reasons"], known["reasons"]) == (["hidden"], [])
+    assert len(hiding.ask(hiding.auditor, asked)["graph"]) > len(shown["graph"])
+
+
+def test_events_that_name_something_hidden_are_left_out(two_worlds: tuple[Estate, Estate]) -> None:
+    hiding, _ = two_worlds
+    shown = hiding.ask(hiding.engineer, "events/lineage")
+    every = hiding.ask(hiding.auditor, "events/lineage")
+    assert [one["job"]["name"] for one in shown["events"]] == ["publish", "join", "load"]
+    assert shown["totalCount"] is None
+    assert every["totalCount"] == len(every["events"]) == 6
