@@ -62,7 +62,8 @@ FATES: Final = (
          " single dataset."),
     Fate("jobType", "job", "JobTypeJobFacet", "Streams have no end, so that silence means nothing"
          " there."),
-    Fate("sql", "job", "SQLJobFacet", "The statement shows what was done; literals are masked."),
+    Fate("sql", "job", "SQLJobFacet", "The statement shows what was done; literals are masked.",
+         "edges `derived-sql` where no dataset is told"),
     Fate("sourceCode", "job", "SourceCodeJobFacet", "Code is long and may quote data;"
          " `sourceCodeLocation` leads to it."),
     Fate("sourceCodeLocation", "job", "SourceCodeLocationJobFacet", "Which code made the data."),

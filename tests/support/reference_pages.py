@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import msgspec
+from compat_kit import mapping
 from facet_page import facet_fates
 
 from lineage.errors import TraceholdError
@@ -276,6 +277,7 @@ PAGES: Final[dict[str, Callable[[], str]]] = {
     "errors.md": errors,
     "findings.md": findings,
     "facet-fates.md": facet_fates,
+    "facets/mapping.json": mapping,
 }
 """Page → what it must say."""
 
