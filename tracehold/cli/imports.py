@@ -32,7 +32,7 @@ Paths = Annotated[
 JobNamespace = Annotated[str, typer.Option("--job-namespace", help="Namespace of the jobs.")]
 At = Annotated[
     str,
-    typer.Option("--at", help="Since when what has no time of its own holds (ISO 8601); ever."),
+    typer.Option("--at", help="Since when what has no time holds (ISO 8601); else it orders first."),
 ]
 
 

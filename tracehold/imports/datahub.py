@@ -156,6 +156,8 @@ class _Reader:
     def dataset(self, urn: str, name: Name, aspects: Aspects) -> Item:
         said = {aspect: value for aspect, (_, value) in aspects.items()}
         facets = self.described(said)
+        custom = members(said.get("datasetProperties", {}).get("customProperties"))
+        self.report.skip("customProperties", "what they mean is not said", urn, len(custom))
         facets |= self.lineage(urn, said.get("upstreamLineage", {}))
         own = self.profile(said.get("datasetProfile", {}), urn)
         at = _newest(aspects)

@@ -53,6 +53,7 @@ def test_lineage_of_tables_columns_and_tasks_of_datahub(tmp_path: Path) -> None:
 
 def test_what_datahub_knows_beside_is_counted(tmp_path: Path) -> None:
     assert left_of("datahub", tmp_path) == {
+        "customProperties": 1,
         "entities of kind chart": 1,
         "fieldProfiles": 1,
         "inputDatajobs": 1,
