@@ -21,6 +21,7 @@ from tracehold.acts import perform
 from tracehold.cli.app import app
 from tracehold.decisions import decisions
 from tracehold.questions import answer
+from tracehold.ui.asked import Asked
 from tracehold.ui.entities import dataset
 from tracehold.watching import CHECKED, Watch
 
@@ -184,7 +185,8 @@ def test_a_trace_and_the_pages_show_it(api: Api) -> None:
     guard.look()
     found = answer(api.services, "trace", {"ref": DATA, "as_of": format_millis(START + DAY)})
     assert found["nodes"][0]["annotations"]["stale_decisions"] == ["license"]
-    [shown] = dataset(api.services, found["nodes"][0]["key"], {})["verdicts"]
+    asked = Asked(api.services, {"key": found["nodes"][0]["key"]}, {})
+    [shown] = dataset(asked)["verdicts"]
     assert shown["mark"]["text"] == "decision stale: license"
     assert "now unknown no-license at dataset:[shop]bought" in shown["text"]
 

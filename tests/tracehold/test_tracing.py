@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -212,7 +213,7 @@ def test_the_command_traces_a_way_pages_and_one_file(
     code, out, _ = said(capsys, folder, "trace", "mart", "--format", "html")
     assert code == 0
     assert out.startswith("<!doctype html>")
-    assert "cytoscape" in out
+    assert '<script type="application/json" id="trace-data">' in out
     # Nothing is fetched: it opens offline.
     assert not [part for part in ('src="', "@import", 'href="/', 'href="http') if part in out]
 
@@ -268,19 +269,15 @@ def unhurried(api: Api) -> Limits:
     return replace(limits_of(api.services), seconds=3600.0)
 
 
-def test_the_page_of_a_dataset_shows_what_was_known_then(api: Api) -> None:
+def test_the_picture_of_a_dataset_asks_for_what_was_known_then(api: Api) -> None:
     api.app = create_app(api.services, extend=[add_pages])
     key = DatasetRef(NS, "mart").key(api.services.identity)
-    known = api.services.state.position() - 2
-
-    def shown(query: str) -> str:
-        page = api.send("GET", f"/datasets/{key}{query}", token=api.token())
-        assert page.status_code == 200
-        return page.text
-
-    assert "extra" in shown("")
-    assert "extra" not in shown(f"?known_at={known}")
-    assert f"known at fact {known}" in shown(f"?known_at={known}")
+    page = api.send("GET", f"/datasets/{key}?known_at=7&view=content", token=api.token())
+    found = re.search(r'id="trace-data">(.*?)</script>', page.text)
+    assert found is not None
+    carried = json.loads(found[1])
+    assert (carried["ref"], carried["known_at"]) == (f"dataset:[{NS}]mart", "7")
+    assert carried["view"] == "content"
 
 
 def test_verdicts_and_exposure_say_what_of_the_estate_they_rest_on(

@@ -1,32 +1,56 @@
-"""Lists of datasets and models, and the page of one with its trace."""
+"""Lists of datasets and models, and the page of one with its lineage."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlencode
 
 from catalog.decided import stale_decisions
 from catalog.judgement import Judgement
 from lineage.clock import format_millis
-from lineage.errors import NotFound
 from lineage.facts import Json
 from lineage.graph.port import Node
 from lineage.identity import Label
 from lineage.state.port import AspectValue
 from lineage.trace.names import reference_text
-from tracehold.bootstrap import Services
 from tracehold.judging import license_judgement
-from tracehold.questions.lineage import AskTrace, walk
-from tracehold.ui.marks import PAGES, Cell, Section, Tone, link, mark, moment, section
-from tracehold.ui.tracing import pii_marks, short, trace_view
+from tracehold.ui.asked import Asked
+from tracehold.ui.marks import (
+    PAGES,
+    Cell,
+    Section,
+    Tone,
+    link,
+    mark,
+    moment,
+    pii_marks,
+    section,
+    short,
+)
+from tracehold.ui.tracing import picture
+from tracehold.ui.work import touching
 
-__all__ = ["dataset", "datasets", "model", "models"]
+__all__ = [
+    "ColumnRow",
+    "columns_of",
+    "dataset",
+    "datasets",
+    "facts",
+    "listing",
+    "model",
+    "models",
+    "owners",
+    "said",
+]
 
 _PAGE = 100
 _Aspects = Mapping[str, Sequence[AspectValue]]
 
 
-def _value(aspects: _Aspects, name: str) -> Json:
+def said(aspects: _Aspects, name: str) -> Json:
+    """The first value of an aspect; None where nothing is said."""
     return next((value.value for value in aspects.get(name, ())), None)
 
 
@@ -38,9 +62,10 @@ def _license(aspects: _Aspects) -> str:
     return ""
 
 
-def _owners(aspects: _Aspects) -> str:
-    owners = _value(aspects, "ownership") or {}
-    return ", ".join(str(owner.get("name", "")) for owner in owners.get("owners", ()))
+def owners(aspects: _Aspects) -> str:
+    """Who owns it."""
+    held = said(aspects, "ownership") or {}
+    return ", ".join(str(owner.get("name", "")) for owner in held.get("owners", ()))
 
 
 def _entities(aspects: _Aspects) -> Cell:
@@ -48,28 +73,26 @@ def _entities(aspects: _Aspects) -> Cell:
     return pii_marks(found) if found or "scan" in aspects else None
 
 
-def _listing(
-    services: Services,
-    label: Label,
-    query: Mapping[str, str],
-    columns: list[str],
-    aspects: Sequence[str],
+def listing(
+    asked: Asked, label: Label, aspects: Sequence[str]
 ) -> tuple[list[Node], dict[str, dict[str, list[AspectValue]]], dict[str, Any]]:
-    text = query.get("text", "")
-    nodes = services.state.list_nodes(
-        label, text=text, after=query.get("after", ""), limit=_PAGE + 1
-    )
+    """A page of entities, what is said of each, and what the template needs to go on."""
+    text, state = asked.query.get("text", ""), asked.services.state
+    after = asked.query.get("after", "")
+    nodes = state.list_nodes(label, text=text, after=after, limit=_PAGE + 1)
     shown = nodes[:_PAGE]
-    known = services.state.aspects([node.key for node in shown], aspects)
-    more = f"{PAGES[label]}?text={text}&after={shown[-1].key}" if len(nodes) > _PAGE else ""
-    return shown, known, {"text": text, "more": more, "columns": columns}
+    known = state.aspects([node.key for node in shown], aspects)
+    more = ""
+    if len(nodes) > _PAGE:
+        more = f"{PAGES[label]}?{urlencode({'text': text, 'after': shown[-1].key})}"
+    return shown, known, {"text": text, "more": more}
 
 
-def datasets(services: Services, query: Mapping[str, str]) -> dict[str, Any]:
+def datasets(asked: Asked) -> dict[str, Any]:
     """The list of datasets."""
     names = ("license", "ownership", "retention", "pii", "scan", "purged")
     columns = ["Dataset", "Namespace", "License", "Owner", "Retention class", "Personal data"]
-    shown, known, context = _listing(services, "Dataset", query, columns, names)
+    shown, known, context = listing(asked, "Dataset", names)
     rows: list[list[Cell]] = []
     for node in shown:
         aspects = known.get(node.key, {})
@@ -79,19 +102,19 @@ def datasets(services: Services, query: Mapping[str, str]) -> dict[str, Any]:
                 [name, mark("purged", "bad")] if "purged" in aspects else name,
                 str(node.props.get("namespace", "")),
                 _license(aspects),
-                _owners(aspects),
-                short((_value(aspects, "retention") or {}).get("class")),
+                owners(aspects),
+                short((said(aspects, "retention") or {}).get("class")),
                 _entities(aspects),
             ]
         )
-    return {"heading": "Datasets", "rows": rows, **context}
+    return {"heading": "Datasets", "columns": columns, "rows": rows, **context}
 
 
-def models(services: Services, query: Mapping[str, str]) -> dict[str, Any]:
+def models(asked: Asked) -> dict[str, Any]:
     """The list of model versions."""
     names = ("model", "verdict", "stale", "waiver", "affected", "ownership")
     columns = ["Model", "Owner", "Intended use", "License verdict", "Deletions"]
-    shown, known, context = _listing(services, "Model", query, columns, names)
+    shown, known, context = listing(asked, "Model", names)
     rows: list[list[Cell]] = []
     for node in shown:
         aspects = known.get(node.key, {})
@@ -102,44 +125,17 @@ def models(services: Services, query: Mapping[str, str]) -> dict[str, Any]:
         rows.append(
             [
                 link("Model", node.key, f"{node.props.get('name')}@{node.props.get('version')}"),
-                _owners(aspects),
-                short((_value(aspects, "model") or {}).get("intended_use")),
+                owners(aspects),
+                short((said(aspects, "model") or {}).get("intended_use")),
                 verdicts or None,
                 [mark(f"affected by {v.slot}", "warn") for v in aspects.get("affected", ())] or "",
             ]
         )
-    return {"heading": "Models", "rows": rows, **context}
+    return {"heading": "Models", "columns": columns, "rows": rows, **context}
 
 
 def _tone(verdict: str) -> Tone:
     return "good" if verdict == "allowed" else "bad"
-
-
-def _find(services: Services, label: Label, key: str) -> Node:
-    node = services.state.node(key)
-    if node is None or node.label != label:
-        raise NotFound(f"there is no such {label.lower()}", advice="it may have another key now")
-    return node
-
-
-def _traced(
-    services: Services, node: Node, query: Mapping[str, str], conflicts: frozenset[str]
-) -> dict[str, Any]:
-    as_of, known_at = query.get("as_of", ""), query.get("known_at", "")
-    params = AskTrace(
-        ref=reference_text(node, node.key),
-        direction="down" if query.get("direction") == "down" else "up",
-        view="content" if query.get("view") == "content" else "structural",
-        as_of=as_of,
-        known_at=known_at,
-    )
-    return {
-        "trace": trace_view(walk(services, params), conflicts),
-        "as_of_input": as_of[:16],
-        "known_at_input": known_at[:16],
-        "self_href": f"{PAGES[node.label]}/{node.key}",
-        "heading": reference_text(node, node.key),
-    }
 
 
 def _verdict(judged: Judgement) -> dict[str, Any]:
@@ -168,20 +164,20 @@ def _stale(aspects: _Aspects) -> list[dict[str, Any]]:
     ]
 
 
-def model(services: Services, key: str, query: Mapping[str, str]) -> dict[str, Any]:
+def model(asked: Asked) -> dict[str, Any]:
     """One version of a model.
 
     Raises:
         NotFound: There is none of that key.
     """
-    node = _find(services, "Model", key)
+    node = asked.node("Model")
     names = (
         "model", "waiver", "waiver_ended", "affected", "ownership", "statistics", "verdict",
         "stale",
     )  # fmt: skip
-    aspects = services.state.aspects([key], names).get(key, {})
-    said = _value(aspects, "model") or {}
-    judged = license_judgement(services, reference_text(node, node.key))
+    aspects = asked.services.state.aspects([node.key], names).get(node.key, {})
+    card = said(aspects, "model") or {}
+    judged = license_judgement(asked.services, reference_text(node, node.key))
     conflicts = frozenset(reason.ref for reason in judged.blocking)
     ended = {value.slot for value in aspects.get("waiver_ended", ())}
     waivers: list[list[Cell]] = [
@@ -195,10 +191,11 @@ def model(services: Services, key: str, query: Mapping[str, str]) -> dict[str, A
         for v in aspects.get("affected", ())
     ]  # fmt: skip
     return {
-        **_traced(services, node, query, conflicts),
-        "lead": str(said.get("intended_use") or ""),
+        "picture": picture(node, asked.query, conflicts=conflicts),
+        "heading": reference_text(node, node.key),
+        "lead": str(card.get("intended_use") or ""),
         "verdicts": [_verdict(judged), *_stale(aspects)],
-        "summary": [("Owner", _owners(aspects)), *_facts(said, skip=("name", "version"))],
+        "summary": [("Owner", owners(aspects)), *facts(card, skip=("name", "version"))],
         "sections": [
             section("Waivers", ["Waiver", "Covers", "Reason", "Until", "State"], waivers),
             section("Deletions that reached it", ["Case", "Decision", "Certificate"], affected),
@@ -206,55 +203,85 @@ def model(services: Services, key: str, query: Mapping[str, str]) -> dict[str, A
     }
 
 
-def _facts(said: Mapping[str, Json], skip: Sequence[str] = ()) -> list[tuple[str, Cell]]:
+def facts(recorded: Mapping[str, Json], skip: Sequence[str] = ()) -> list[tuple[str, Cell]]:
     """What is recorded, name by name; nested values in short form."""
     return [
         (name.replace("_", " "), short(value) or None)
-        for name, value in sorted(said.items())
+        for name, value in sorted(recorded.items())
         if name not in skip
     ]
 
 
-def dataset(services: Services, key: str, query: Mapping[str, str]) -> dict[str, Any]:
+def dataset(asked: Asked) -> dict[str, Any]:
     """One dataset.
 
     Raises:
         NotFound: There is none of that key.
     """
-    node = _find(services, "Dataset", key)
+    node = asked.node("Dataset")
     names = (
         "license", "ownership", "terms", "provenance", "retention", "pii", "scan",
         "deidentification", "assertions", "purged", "affected", "documentation", "verdict", "stale",
     )  # fmt: skip
-    aspects = services.state.aspects([key], names).get(key, {})
-    retention = _value(aspects, "retention") or {}
+    aspects = asked.services.state.aspects([node.key], names).get(node.key, {})
+    retention = said(aspects, "retention") or {}
     summary: list[tuple[str, Cell]] = [
         ("License", _license(aspects)),
-        ("Owner", _owners(aspects)),
+        ("Owner", owners(aspects)),
         ("Retention class", short(retention.get("class"))),
         ("Personal data", _entities(aspects)),
-        *_facts(_value(aspects, "terms") or {}),
-        *_facts(_value(aspects, "provenance") or {}, skip=("license", "owner")),
+        *facts(said(aspects, "terms") or {}),
+        *facts(said(aspects, "provenance") or {}, skip=("license", "owner")),
     ]
-    purged = _value(aspects, "purged")
+    purged = said(aspects, "purged")
     if purged:
         summary.insert(0, ("Purged", mark(f"case {purged['case']}", "bad")))
     return {
-        **_traced(services, node, query, frozenset()),
-        "lead": str((_value(aspects, "documentation") or {}).get("description") or ""),
+        "picture": picture(node, asked.query),
+        "heading": reference_text(node, node.key),
+        "lead": str((said(aspects, "documentation") or {}).get("description") or ""),
         "verdicts": _stale(aspects),
         "summary": summary,
-        "sections": [_columns(services, key, aspects), _quality(aspects), _versions(services, key)],
+        "sections": [
+            _columns(asked, node.key),
+            touching(asked, node, "Written by"),
+            touching(asked, node, "Read by"),
+            _quality(aspects),
+            _versions(asked, node.key),
+        ],
     }
 
 
-def _columns(services: Services, key: str, aspects: _Aspects) -> Section:
+@dataclass(frozen=True, slots=True)
+class ColumnRow:
+    """What is known of one column.
+
+    Attributes:
+        key: Its key.
+        name: Its field.
+        type: Its type, as a producer named it.
+        description: What it holds, in a producer's words.
+        found: Personal data that a scan found in it.
+        measure: What was done to it against that.
+    """
+
+    key: str
+    name: str
+    type: str
+    description: str
+    found: Cell
+    measure: str
+
+
+def columns_of(asked: Asked, key: str) -> list[ColumnRow]:
+    """The columns of a dataset, in the order of its schema."""
+    aspects = asked.services.state.aspects([key], ("pii", "scan", "deidentification")).get(key, {})
     found = {value.slot: value.value for value in aspects.get("pii", ())}
     measures = {
         v.slot: str(v.value.get("operator", "")) for v in aspects.get("deidentification", ())
     }
-    rows: list[list[Cell]] = []
-    for column in services.state.columns(key):
+    rows = []
+    for column in asked.services.state.columns(key):
         name = str(column.props.get("field", ""))
         finding = found.get(name)
         tier: Cell = None
@@ -263,30 +290,44 @@ def _columns(services: Services, key: str, aspects: _Aspects) -> Section:
             tier = [mark(f"{finding['entity']} ({finding['tier']})", tone)]
         elif "scan" in aspects:
             tier = mark("none found", "good")
-        rows.append([name, str(column.props.get("type") or ""), tier, measures.get(name, "-")])
+        kind, text = (str(column.props.get(one) or "") for one in ("type", "description"))
+        rows.append(ColumnRow(column.key, name, kind, text, tier, measures.get(name, "-")))
+    return rows
+
+
+def _columns(asked: Asked, key: str) -> Section:
+    rows: list[list[Cell]] = [
+        [link("Column", row.key, row.name), row.type, row.found, row.measure]
+        for row in columns_of(asked, key)
+    ]
     return section("Columns", ["Column", "Type", "Personal data", "Measure"], rows)
 
 
 def _quality(aspects: _Aspects) -> Section:
     rows: list[list[Cell]] = []
     for value in aspects.get("assertions", ()):
-        said = value.value
-        passed = bool(said.get("success"))
+        rule = value.value
+        passed = bool(rule.get("success"))
         rows.append(
             [
-                short(said.get("assertion")) or value.slot,
-                short(said.get("column")) or "-",
+                short(rule.get("assertion")) or value.slot,
+                short(rule.get("column")) or "-",
                 mark("passed", "good") if passed else mark("failed", "bad"),
-                short(said.get("actual")) or "-",
+                short(rule.get("actual")) or "-",
                 moment(value.time),
             ]
         )
     return section("Quality", ["Rule", "Column", "Result", "Actual", "When"], rows)
 
 
-def _versions(services: Services, key: str) -> Section:
+def _versions(asked: Asked, key: str) -> Section:
     rows: list[list[Cell]] = [
-        [version.version, moment(version.first), moment(version.last)]
-        for version in services.state.versions(key, limit=20)
+        [
+            version.version,
+            link("Run", version.run_key, "run") if version.run_key else "-",
+            moment(version.first),
+            moment(version.last),
+        ]
+        for version in asked.services.state.versions(key, limit=20)
     ]
-    return section("Versions", ["Version", "First seen", "Last seen"], rows)
+    return section("Versions", ["Version", "Made by", "First seen", "Last seen"], rows)

@@ -126,6 +126,6 @@ def certificate(services: Services, name: str) -> dict[str, Any]:
         "heading": f"Certificate {name}",
         "lead": "Verify it without this server: tracehold certificate verify FILE",
         "summary": [("Case", found.case), ("Issued", moment(found.at))],
-        "verbatim": found.note,
+        "texts": [("Signed text", found.note)],
         "sections": [],
     }

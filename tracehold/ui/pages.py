@@ -10,11 +10,13 @@ from typing import Any, Final
 from fastapi import APIRouter, FastAPI
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, Response
+from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from lineage.errors import TraceholdError
 from tracehold.access import authorize
 from tracehold.bootstrap import Services
+from tracehold.ui.asked import Asked
+from tracehold.ui.tracing import SCRIPTS
 
 __all__ = ["add_pages", "render"]
 
@@ -22,32 +24,39 @@ NAVIGATION: Final = (
     ("/", "Home"),
     ("/datasets", "Datasets"),
     ("/models", "Models"),
+    ("/jobs", "Jobs"),
     ("/pii", "Personal data"),
     ("/retention", "Retention"),
     ("/certificates", "Deletions"),
     ("/api", "API"),
 )
 
-_View = Callable[[Services, Mapping[str, str], Mapping[str, str]], dict[str, Any]]
+_View = Callable[[Asked], dict[str, Any]]
 
 
 def _views() -> dict[str, tuple[str, _View]]:
     """Path → template and view. Views load late: the server starts before anyone looks."""
-    from tracehold.ui import entities, governance
+    from tracehold.ui import columns, entities, governance, jobs, search
     from tracehold.ui.home import home
 
     return {
-        "/": ("home.html", lambda s, _p, _q: home(s)),
-        "/datasets": ("listing.html", lambda s, _p, q: entities.datasets(s, q)),
-        "/datasets/{key}": ("entity.html", lambda s, p, q: entities.dataset(s, p["key"], q)),
-        "/models": ("listing.html", lambda s, _p, q: entities.models(s, q)),
-        "/models/{key}": ("entity.html", lambda s, p, q: entities.model(s, p["key"], q)),
-        "/pii": ("sections.html", lambda s, _p, _q: governance.pii(s)),
-        "/retention": ("sections.html", lambda s, _p, _q: governance.retention(s)),
-        "/certificates": ("sections.html", lambda s, _p, _q: governance.certificates(s)),
+        "/": ("home.html", lambda asked: home(asked.services)),
+        "/search": ("search.html", search.search),
+        "/open": ("problem.html", search.opened),
+        "/datasets": ("listing.html", entities.datasets),
+        "/datasets/{key}": ("entity.html", entities.dataset),
+        "/columns/{key}": ("entity.html", columns.column),
+        "/models": ("listing.html", entities.models),
+        "/models/{key}": ("entity.html", entities.model),
+        "/jobs": ("listing.html", jobs.jobs),
+        "/jobs/{key}": ("sections.html", jobs.job),
+        "/runs/{key}": ("sections.html", jobs.run),
+        "/pii": ("sections.html", lambda asked: governance.pii(asked.services)),
+        "/retention": ("sections.html", lambda asked: governance.retention(asked.services)),
+        "/certificates": ("sections.html", lambda asked: governance.certificates(asked.services)),
         "/certificates/{name}": (
             "sections.html",
-            lambda s, p, _q: governance.certificate(s, p["name"]),
+            lambda asked: governance.certificate(asked.services, str(asked.path["name"])),
         ),
     }
 
@@ -57,7 +66,10 @@ def _environment() -> Any:
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
     folder = Path(__file__).parent / "templates"
-    return Environment(loader=FileSystemLoader(folder), autoescape=True, undefined=StrictUndefined)
+    loader = FileSystemLoader(folder)
+    found = Environment(loader=loader, autoescape=True, undefined=StrictUndefined)
+    found.globals["picture_scripts"] = SCRIPTS
+    return found
 
 
 def render(template: str, context: Mapping[str, Any]) -> str:
@@ -68,18 +80,26 @@ def render(template: str, context: Mapping[str, Any]) -> str:
 def _page(services: Services, path: str, template: str, view: _View) -> Callable[..., Any]:
     active = "/" + path.strip("/").partition("/")[0]
 
-    def build(request: Request) -> tuple[str, int]:
-        frame = {"person": request.state.person, "navigation": NAVIGATION, "active": active}
+    def build(request: Request) -> Response:
+        person = request.state.person
+        query = request.query_params
+        frame = {
+            "person": person, "navigation": NAVIGATION, "active": active,
+            "searched": query.get("text", "") if active == "/search" else "",
+        }  # fmt: skip
         try:
-            authorize(request.state.person, "question")
-            context = view(services, request.path_params, request.query_params)
+            authorize(person, "question")
+            seen = services.seen_by(person)
+            context = view(Asked(seen, request.path_params, query))
         except TraceholdError as error:
-            return render("problem.html", {**frame, "problem": error}), error.http_status
-        return render(template, {**frame, **context}), 200
+            text = render("problem.html", {**frame, "problem": error})
+            return HTMLResponse(text, error.http_status)
+        if "location" in context:
+            return RedirectResponse(context["location"], status_code=303)
+        return HTMLResponse(render(template, {**frame, **seen.seeing.masked(context)}))
 
     async def endpoint(request: Request) -> Response:
-        text, status = await run_in_threadpool(build, request)
-        return HTMLResponse(text, status_code=status)
+        return await run_in_threadpool(build, request)
 
     return endpoint
 

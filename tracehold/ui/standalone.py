@@ -9,7 +9,7 @@ from lineage.trace.model import Trace
 from lineage.trace.names import clean
 from lineage.trace.tree import coverage_text
 from tracehold.ui.pages import render
-from tracehold.ui.tracing import trace_view
+from tracehold.ui.tracing import SCRIPTS, archived
 
 __all__ = ["page"]
 
@@ -23,13 +23,6 @@ def page(trace: Trace) -> str:
     def asset(name: str) -> Any:
         return Markup(_STATIC.joinpath(name).read_text("utf-8"))  # noqa: S704 - files of ours
 
-    shown = trace_view(trace)
-    # There is no server behind this file that a link could lead to.
-    for hop in shown["hops"]:
-        hop["href"] = ""
-    for element in shown["data"]["elements"]:
-        if "href" in element["data"]:
-            element["data"]["href"] = "#"
     heading = clean(trace.ref) if trace.to is None else f"{clean(trace.ref)} → {clean(trace.to)}"
     notes = [
         f"{reason.text}; {reason.advice}" if reason.advice else reason.text
@@ -40,10 +33,10 @@ def page(trace: Trace) -> str:
         "standalone.html",
         {
             "heading": heading,
-            "trace": shown,
+            "picture": archived(trace),
+            "lead": "Where it comes from" if trace.direction == "up" else "What it reaches",
             "notes": [*notes, coverage_text(trace.coverage)],
             "style": asset("style.css"),
-            "cytoscape": asset("cytoscape.min.js"),
-            "script": asset("trace.js"),
+            "scripts": [asset(name) for name in SCRIPTS],
         },
     )

@@ -3,21 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
-from demo_workspace import act, make_small_workspace, materialize
-from playwright.sync_api import Page, expect, sync_playwright
+from demo_workspace import make_small_workspace, materialize
+from playwright.sync_api import Page, expect
 from running_server import RunningServer, serving
-from services import chromium
+from web_estate import browsing, log_in
 
 pytestmark = pytest.mark.browser
-
-# Background connections that Chromium makes by itself have no place in a test.
-_FLAGS = (
-    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync",
-    "--disable-background-networking", "--disable-component-update",
-)  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -32,53 +25,38 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
 
 @pytest.fixture
 def page() -> Iterator[Page]:
-    """A page of a fresh browser profile; a script error or a refused resource fails the test."""
-    complaints: list[str] = []
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=str(chromium()), args=[*_FLAGS])
-        opened = browser.new_page(viewport={"width": 1280, "height": 900})
-        opened.on("pageerror", lambda error: complaints.append(str(error)))
-        opened.on("console", lambda m: complaints.append(m.text) if m.type == "error" else None)
+    """A page of a fresh browser profile."""
+    with browsing() as opened:
         yield opened
-        browser.close()
-    # A refused login answers 401, which the browser reports as well.
-    assert [text for text in complaints if "401" not in text] == []
 
 
-def _log_in(page: Page, server: RunningServer) -> None:
-    code = act(server, "auditor", "auditor", "login.open")["code"]
-    page.goto(server.url)
-    page.get_by_label("One-time code").fill(code)
-    page.get_by_role("button", name="Log in").click()
-    expect(page.get_by_role("heading", name="small")).to_be_visible()
-
-
-def test_from_the_model_to_a_source(page: Page, server: RunningServer, tmp_path: Path) -> None:
-    _log_in(page, server)
+def test_from_the_model_to_a_source(page: Page, server: RunningServer) -> None:
+    log_in(page, server)
     page.get_by_role("navigation").get_by_role("link", name="Models").click()
     page.get_by_role("link", name="late@2").click()
     expect(page.get_by_text("license: allowed")).to_be_visible()
-    expect(page.get_by_text("complete", exact=True)).to_be_visible()
-    expect(page.locator("#trace canvas").first).to_be_visible()
-    source = page.locator("a[data-hop]", has_text="trips.csv")
-    source.focus()
+    expect(page.locator(".box.focus")).to_contain_text("late@2")
+    page.get_by_role("button", name="Everything it comes from").click()
+    expect(page.locator("#standing")).to_contain_text("as of")
+    page.locator(".box .name", has_text="trips.csv").click()
     expect(page.locator("#hop")).to_contain_text("CC0-1.0")
-    page.locator("#trace").screenshot(path=tmp_path / "trace.png")
-    source.click()
+    expect(page.locator(".links .lit")).not_to_have_count(0)
+    page.locator("#hop").get_by_role("link", name="Open its page").click()
     expect(page.get_by_role("heading", level=1)).to_contain_text("trips.csv")
-    expect(page.locator("dl.facts")).to_contain_text("CC0-1.0")
+    expect(page.locator("dl.facts").first).to_contain_text("CC0-1.0")
 
 
 def test_every_page_opens(page: Page, server: RunningServer) -> None:
-    _log_in(page, server)
-    for name in ("Datasets", "Models", "Personal data", "Retention", "Deletions", "Home"):
+    log_in(page, server)
+    names = ("Datasets", "Models", "Jobs", "Personal data", "Retention", "Deletions", "Home")
+    for name in names:
         page.get_by_role("navigation").get_by_role("link", name=name).click()
         expect(page.get_by_role("navigation").locator("[aria-current]")).to_have_text(name)
         expect(page.get_by_role("heading", level=1)).to_be_visible()
 
 
 def test_the_list_narrows_while_typing(page: Page, server: RunningServer) -> None:
-    _log_in(page, server)
+    log_in(page, server)
     page.goto(f"{server.url}/datasets")
     page.get_by_label("Name contains").press_sequentially("rating")
     expect(page.get_by_role("link", name="plain")).to_have_count(0)
@@ -94,14 +72,14 @@ def test_a_wrong_code_is_refused_and_says_so(page: Page, server: RunningServer) 
 
 
 def test_after_logging_out_the_pages_are_closed(page: Page, server: RunningServer) -> None:
-    _log_in(page, server)
+    log_in(page, server)
     page.get_by_role("button", name="Log out").click()
     page.goto(f"{server.url}/models")
     expect(page.get_by_role("heading", name="Log in")).to_be_visible()
 
 
 def test_an_unknown_model_is_named_as_such(page: Page, server: RunningServer) -> None:
-    _log_in(page, server)
+    log_in(page, server)
     answer = page.request.get(f"{server.url}/models/none")
     assert answer.status == 404
     assert "there is no such model" in answer.text()

@@ -1,0 +1,446 @@
+// The lineage of one thing, as a picture that grows: it begins one hop each way and opens on click.
+// Asks GET /api/v1/trace; a page for the archive carries its answer and asks nobody.
+"use strict";
+(() => {
+  const host = document.getElementById("trace");
+  if (!host) return;
+  const { Canvas, Graph, arrange, clean, details, heightOf, pii, short, stateOf, tables } = globalThis.Lineage;
+  const config = JSON.parse(document.getElementById("trace-data").textContent);
+  const asked = { view: config.view, as_of: config.as_of, known_at: config.known_at, columns: config.columns, rollup: config.rollup };
+  // One level is shown; the next is asked for as well, to tell how much more there is.
+  const DEPTH = 2;
+  const PAGE = 200;
+  const WHOLE = 500;
+  const ROWS = 12;
+  const LONGEST = 26;
+  const MOST_JOBS = 300;
+  const AT_ONCE = 4;
+  const TABLE_BOXES = 150;
+  const WORDS = { up: ["what feeds", "before"], down: ["what is made from", "behind"] };
+
+  const canvas = new Canvas(host);
+  const said = document.getElementById("said");
+  const panel = document.getElementById("hop");
+  const list = document.getElementById("trace-table");
+  const standing = document.getElementById("standing");
+  const wide = new Set();
+  let graph = new Graph();
+  let places = new Map();
+  let shown = { boxes: new Set(), columns: new Set(), links: [] };
+  let lineOf = new Map();
+  let chosen = null;
+  let current = null;
+  let runs = new Map();
+  let answers = [];
+  let turn = 0;
+
+  // Asking
+
+  async function ask(name, params) {
+    const given = Object.entries(params).filter(([, value]) => value !== "" && value !== null && value !== undefined && value !== false);
+    const answer = await fetch(`/api/v1/${name}?${new URLSearchParams(given)}`, { headers: { accept: "application/json" } });
+    if (answer.ok) return answer.json();
+    const problem = await answer.json().catch(() => ({}));
+    const text = [problem.what ?? `the server answered ${answer.status}`, problem.where, problem.advice].filter(Boolean).join(": ");
+    throw Object.assign(new Error(clean(text)), { code: problem.code });
+  }
+
+  async function load(ref, direction, { depth = DEPTH, limit = PAGE, after = "", to = "" } = {}) {
+    const mine = graph;
+    const answer = await ask("trace", { ...asked, ref, direction, depth, limit, after, to });
+    if (mine !== graph) throw Object.assign(new Error(""), { code: "outrun" });
+    answers.push(answer);
+    return { answer, ...graph.merge(answer, depth) };
+  }
+
+  /** Run tasks a few at a time. */
+  async function each(items, task) {
+    const waiting = [...items];
+    await Promise.all(Array.from({ length: AT_ONCE }, async () => {
+      while (waiting.length) await task(waiting.shift());
+    }));
+  }
+
+  /** Do what can fail: what went wrong is said, and the picture stays as it was. */
+  async function guarded(task) {
+    host.setAttribute("aria-busy", "true");
+    try {
+      await task();
+    } catch (error) {
+      if (error.code !== "outrun") say(error.message, true);
+    }
+    host.removeAttribute("aria-busy");
+  }
+
+  function say(text, wrong = false) {
+    said.textContent = text;
+    said.classList.toggle("error", wrong);
+  }
+
+  // Beginning, and beginning again as of another moment
+
+  async function begin(fit = true) {
+    const kept = graph.opened;
+    graph = new Graph();
+    answers = [];
+    runs = new Map();
+    chosen = null;
+    if (config.answer) {
+      answers.push(config.answer);
+      graph.merge(config.answer, null);
+      if (!config.answer.nodes.length) {
+        say("nothing to show");
+        return;
+      }
+      graph.begin(config.answer);
+      for (const id of graph.boxes.keys()) graph.pinned.add(id);
+      draw({ fit });
+      return;
+    }
+    const [up] = await Promise.all(["up", "down"].map((direction) => load(config.ref, direction)));
+    graph.begin(up.answer);
+    for (const direction of ["up", "down"]) graph.set(graph.focus, direction, true);
+    for (;;) {
+      const { boxes } = graph.shown();
+      const todo = [...kept].filter((entry) => !graph.opened.has(entry) && boxes.has(entry.slice(entry.indexOf(" ") + 1)));
+      if (!todo.length) break;
+      await each(todo, async (entry) => {
+        const [direction, id] = [entry.slice(0, entry.indexOf(" ")), entry.slice(entry.indexOf(" ") + 1)];
+        await fill(graph.boxes.get(id), direction);
+        graph.set(id, direction, true);
+      });
+    }
+    current = graph.focus;
+    draw({ fit });
+  }
+
+  /** Ask for what stands next to a box, and one level on, where that is not known yet. */
+  async function fill(box, direction) {
+    if (box.kind === "Hidden" || config.answer) return;
+    const far = graph.beside(box.id, direction).map((link) => graph.boxes.get((direction === "up" ? link.src : link.dst).box));
+    if (box.all[direction] && far.every((one) => one.all[direction] || one.kind === "Hidden")) return;
+    try {
+      await load(box.ref, direction, { after: box.next[direction] ?? "" });
+    } catch (error) {
+      if (error.code !== "stale-cursor") throw error;
+      await load(box.ref, direction);
+    }
+  }
+
+  async function toggle(box, direction) {
+    const open = graph.isOpen(box.id, direction);
+    const before = shown.boxes.size;
+    if (!(open && box.all[direction])) await fill(box, direction);
+    graph.set(box.id, direction, !(open && box.all[direction]));
+    draw({ hold: box.id });
+    const change = shown.boxes.size - before;
+    const name = nameOf({ box: box.id, column: null });
+    if (change > 0) say(`${change} more ${WORDS[direction][1]} ${name}`);
+    else if (change < 0) say(`${-change} fewer ${WORDS[direction][1]} ${name}`);
+    else say(`nothing more ${WORDS[direction][1]} ${name}`);
+  }
+
+  async function everything(direction) {
+    const { answer, start } = await load(config.ref, direction, { depth: null, limit: WHOLE });
+    graph.openAll(direction, start);
+    draw({ fit: true });
+    const of = answer.total ?? "more";
+    say(answer.next ? `the nearest ${answer.nodes.length} of ${of}; open the rest where you need it` : `everything ${WORDS[direction][1]} it: ${answer.nodes.length - 1}`);
+  }
+
+  async function wayTo(name) {
+    const { answer, boxes } = await load(config.ref, "", { depth: null, limit: WHOLE, to: name });
+    if (!answer.nodes.length) {
+      say(`no way leads from here to ${clean(answer.to)}`);
+      return;
+    }
+    const end = graph.placeOf(answer.to);
+    for (const id of boxes) graph.pinned.add(id);
+    chosen = end ? { box: end.box, column: end.column } : null;
+    draw({ fit: true });
+    say(`${answer.nodes.length} things on the ways to ${clean(answer.to)}`);
+  }
+
+  // Saying what is there
+
+  const boxOf = (id) => graph.boxes.get(id);
+
+  function nameOf(end) {
+    const box = boxOf(end.box);
+    const name = box.kind === "Hidden" ? "hidden" : clean(box.name) || clean(box.ref);
+    if (end.column) return `${name}.${clean(box.columns.get(end.column).field)}`;
+    return box.kind === "Model" && box.version ? `${name}@${clean(box.version)}` : name;
+  }
+
+  const kindOf = (box) => (box.kind === "Hidden" ? "you may not see it" : [box.kind.toLowerCase(), clean(box.namespace)].filter(Boolean).join(" · "));
+
+  function marksOf(box) {
+    const { notes } = box;
+    return [
+      notes.purged ? { text: "purged", tone: "bad" } : null,
+      config.conflicts.includes(box.ref) ? { text: "against the license", tone: "bad" } : null,
+      notes.holds?.length ? { text: "hold", tone: "warn" } : null,
+      notes.pii?.length || [...box.columns.values()].some((one) => one.notes.pii?.length) ? { text: "personal data", tone: "warn" } : null,
+      notes.content ? { text: "passed on", tone: "" } : null,
+    ].filter(Boolean);
+  }
+
+  function handlesOf(box) {
+    if (box.kind === "Hidden" || config.answer) return [];
+    return ["up", "down"].flatMap((direction) => {
+      const open = graph.isOpen(box.id, direction);
+      const all = box.all[direction];
+      const further = graph.further(box.id, direction, shown);
+      if (all && !(open ? graph.beside(box.id, direction).length : further)) return [];
+      const close = open && all;
+      const name = nameOf({ box: box.id, column: null });
+      const text = close ? "−" : further ? `+${further}` : "+";
+      const label = close ? `Hide ${WORDS[direction][0]} ${name}` : `Show ${WORDS[direction][0]} ${name}${further ? ` (${further}${all ? "" : " or more"})` : ""}`;
+      const spoken = close ? `open ${WORDS[direction][1]}` : `${further || "perhaps"} more ${WORDS[direction][1]}`;
+      return [{ direction, text, label, spoken, brief: `${text} ${WORDS[direction][1]}`, act: () => guarded(() => toggle(box, direction)) }];
+    });
+  }
+
+  // Drawing
+
+  /** Rows of columns of a box, and at which row a link to a column ends. */
+  function rowsOf(box, joined) {
+    const order = (a, b) => joined.has(b.key) - joined.has(a.key) || (a.field < b.field ? -1 : 1);
+    const columns = [...box.columns.values()].filter((one) => shown.columns.has(one.key)).sort(order);
+    const cut = columns.length > ROWS + 1 && !wide.has(box.id);
+    const listed = cut ? columns.slice(0, ROWS) : columns;
+    const at = new Map(columns.map((one, index) => [one.key, Math.min(index, cut ? ROWS : index)]));
+    const more = cut || wide.has(box.id)
+      ? [{ text: cut ? `${columns.length - ROWS} more columns` : "fewer columns", title: "", column: null,
+          choose: () => { if (!wide.delete(box.id)) wide.add(box.id); draw({ hold: box.id }); } }]
+      : [];
+    return { listed, at, more, count: listed.length + more.length };
+  }
+
+  const aside = (id, other) => Math.abs(places.get(id).y - places.get(other).y);
+
+  function allRows(boxes) {
+    const joined = new Set(shown.links.flatMap((link) => [link.src.column, link.dst.column]));
+    return new Map(boxes.map((box) => [box.id, rowsOf(box, joined)]));
+  }
+
+  function draw({ fit = false, hold = null } = {}) {
+    const before = hold === null ? null : places.get(hold);
+    const had = shown.boxes;
+    shown = graph.shown();
+    if (chosen && !chosen.link && !shown.boxes.has(chosen.box)) chosen = null;
+    if (!shown.boxes.has(current)) current = graph.focus;
+    const boxes = [...shown.boxes].map(boxOf);
+    const rows = allRows(boxes);
+    const size = (box) => heightOf(rows.get(box.id).count);
+    places = arrange(
+      boxes.map((box) => ({ id: box.id, name: `${box.name}\n${box.namespace}`, height: size(box) })),
+      shown.links.map((link) => [link.src.box, link.dst.box]), graph.focus, fit ? new Map() : places,
+    );
+    paint(boxes, rows, size);
+    if (fit) canvas.fit(graph.focus);
+    else if (before) {
+      canvas.hold(before, places.get(hold));
+      const [first] = boxes.filter((box) => !had.has(box.id)).sort((a, b) => aside(a.id, hold) - aside(b.id, hold));
+      for (const id of first ? [first.id, hold] : [hold]) canvas.reveal(id);
+    }
+    if (boxes.length > TABLE_BOXES && list.open) list.open = false;
+    if (list.open) list.lastElementChild.replaceChildren(...tables(view()));
+    tell(boxes.length);
+    void lookAtRuns();
+  }
+
+  function paint(boxes, rows, size) {
+    const end = (one) => ({ box: one.box, row: one.column === null ? null : rows.get(one.box).at.get(one.column), height: size(boxOf(one.box)) });
+    // Links of columns that are not listed meet in one row: one line stands for them.
+    const lines = new Map();
+    lineOf = new Map();
+    for (const link of shown.links) {
+      const [src, dst] = [end(link.src), end(link.dst)];
+      const id = JSON.stringify([src.box, src.row, dst.box, dst.row]);
+      if (!lines.has(id)) lines.set(id, { id, src, dst, ...sceneLink(link) });
+      lineOf.set(link, id);
+    }
+    canvas.render({
+      places,
+      boxes: boxes.map((box) => sceneBox(box, rows.get(box.id), size(box))),
+      links: [...lines.values()],
+    });
+    light();
+  }
+
+  /** Show what is chosen, and the ways to it. */
+  function light() {
+    const lit = [...litLinks()];
+    canvas.light({
+      chosen: chosen?.link ? null : chosen,
+      links: new Set(lit.map((link) => lineOf.get(link))),
+      boxes: new Set(lit.flatMap((link) => [link.src.box, link.dst.box])),
+      rows: new Set(lit.flatMap((link) => [link.src.column, link.dst.column])),
+    });
+    panel.replaceChildren(...details(view()));
+  }
+
+  /** The end of a long name, by which names differ more than by their beginning. */
+  const tail = (name) => (name.length > LONGEST ? `…${name.slice(1 - LONGEST)}` : name);
+
+  function sceneBox(box, rows, height) {
+    const name = nameOf({ box: box.id, column: null });
+    const marks = marksOf(box);
+    const handles = handlesOf(box);
+    const kind = kindOf(box);
+    return {
+      id: box.id, height, marks, handles, name: tail(box.kind === "Dataset" ? name.slice(name.lastIndexOf("/") + 1) || name : name), sub: kind,
+      label: name, title: `${name}\n${kind}`, current: current === box.id,
+      spoken: [name, kind, ...marks.map((mark) => mark.text), pii(box.notes), ...handles.map((handle) => handle.spoken)].filter(Boolean).join(", "),
+      classes: [box.kind.toLowerCase(), box.id === graph.focus ? "focus" : "", marks.some((one) => one.tone === "bad") ? "bad" : marks.some((one) => one.tone === "warn") ? "warn" : ""].filter(Boolean).join(" "),
+      choose: () => choose({ box: box.id }),
+      focus: () => { current = box.id; },
+      rows: [...rows.listed.map((column) => ({
+        text: clean(column.field) + (column.notes.pii?.length ? ` · ${short(column.notes.pii)}` : ""),
+        title: clean(column.ref), column: column.key,
+        choose: () => choose({ box: box.id, column: column.key }),
+      })), ...rows.more],
+    };
+  }
+
+  function sceneLink(link) {
+    const ways = [...link.ways.values()];
+    const same = ways.every((edge) => edge.type === "SAME_AS");
+    const derived = ways.every((edge) => edge.kind.startsWith("derived"));
+    const states = ways.map((edge) => runs.get(edge.job)).filter(Boolean).map(stateOf);
+    const trouble = states.find((text) => /^[✗?]/u.test(text)) ?? states.find((text) => text.startsWith("▸"));
+    return {
+      arrow: !same, sign: link.src.column === null && link.dst.column === null ? trouble?.[0] ?? "" : "",
+      classes: [same ? "same" : derived ? "derived" : ways.every((edge) => edge.inferred) ? "inferred" : "known", trouble?.startsWith("✗") ? "failed" : ""].join(" "),
+      title: `${nameOf(link.src)} → ${nameOf(link.dst)}: ${ways.map((edge) => [clean(edge.job_name), edge.kind, stateOf(runs.get(edge.job))].filter(Boolean).join(" · ")).join(", ")}`,
+      choose: () => choose({ link }),
+    };
+  }
+
+  function litLinks() {
+    if (!chosen) return new Set();
+    if (chosen.link) return new Set([chosen.link]);
+    if (chosen.column) return graph.ways(null, { box: chosen.box, column: chosen.column }, shown);
+    if (chosen.box === graph.focus) return new Set();
+    return graph.ways({ box: graph.focus, column: null }, { box: chosen.box, column: null }, shown);
+  }
+
+  function choose(what) {
+    const same = chosen && chosen.box === what.box && chosen.column === what.column && chosen.link === what.link;
+    chosen = same ? null : what;
+    if (what.box) current = what.box;
+    light();
+    if (what.box) canvas.reveal(what.box);
+  }
+
+  /** The same picture with other states of runs. */
+  function redraw() {
+    const boxes = [...shown.boxes].map(boxOf);
+    const rows = allRows(boxes);
+    paint(boxes, rows, (box) => heightOf(rows.get(box.id).count));
+  }
+
+  const view = () => ({
+    shown, runs, offline: Boolean(config.answer), focus: graph.focus, nameOf, kindOf, choose, handles: handlesOf,
+    chosen: !chosen ? null : chosen.link ? chosen : { box: boxOf(chosen.box), column: chosen.column ? boxOf(chosen.box).columns.get(chosen.column) : null },
+    order: () => [...shown.boxes].sort((a, b) => places.get(a).x - places.get(b).x || places.get(a).y - places.get(b).y).map(boxOf),
+  });
+
+  /** How much is shown, of when, by whom, and what the answers are short of. */
+  function tell(count) {
+    const reasons = new Map(answers.flatMap((answer) => answer.reasons).filter((one) => one.code !== "depth").map((one) => [one.code, one]));
+    const missing = [...reasons.values()].some((one) => one.missing);
+    const [first] = answers;
+    const more = [...shown.boxes].some((id) => ["up", "down"].some((direction) => !boxOf(id).all[direction] || graph.further(id, direction, shown)));
+    const mark = document.createElement("span");
+    mark.className = `tag ${missing ? "bad" : "good"}`;
+    mark.textContent = missing ? "incomplete" : more && !config.answer ? "more can be opened" : "complete";
+    const about = [`${count} shown`, `as of ${first.as_of}`, `known at fact ${first.known_at}`, `answered by ${first.answered_by}`, ...[...reasons.values()].map((one) => clean(one.text))];
+    standing.replaceChildren(mark, ` ${about.join(" · ")}`);
+  }
+
+  /** What the newest run of each shown job came to; asked a few at a time, once. */
+  async function lookAtRuns() {
+    if (config.answer) return;
+    const mine = ++turn;
+    const [first] = answers;
+    const known = runs;
+    const jobs = [...new Set(shown.links.flatMap((link) => [...link.ways.values()].map((edge) => edge.job)))].filter((job) => job && !known.has(job)).slice(0, MOST_JOBS);
+    await each(jobs, async (job) => {
+      if (mine !== turn) return;
+      const answer = await ask("runs", { job, limit: asked.as_of ? 20 : 1 }).catch(() => ({ items: [] }));
+      known.set(job, answer.items.find((run) => !asked.as_of || (run.started ?? "") <= first.as_of) ?? null);
+    });
+    if (mine === turn && known === runs && jobs.some((job) => known.get(job) && known.get(job).state !== "COMPLETE")) redraw();
+  }
+
+  // The keyboard
+
+  const KEYS = { ArrowLeft: "up", ArrowRight: "down" };
+
+  function stepFrom(id, key) {
+    const here = places.get(id);
+    const near = (ids) => ids.sort((a, b) => Math.abs(places.get(a).y - here.y) - Math.abs(places.get(b).y - here.y))[0];
+    if (KEYS[key]) {
+      const side = KEYS[key] === "up" ? ["dst", "src"] : ["src", "dst"];
+      return near(shown.links.filter((link) => link[side[0]].box === id && link[side[1]].box !== id).map((link) => link[side[1]].box));
+    }
+    const sign = key === "ArrowUp" ? -1 : 1;
+    return near([...shown.boxes].filter((one) => one !== id && places.get(one).layer === here.layer && (places.get(one).y - here.y) * sign > 0));
+  }
+
+  host.addEventListener("keydown", (event) => {
+    if (event.ctrlKey || event.metaKey || event.altKey || !event.target.closest(".box")) return;
+    const id = event.target.closest(".box").dataset.box;
+    const row = event.target.closest(".row");
+    if (event.shiftKey && KEYS[event.key]) {
+      const handle = handlesOf(boxOf(id)).find((one) => one.direction === KEYS[event.key]);
+      if (handle) void handle.act().then(() => canvas.focus(id));
+      else say(`nothing more ${WORDS[KEYS[event.key]][1]} ${nameOf({ box: id, column: null })}`);
+    } else if (event.key.startsWith("Arrow")) {
+      const rows = [...event.target.closest(".box").querySelectorAll(".name, .row")];
+      const beside = rows[rows.indexOf(event.target) + (event.key === "ArrowDown" ? 1 : -1)];
+      if ((event.key === "ArrowDown" || (row && event.key === "ArrowUp")) && beside) beside.focus({ preventScroll: true });
+      else {
+        const next = stepFrom(id, event.key);
+        if (next !== undefined) canvas.focus(next);
+      }
+    } else if (event.key === "Home") canvas.focus(graph.focus);
+    else if (event.key === "Escape" && chosen) choose(chosen);
+    else if (event.key === "+" || event.key === "-") canvas.zoom(event.key === "+" ? 1.25 : 0.8);
+    else if (event.key === "0") canvas.fit();
+    else return;
+    event.preventDefault();
+  });
+
+  // The tools
+
+  for (const button of document.querySelectorAll("[data-zoom]")) {
+    button.addEventListener("click", () => (button.dataset.zoom === "fit" ? canvas.fit() : canvas.zoom(Number(button.dataset.zoom))));
+  }
+  for (const button of document.querySelectorAll("[data-all]")) {
+    button.addEventListener("click", () => guarded(() => everything(button.dataset.all)));
+  }
+  list.addEventListener("toggle", () => {
+    if (list.open && graph.focus) list.lastElementChild.replaceChildren(...tables(view()));
+  });
+  document.getElementById("way")?.addEventListener("submit", (event) => {
+    event.preventDefault();
+    const name = new FormData(event.target).get("to").trim();
+    if (name) guarded(() => wayTo(name));
+  });
+  const form = document.getElementById("moment");
+  form?.addEventListener("change", () => {
+    const given = new FormData(form);
+    const fit = asked.columns !== (given.get("columns") === "true");
+    for (const name of ["view", "as_of", "known_at"]) asked[name] = given.get(name) ?? "";
+    for (const name of ["columns", "rollup"]) asked[name] = given.get(name) === "true";
+    const query = new URLSearchParams(Object.entries(asked).filter(([name, value]) => value && !(name === "view" && value === "structural")));
+    history.replaceState(null, "", `${location.pathname}${query.size ? `?${query}` : ""}`);
+    guarded(() => begin(fit));
+  });
+  form?.addEventListener("submit", (event) => event.preventDefault());
+
+  guarded(() => begin());
+})();
