@@ -32,7 +32,9 @@ Paths = Annotated[
 JobNamespace = Annotated[str, typer.Option("--job-namespace", help="Namespace of the jobs.")]
 At = Annotated[
     str,
-    typer.Option("--at", help="Since when what has no time holds (ISO 8601); else it orders first."),
+    typer.Option(
+        "--at", help="Since when what has no time holds (ISO 8601); else it orders first."
+    ),
 ]
 
 
