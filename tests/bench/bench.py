@@ -20,8 +20,10 @@ from pathlib import Path
 import accepting
 import bringing
 import closures
+import large_estate
 import proving
 import refolding
+import searching
 import stages
 import starting
 import visibility
@@ -33,6 +35,8 @@ SCENARIOS: tuple[Scenario, ...] = (
     *visibility.SCENARIOS,
     *stages.SCENARIOS,
     *closures.SCENARIOS,
+    *large_estate.SCENARIOS,
+    *searching.SCENARIOS,
     *refolding.SCENARIOS,
     *starting.SCENARIOS,
     *bringing.SCENARIOS,

@@ -23,7 +23,7 @@ from lineage.openlineage.scrub import LexicalScrubber
 from tracehold.bootstrap import open_services
 from tracehold.settings import load as load_settings
 
-__all__ = ["CORE", "Variant", "ask", "build", "interleaved", "questions"]
+__all__ = ["CORE", "Variant", "ask", "build", "interleaved", "questions", "record"]
 
 CORE = LoadSpec(
     jobs=1_660, levels=20, fan_in=3, reach=2, columns=20, runs=1_660, with_start=False,
@@ -59,19 +59,23 @@ class Variant:
 def build(folder: Path, variant: Variant) -> Path:
     """A workspace that holds a variant, folded."""
     workspace = make_workspace(folder)
-    scrubber = LexicalScrubber()
-    with open_services(load_settings(workspace), write=True) as services:
-        for spec in variant.loads():
-            stream = events(spec)
-            while batch := list(islice(stream, _BATCH)):
-                services.journal.append(
-                    [
-                        receive(raw, actor="bench", scrubber=scrubber, max_bytes=_LARGEST)
-                        for raw in batch
-                    ]
-                )
-                services.catch_up()
+    record(workspace, (event for spec in variant.loads() for event in events(spec)))
     return workspace
+
+
+def record(workspace: Path, stream: Iterable[bytes]) -> None:
+    """Append events to a workspace's journal, as a server would, and fold them."""
+    scrubber = LexicalScrubber()
+    waiting = iter(stream)
+    with open_services(load_settings(workspace), write=True) as services:
+        while batch := list(islice(waiting, _BATCH)):
+            services.journal.append(
+                [
+                    receive(raw, actor="bench", scrubber=scrubber, max_bytes=_LARGEST)
+                    for raw in batch
+                ]
+            )
+            services.catch_up()
 
 
 def questions(core: LoadSpec, count: int) -> list[dict[str, str]]:

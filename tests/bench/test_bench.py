@@ -44,6 +44,14 @@ def test_a_small_benchmark_prints_every_figure() -> None:
     } <= figures
 
 
+@pytest.mark.slow
+def test_a_small_estate_is_traced_listed_and_searched() -> None:
+    done = run("--small", "--only", "estate,search")
+    assert done.returncode == 0, done.stderr
+    for figure in ("column, any depth, p95, sql", "list of runs, p95", "a misspelled column, p95"):
+        assert figure in done.stdout
+
+
 def test_an_unknown_scenario_is_refused_with_the_names_of_those_there_are() -> None:
     done = run("--only", "speed")
     assert done.returncode != 0
