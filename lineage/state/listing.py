@@ -35,9 +35,12 @@ with recursive kind(label) as (values ('Dataset'), ('Job')), found(label, name) 
 select distinct name from found where name is not null order by name
 """  # noqa: S608
 _OF_NAMESPACE: Final = f"""
-select key, label, props from node
+select key, props from node
 where {_NAMED} and label = ? and props ->> 'namespace' = ? order by name, key limit ? offset ?
 """  # noqa: S608
+_OF_LABEL: Final = """
+select key, props from node where live = 1 and label = ? order by name, key limit ? offset ?
+"""
 _COUNT: Final = f"""
 select count(*) from node where {_NAMED} and label = ? and props ->> 'namespace' = ?
 """  # noqa: S608
@@ -135,22 +138,35 @@ class Listing:
         first, last = self._db.execute(_NAMED_BETWEEN, (namespace,)).fetchone()
         return first, last
 
-    def named(self, label: Label, namespace: str, *, limit: int, offset: int = 0) -> list[Node]:
-        """Datasets or jobs of a namespace, by name."""
+    def named(
+        self, label: Label, namespace: str | None, *, limit: int, offset: int = 0
+    ) -> list[Node]:
+        """Datasets or jobs of a namespace, or of all where it is None, by name."""
         if self._narrowed:
             return self._seen(label, namespace)[offset : offset + limit]
-        rows = self._db.execute(_OF_NAMESPACE, (label, namespace, limit, offset))
-        return [Node(key, label, decode_props(props)) for key, label, props in rows]
+        return [
+            Node(key, label, decode_props(props))
+            for key, props in self._rows(label, namespace, limit, offset)
+        ]
 
-    def count(self, label: Label, namespace: str) -> int:
-        """How many datasets or jobs a namespace has."""
+    def count(self, label: Label, namespace: str | None) -> int:
+        """How many datasets or jobs a namespace has, or all have."""
         if self._narrowed:
             return len(self._seen(label, namespace))
+        if namespace is None:
+            return self._state.count(label)
         return int(self._db.execute(_COUNT, (label, namespace)).fetchone()[0])
 
-    def _seen(self, label: Label, namespace: str) -> list[Node]:
-        rows = self._db.execute(_OF_NAMESPACE, (label, namespace, -1, 0)).fetchall()
-        return list(self._state.nodes([key for key, *_ in rows]).values())
+    def _seen(self, label: Label, namespace: str | None) -> list[Node]:
+        rows = self._rows(label, namespace, -1, 0)
+        return list(self._state.nodes([key for key, _ in rows]).values())
+
+    def _rows(
+        self, label: Label, namespace: str | None, limit: int, offset: int
+    ) -> list[tuple[str, str]]:
+        if namespace is None:
+            return self._db.execute(_OF_LABEL, (label, limit, offset)).fetchall()
+        return self._db.execute(_OF_NAMESPACE, (label, namespace, limit, offset)).fetchall()
 
     def spans(self, keys: Iterable[str]) -> dict[str, Span]:
         """When events spoke of datasets; absent where none did."""

@@ -251,6 +251,8 @@ def test_2054_a_run_that_never_ends_is_running_with_what_it_reads_and_writes(api
         send(api, event)
     job = get(api, f"namespaces/{NS}/jobs/flink")
     assert (job["type"], job["latestRun"]["state"]) == ("STREAM", "RUNNING")
+    # Of a clock that is weeks ahead of the events: nothing was heard of it for too long.
+    assert job["latestRun"]["stale"] is True
     assert graph(api, f"job:{NS}:flink") >= {f"dataset:{NS}:topic", f"dataset:{NS}:sink"}
 
 

@@ -124,6 +124,15 @@ def test_lists_of_datasets_and_jobs_are_pages_with_the_whole_count(api: Api) -> 
     assert get(api, f"namespaces/{NS}/datasets", 400, offset=-1)["where"] == "offset"
 
 
+def test_all_jobs_are_a_list_of_ours_and_with_an_offset_of_marquez_too(api: Api) -> None:
+    assert "jobs" not in get(api, "jobs")
+    found = get(api, "jobs", limit=1, offset=1)
+    assert [one["name"] for one in found["jobs"]] == ["sum"]
+    assert found["totalCount"] == 2
+    assert found["items"] == get(api, "jobs", limit=1)["items"]
+    assert get(api, "jobs", 400, offset=-1)["where"] == "offset"
+
+
 def test_a_job_has_what_it_touches_and_its_newest_runs(api: Api) -> None:
     found = get(api, f"namespaces/{NS}/jobs/sum")
     assert found["inputs"] == [{"namespace": NS, "name": "tidy"}]

@@ -18,6 +18,8 @@ from lineage.trace.hiding import HIDDEN
 from lineage.trace.names import reference_text
 from lineage.trace.resolve import resolve
 from tracehold.bootstrap import Services
+from tracehold.questions.marquez.lists import jobs_page
+from tracehold.questions.marquez.paging import Paged
 from tracehold.questions.nesting import nesting_of_job, nesting_of_run, runs_inside
 from tracehold.questions.question import Body, Question, moment
 from tracehold.seeing import MASK
@@ -47,6 +49,12 @@ class ListEntities(Body, frozen=True, kw_only=True):
     limit: int = 100
 
 
+class ListJobs(ListEntities, frozen=True, kw_only=True):
+    """With ``offset``, which Marquez' clients send, the answer has ``jobs`` in its form too."""
+
+    offset: int | None = None
+
+
 class ShowEntity(Body, frozen=True, kw_only=True):
     """A reference or an unambiguous short name, and the moment."""
 
@@ -62,7 +70,7 @@ class ListRuns(Body, frozen=True, kw_only=True):
     limit: int = 100
 
 
-def _list(services: Services, label: Label, params: ListEntities) -> Json:
+def _list(services: Services, label: Label, params: ListEntities) -> dict[str, Json]:
     limit = _limit(params.limit)
     nodes = services.state.list_nodes(label, text=params.text, after=params.after, limit=limit + 1)
     shown = nodes[:limit]
@@ -93,8 +101,12 @@ def _models(services: Services, params: ListEntities) -> Json:
     return _list(services, "Model", params)
 
 
-def _jobs(services: Services, params: ListEntities) -> Json:
-    return _list(services, "Job", params)
+def _jobs(services: Services, params: ListJobs) -> Json:
+    answer = _list(services, "Job", params)
+    if params.offset is not None:
+        limit, offset = Paged(limit=params.limit, offset=params.offset).page()
+        answer |= jobs_page(services, None, limit, offset)
+    return answer
 
 
 def _dataset(services: Services, params: ShowEntity) -> Json:
@@ -244,7 +256,7 @@ ENTITIES: Final = (
     Question("dataset", "One dataset with its terms, columns and versions.", ShowEntity, _dataset),
     Question("models", "List versions of models.", ListEntities, _models),
     Question("model", "One version of a model.", ShowEntity, _model),
-    Question("jobs", "List jobs.", ListEntities, _jobs),
+    Question("jobs", "List jobs.", ListJobs, _jobs),
     Question("job", "One job with its newest runs.", ShowEntity, _job),
     Question("runs", "List runs, newest first.", ListRuns, _runs),
     Question("run", "One run.", ShowEntity, _run),

@@ -18,7 +18,7 @@ from tracehold.questions.marquez.seen import listing_of, namespaces_of, seen_fac
 from tracehold.questions.marquez.shown import Shown
 from tracehold.questions.question import Body, Question
 
-__all__ = ["LISTS", "run_of_id"]
+__all__ = ["LISTS", "jobs_page", "run_of_id"]
 
 VERSIONS: Final = 1000
 """Newest versions of a dataset that are looked through for one."""
@@ -200,12 +200,16 @@ def _version(services: Services, params: OneVersion) -> Json:
 
 def _jobs(services: Services, params: InNamespace) -> Json:
     limit, offset = params.page()
+    return jobs_page(services, params.namespace, limit, offset)
+
+
+def jobs_page(
+    services: Services, namespace: str | None, limit: int, offset: int
+) -> dict[str, Json]:
+    """Jobs of a namespace, or of all, with how many there are."""
     shown = Shown(services)
-    nodes = shown.listing.named("Job", params.namespace, limit=limit, offset=offset)
-    return {
-        "jobs": shown.jobs(nodes),
-        "totalCount": shown.listing.count("Job", params.namespace),
-    }
+    nodes = shown.listing.named("Job", namespace, limit=limit, offset=offset)
+    return {"jobs": shown.jobs(nodes), "totalCount": shown.listing.count("Job", namespace)}
 
 
 def _job(services: Services, params: OneJob) -> Json:

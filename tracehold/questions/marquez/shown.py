@@ -16,6 +16,7 @@ from lineage.graph.port import Node
 from lineage.state.listing import Span, Touched
 from lineage.state.pinning import Pinned, facts_of_run, pinned_inputs
 from lineage.state.port import AspectValue, RunRow, VersionRow
+from lineage.state.standing import STALE, shown_state, streaming_jobs
 from tracehold.bootstrap import Services
 from tracehold.questions.marquez.facets import RunFacets, facets_of_run, newest_facets
 from tracehold.questions.marquez.node_ids import dataset_name, version_id
@@ -234,7 +235,16 @@ class Shown:
         pinned = {row.key: pinned_inputs(db, row) if pins else [] for row in rows}
         keys = {key for row in rows for key in (row.job_key, *row.inputs, *row.outputs)}
         names = self.state.nodes(sorted(keys))
-        return [self._run(row, pinned[row.key], names) for row in rows]
+        streams = streaming_jobs(self.state, (row.job_key for row in rows))
+        return [
+            self._run(row, pinned[row.key], names)
+            | {"stale": self._standing(row, row.job_key in streams) == STALE}
+            for row in rows
+        ]
+
+    def _standing(self, row: RunRow, streaming: bool) -> str:
+        ages = self.services.settings.runs.ages
+        return shown_state(row, now=self.now, streaming=streaming, ages=ages)
 
     def run(self, row: RunRow) -> dict[str, Json]:
         """One run with all facets of its events."""
@@ -263,8 +273,8 @@ class Shown:
         args = row.facets.get("args")
         return {
             "id": row.run_id,
-            "createdAt": _moment(row.started if row.started is not None else row.ended),
-            "updatedAt": _moment(row.ended if row.ended is not None else row.started),
+            "createdAt": _moment(row.started if row.started is not None else row.last),
+            "updatedAt": _moment(row.last),
             "nominalStartTime": nominal.get("nominalStartTime"),
             "nominalEndTime": nominal.get("nominalEndTime"),
             "state": STATES[row.state],
