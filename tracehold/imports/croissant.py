@@ -11,9 +11,10 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Final
+from urllib.parse import urlsplit
 
 from catalog.facets import license_facet, provenance_facet
-from catalog.licenses.expression import is_expression
+from catalog.licenses.expression import is_expression, parse_expression
 from lineage.facts import Json
 from tracehold.imports.errors import NotThisFormat
 from tracehold.imports.events import Column, Facets, Item, Writer
@@ -39,12 +40,13 @@ _KNOWN: Final = (
 _EXPRESSION: Final = re.compile(r"\(*[\w.+-]+\)*(?:\s+(?:AND|OR|WITH)\s+\(*[\w.+-]+\)*)*")
 _SHA256: Final = re.compile(r"[0-9a-fA-F]{64}")
 _SIZE: Final = re.compile(r"\s*(\d+)\s*B?\s*")
+_DERIVED: Final = "prov:wasDerivedFrom"
 _READ: Final = frozenset(
     {
         "@context", "@type", "@id", "name", "description", "license", "url", "version", "keywords",
         "conformsTo", "creator", "publisher", "datePublished", "dateModified", "dateCreated",
         "distribution", "recordSet", "citeAs", "sameAs", "inLanguage", "isLiveDataset",
-        "rai:personalSensitiveInformation", "rai:dataCollection",
+        "rai:personalSensitiveInformation", "rai:dataCollection", _DERIVED,
     }
 )  # fmt: skip
 _DATES: Final = ("dateModified", "datePublished", "dateCreated")
@@ -89,7 +91,7 @@ class _Description:
         self.document, self.where, self.report = document, where, report
         self.writer = Writer("croissant")
         called = text(document.get("name")) or where.rpartition("/")[2]
-        self.name = of_uri(text(document.get("url"))) or Name(namespace, called)
+        self.name = _page(text(document.get("url")), called) or Name(namespace, called)
         dates = (moment(document.get(one), -1) for one in _DATES)
         self.at = next((one for one in dates if one >= 0), at)
         self.files = {
@@ -104,7 +106,8 @@ class _Description:
         columns: dict[str, set[Column]] = {}
         fields = list(self.columns(columns))
         facets = self.described() | self.writer.schema(fields)
-        sources = {one.name for one in self.files.values() if one.name is not None} - {self.name}
+        sources = {one.name for one in self.files.values() if one.name is not None}
+        sources = (sources | self.derived_from()) - {self.name}
         if sources:
             facets |= self.writer.lineage(sources, columns)
         yield self.writer.dataset_event(self.at, self.writer.named(self.name, facets), self.where)
@@ -135,6 +138,18 @@ class _Description:
             if _short(one)
         ]
         return facets | self.writer.tags(tags)
+
+    def derived_from(self) -> set[Name]:
+        """The datasets that it was made from (Croissant 1.1, W3C PROV-O)."""
+        found = set()
+        for one in parts(_many(self.document.get(_DERIVED))):
+            places = (text(one.get(member)) for member in ("prov:atLocation", "prov:locatedAt"))
+            name = _page(next(filter(None, places), "") or text(one.get("@id")), "")
+            if name is None:
+                self.report.skip("origins without an address", "nothing names them", self.where)
+            else:
+                found.add(name)
+        return found
 
     def license(self, makers: list[str]) -> Facets:
         said = [_named(one) for one in _many(self.document.get("license"))]
@@ -236,6 +251,14 @@ def _many(value: Json) -> list[Json]:
     return value if isinstance(value, list) else [value]
 
 
+def _page(url: str, called: str) -> Name | None:
+    """The dataset behind the address of a page; where a query names it, its own name does here."""
+    found = of_uri(url)
+    if found is None or (found.name != "/" and not urlsplit(url).query):
+        return found
+    return Name(found.namespace, called) if called else None
+
+
 def _short(value: Json) -> str:
     """A text of one line; a longer one only says that something was said."""
     line = " ".join(text(value).split())
@@ -250,7 +273,8 @@ def _id(part: Json) -> str:
 
 def _called(part: Mapping[str, Json]) -> str:
     """The name of a record set or field; its id ends in it."""
-    return text(part.get("name")) or text(part.get("@id")).rpartition("/")[2]
+    called = text(part.get("name")) or text(part.get("@id"))
+    return called.rpartition("/")[2]
 
 
 def _named(part: Json) -> str:
@@ -269,4 +293,4 @@ def _spdx(said: str) -> str:
     for address, name in _KNOWN:
         if address.lower() in said.lower():
             return name
-    return said if _EXPRESSION.fullmatch(said) and is_expression(said) else ""
+    return parse_expression(said) if _EXPRESSION.fullmatch(said) and is_expression(said) else ""

@@ -181,6 +181,7 @@ def test_what_croissant_says_beside_is_counted(tmp_path: Path) -> None:
         ("https://creativecommons.org/licenses/by-nc-sa/3.0/", "CC-BY-NC-SA-3.0"),
         ("https://spdx.org/licenses/Apache-2.0.html", "Apache-2.0"),
         ({"@type": "CreativeWork", "name": "MIT"}, "MIT"),
+        ("cc-by-4.0", "CC-BY-4.0"),
         (["MIT", "https://example.org/terms"], "MIT AND NOASSERTION"),
         ("Ask us", "NOASSERTION"),
     ],
@@ -190,6 +191,22 @@ def test_licenses_are_named_by_spdx_where_they_can_be(said: Any, declared: str) 
     items = croissant_reader.read(document, "x", namespace="c", at=0, report=Report())
     *_, last = (json.loads(item.raw) for item in items)
     assert last["dataset"]["facets"]["tracehold_license"]["declared"] == declared
+
+
+def test_a_page_that_a_query_names_is_named_by_the_dataset_and_origins_are_sources() -> None:
+    origin = {"@type": "prov:Entity", "@id": "x", "prov:atLocation": "https://h.example.org/first"}
+    document = {
+        **croissant(),
+        "url": "https://h.example.org/search?id=31",
+        "distribution": [],
+        "prov:wasDerivedFrom": [origin, {"@id": "unknown"}],
+    }
+    report = Report()
+    [item] = croissant_reader.read(document, "x", namespace="c", at=0, report=report)
+    dataset = json.loads(item.raw)["dataset"]
+    assert (dataset["namespace"], dataset["name"]) == ("https://h.example.org", "orders")
+    assert [one["name"] for one in dataset["facets"]["lineage"]["inputs"]] == ["first"]
+    assert "origins without an address" in {one["what"] for one in report.as_list()}
 
 
 def test_a_file_that_describes_no_dataset_is_refused() -> None:
