@@ -31,6 +31,11 @@ NAVIGATION: Final = (
     ("/api", "API"),
 )
 
+_PERSONAL: Final = frozenset(
+    {"/pii", "/datasets", "/datasets/{key}", "/models/{key}", "/columns/{key}"}
+)
+"""Pages that say where personal data is: who opens one stands on record."""
+
 _View = Callable[[Asked], dict[str, Any]]
 
 
@@ -91,6 +96,8 @@ def _page(services: Services, path: str, template: str, view: _View) -> Callable
             authorize(person, "question")
             seen = services.seen_by(person)
             context = view(Asked(seen, request.path_params, query))
+            if path in _PERSONAL:
+                services.told(person.id, f"page {path}", request.path_params.get("key", ""))
         except TraceholdError as error:
             text = render("problem.html", {**frame, "problem": error})
             return HTMLResponse(text, error.http_status)

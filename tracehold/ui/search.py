@@ -4,28 +4,44 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from lineage.identity import Label
-from lineage.refs import KIND_LABELS
-from lineage.trace.names import reference_text
-from lineage.trace.resolve import resolve
+from lineage.facts import Json
+from lineage.refs import KIND_LABELS, parse_ref
+from tracehold.questions import answer
 from tracehold.ui.asked import Asked
 from tracehold.ui.marks import PAGES, Cell, link, mark
 
 __all__ = ["opened", "search"]
 
-_LABELS: Final[tuple[Label, ...]] = ("Dataset", "Column", "Model", "Job")
-_EACH: Final = 10
+_SHOWN: Final = 20
 
 
 def search(asked: Asked) -> dict[str, Any]:
-    """What fits the words: datasets, columns, models and jobs by name."""
+    """What fits the words, best first: datasets, models and jobs, with the columns that fit."""
     text = asked.query.get("text", "").strip()
-    rows: list[list[Cell]] = []
-    for label in _LABELS if text else ():
-        for node in asked.services.state.list_nodes(label, text=text, limit=_EACH):
-            shown = reference_text(node, node.key)
-            rows.append([link(label, node.key, shown), mark(label.lower())])
-    return {"heading": "Search", "text": text, "rows": rows}
+    context: dict[str, Any] = {"heading": "Search", "text": text, "rows": [], "note": ""}
+    if not text:
+        return context
+    found = answer(asked.services, "find", {"text": text, "limit": _SHOWN})
+    notes = []
+    if found.get("misspelled"):
+        notes.append("nothing is spelled so; these come near")
+    if found.get("left_out"):
+        notes.append(f"left out: {', '.join(found['left_out'])}")
+    if found["more"]:
+        notes.append(f"the best {_SHOWN}")
+    return context | {
+        "rows": [_row(asked, item) for item in found["items"]],
+        "note": "; ".join(notes),
+    }
+
+
+def _row(asked: Asked, item: dict[str, Json]) -> list[Cell]:
+    label = KIND_LABELS[item["kind"]]
+    columns: list[Cell] = [
+        link("Column", parse_ref(one["ref"]).key(asked.services.identity), f"#{one['field']}")
+        for one in item["columns"]
+    ]
+    return [link(label, item["key"], item["ref"]), mark(item["kind"]), *columns]
 
 
 def opened(asked: Asked) -> dict[str, Any]:
@@ -35,5 +51,5 @@ def opened(asked: Asked) -> dict[str, Any]:
         NotFound: Nothing of that name is known.
         InvalidInput: Several things fit.
     """
-    ref, key = resolve(asked.services.state, asked.services.identity, asked.query.get("ref", ""))
+    ref, key = asked.services.resolve(asked.query.get("ref", ""))
     return {"location": f"{PAGES[KIND_LABELS[str(ref).partition(':')[0]]]}/{key}"}

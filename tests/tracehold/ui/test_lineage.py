@@ -310,12 +310,20 @@ def test_a_search_from_any_page_finds_and_leads_there(page: Page, server: Runnin
     page.keyboard.press("/")
     expect(page.get_by_role("searchbox", name="Search")).to_be_focused()
     page.keyboard.type("repor")
-    expect(page.locator("#found").get_by_role("link", name="report").first).to_be_visible()
+    found = page.locator("#found").get_by_role("link")
+    expect(found.first).to_have_text(ref("report"))
     page.keyboard.press("ArrowDown")
     page.keyboard.press("Enter")
     expect(page.get_by_role("heading", level=1)).to_contain_text("report")
     page.goto(f"{server.url}/search?text=nothing-of-the-kind")
     expect(page.locator("#results")).to_contain_text("0 found")
+
+
+def test_a_half_remembered_column_leads_to_its_page(page: Page, server: RunningServer) -> None:
+    page.goto(f"{server.url}/search?text=amonut")
+    expect(page.locator("#results")).to_contain_text("come near")
+    page.locator("#results").get_by_role("link", name="#amount").first.click()
+    expect(page.get_by_role("heading", level=1)).to_contain_text("#amount")
 
 
 def test_the_picture_carries_only_what_it_needs(page: Page) -> None:
