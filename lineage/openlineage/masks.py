@@ -11,6 +11,7 @@ import re
 __all__ = ["mask_error", "mask_free_text", "mask_sql", "mask_stack"]
 
 _EMAIL = re.compile(r"[\w.+%-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}){1,8}")
+_DIGIT = re.compile(r"\d")
 _IBAN = re.compile(r"\b[A-Z]{2}\d{2}(?: ?[A-Z0-9]{4}){2,7}(?: ?[A-Z0-9]{1,3})?\b")
 _PHONE = re.compile(r"(?<![\w./:=%#-])\+?\(?\d[\d ()/.-]{6,24}\d(?![\w-])")
 _DATE = re.compile(r"\d{4}[-/.]\d{1,2}[-/.]\d{1,2}|\d{1,3}(?:\.\d{1,3}){3}$")
@@ -38,6 +39,8 @@ def mask_free_text(text: str) -> str:
         text = _EMAIL.sub("[e-mail]", text)
     if "=" in text or ":" in text:
         text = _CREDENTIAL.sub(r"\1\2[credential]", text)
+    if _DIGIT.search(text) is None:
+        return text
     text = _IBAN.sub("[iban]", text)
     return _PHONE.sub(_phone, text)
 

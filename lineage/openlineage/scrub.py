@@ -11,6 +11,7 @@ import hashlib
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Protocol
 
 import msgspec
@@ -19,7 +20,7 @@ from lineage.facts import Json
 from lineage.openlineage.errors import NotAnEvent, TooDeep
 from lineage.openlineage.forms.common import URI
 from lineage.openlineage.masks import mask_error, mask_free_text, mask_sql, mask_stack
-from lineage.openlineage.standard import breach
+from lineage.openlineage.standard import breach, form_of
 
 __all__ = ["DEPTH_LIMIT", "Cleaned", "LexicalScrubber", "Scrubber"]
 
@@ -29,7 +30,14 @@ DEPTH_LIMIT = 200
 _CACHE_BYTES = 32 * 1024 * 1024
 _CACHED_FACET = 256 * 1024
 _PIECE = 2047
+_LARGE = 1024 * 1024
+"""A larger facet is taken apart before it is decoded: as objects it takes ten times its bytes."""
+_SMALL = 64 * 1024
+_SPACE = b" \t\r\n"
+_OBJECT = msgspec.json.Decoder(dict[str, msgspec.Raw])
+_LIST = msgspec.json.Decoder(list[msgspec.Raw])
 _URI = re.compile(URI)
+_encode = msgspec.json.Encoder(order="deterministic").encode
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +79,7 @@ _FREE_TEXT = frozenset({"description", "expected", "actual", "content", "message
 _SECRETS = ("password", "passwd", "secret", "token", "api_key", "apikey", "accesskey", "access_key")
 
 
+@lru_cache(4096)
 def _is_secret(member: str) -> bool:
     lowered = member.lower()
     return any(word in lowered for word in _SECRETS)
@@ -110,14 +119,39 @@ _RULES: dict[str, _Walk] = {
 }
 
 
-def _scrub(facet: str, value: Json) -> Json:
+def _is_verbatim(facet: str) -> bool:
+    return facet in _VERBATIM or facet.startswith("tracehold_")
+
+
+def _scrub(facet: str, value: Json, member: str = "", depth: int = 0) -> Json:
     """The value with everything masked that its facet does not vouch for; may change ``value``."""
-    if facet in _VERBATIM or facet.startswith("tracehold_"):
+    if _is_verbatim(facet):
         if type(value) in _NESTING:
-            _mask_members(value, "", 0)
+            _mask_members(value, member, depth)
+        elif type(value) is str and member in _FREE_TEXT:
+            return mask_free_text(value)
         return value
     rule = _RULES.get(facet, _unknown)
-    return _walk(value, "", rule, rule is _values, 0)
+    return _walk(value, member, rule, rule is _values, depth)
+
+
+def _scrub_pieces(facet: str, raw: msgspec.Raw, member: str = "", depth: int = 0) -> bytes:
+    """The same of JSON that is too large to be decoded at once, encoded."""
+    view = memoryview(raw)
+    lead = bytes(view[:_PIECE]).lstrip(_SPACE)[:1] if view.nbytes > _SMALL else b""
+    if lead not in (b"{", b"["):
+        return _encode(_scrub(facet, msgspec.json.decode(raw), member, depth))
+    if depth >= DEPTH_LIMIT:
+        raise _too_deep()
+    if lead == b"[":
+        items = _LIST.decode(raw)
+        return b"[%b]" % b",".join(_scrub_pieces(facet, one, member, depth + 1) for one in items)
+    members = _OBJECT.decode(raw)
+    inner = member if _is_secret(member) and not _is_verbatim(facet) else None
+    return b"{%b}" % b",".join(
+        b"%b:%b" % (_encode(name), _scrub_pieces(facet, members[name], inner or name, depth + 1))
+        for name in sorted(members)
+    )
 
 
 def _mask_members(value: Json, member: str, depth: int) -> None:
@@ -179,6 +213,20 @@ def _flaws(facet: str, value: Json) -> tuple[tuple[str, str], ...]:
     return tuple(found)
 
 
+def _cleaned_pieces(facet: str, raw: bytes) -> tuple[tuple[tuple[str, str], ...] | None, bytes]:
+    """Flaws and bytes of a large facet; no flaws where it must be judged by the standard."""
+    if raw.lstrip(_SPACE)[:1] != b"{":
+        return None, b""
+    head = {
+        name: msgspec.json.decode(one)
+        for name, one in _OBJECT.decode(raw).items()
+        if name in ("_producer", "_schemaURL", "_deleted")
+    }
+    if form_of(head) is not None:
+        return None, b""
+    return _flaws(facet, head), _scrub_pieces(facet, msgspec.Raw(raw))
+
+
 def _digest(raw: bytes) -> bytes:
     """Digest of a facet, in pieces of a size for which Python keeps its lock.
 
@@ -205,9 +253,11 @@ class LexicalScrubber:
         if known is not None:
             return known
         try:
-            value = msgspec.json.decode(raw)
-            flaws = _flaws(facet, value)
-            stored = msgspec.json.encode(_scrub(facet, value), order="deterministic")
+            flaws, stored = _cleaned_pieces(facet, raw) if len(raw) > _LARGE else (None, b"")
+            if flaws is None:
+                value = msgspec.json.decode(raw)
+                flaws = _flaws(facet, value)
+                stored = _encode(_scrub(facet, value))
         except RecursionError as error:
             raise TooDeep("the event nests too deep", where=facet) from error
         except (msgspec.DecodeError, UnicodeError, OverflowError, ValueError) as error:

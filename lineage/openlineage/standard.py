@@ -9,7 +9,7 @@ schemas is tested against them.
 from __future__ import annotations
 
 import re
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 
@@ -69,6 +69,16 @@ _NAMED: Final = re.compile(
 )
 
 
+def form_of(facet: dict[str, Json]) -> Any:
+    """The form of the standard schema that a facet names; None where it names another."""
+    url = facet.get("_schemaURL")
+    named = _NAMED.fullmatch(url) if isinstance(url, str) else None
+    if named is None:
+        return None
+    model, form = FORMS.get(named["name"], ("", None))
+    return form if named["model"] in (None, model) else None
+
+
 def breach(facet: dict[str, Json]) -> str | None:
     """Where a facet breaks the schema that it names.
 
@@ -76,12 +86,8 @@ def breach(facet: dict[str, Json]) -> str | None:
         A JSON pointer within the facet (``*`` for any member of a list or map; empty for the facet
         as a whole), or None where it does not, or where its schema is not of the standard.
     """
-    url = facet.get("_schemaURL")
-    named = _NAMED.fullmatch(url) if isinstance(url, str) else None
-    if named is None:
-        return None
-    model, form = FORMS.get(named["name"], ("", None))
-    if form is None or named["model"] not in (None, model):
+    form = form_of(facet)
+    if form is None:
         return None
     try:
         msgspec.convert(facet, form)

@@ -21,6 +21,7 @@ import accepting
 import bringing
 import closures
 import large_estate
+import producing
 import proving
 import refolding
 import searching
@@ -39,6 +40,7 @@ SCENARIOS: tuple[Scenario, ...] = (
     *searching.SCENARIOS,
     *refolding.SCENARIOS,
     *starting.SCENARIOS,
+    *producing.SCENARIOS,
     *bringing.SCENARIOS,
     *proving.SCENARIOS,
 )

@@ -27,7 +27,11 @@ def run(*words: str) -> subprocess.CompletedProcess[str]:
 @pytest.mark.slow
 def test_a_small_benchmark_prints_every_figure() -> None:
     done = run(
-        "--small", "--rounds", "1", "--only", "accept,visible,sustained,stages,closure,refold,start"
+        "--small",
+        "--rounds",
+        "1",
+        "--only",
+        "accept,visible,sustained,stages,closure,refold,start,producers,large",
     )
     assert done.returncode == 0, done.stderr
     figures = {line.split("|")[1].strip() for line in done.stdout.splitlines() if "|" in line}
@@ -41,6 +45,8 @@ def test_a_small_benchmark_prints_every_figure() -> None:
         "closure p95, sql",
         "refold, CPU",
         "until a question is answered",
+        "together, by one alone",
+        "peak resident, folded too",
     } <= figures
 
 

@@ -6,6 +6,9 @@ import json
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from rounds import rounds
 
 from lineage.openlineage import scrub
 from lineage.openlineage.errors import NotAnEvent, TooDeep
@@ -144,3 +147,65 @@ def test_a_large_facet_is_not_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     scrubber = LexicalScrubber()
     assert scrubber.clean("x", b'{"abcdefgh":1}') is not scrubber.clean("x", b'{"abcdefgh":1}')
     assert scrubber.clean("x", b'{"abcd":1}') is scrubber.clean("x", b'{"abcd":1}')
+
+
+TEXTS = st.sampled_from(
+    ["", "plain", MAIL, "DE89370400440532013000", "+49 170 1234567", "password=hunter2",
+     "select 'x' from t", "java.lang.Error: boom", "é\u2028\"\\", "https://u:p@host/x"]
+)  # fmt: skip
+MEMBERS = st.sampled_from(
+    ["a", "b", "é", "", "\U0001f600", "\uffff", "description", "message", "query", "value", "token",
+     "stackTrace", "_producer", "_schemaURL", "_deleted", "passwords"]
+)  # fmt: skip
+JSON = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**70), 2**70)
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | TEXTS,
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(MEMBERS, inner, max_size=4),
+    max_leaves=25,
+)
+FACETS = st.sampled_from(
+    ["", "acme", "sql", "schema", "errorMessage", "environmentVariables", "tracehold_x",
+     "sourceCode", "columnLineage"]
+)  # fmt: skip
+
+
+@settings(max_examples=rounds(usual=300, campaign=100_000))
+@given(FACETS, JSON, st.integers(0, 60))
+def test_a_facet_taken_apart_is_the_facet_at_once(facet: str, value: Any, small: int) -> None:
+    raw = json.dumps(value, ensure_ascii=False).encode()
+    whole = LexicalScrubber().clean(facet, raw)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(scrub, "_LARGE", -1)
+        patch.setattr(scrub, "_SMALL", small)
+        pieces = LexicalScrubber().clean(facet, raw)
+    assert bytes(pieces.value) == bytes(whole.value)
+    assert pieces.findings == whole.findings
+
+
+@pytest.mark.parametrize("facet", ["acme", "sql", "schema", "tracehold_x"])
+def test_a_large_facet_is_limited_and_refused_like_a_small_one(facet: str) -> None:
+    filling = b'"' + b"x" * 2_000_000 + b'"'
+    for bad in (b"NaN", b'"\xff"', b'"\\ud800"', b"1e999", b"01", b"[1,]"):
+        with pytest.raises(NotAnEvent):
+            LexicalScrubber().clean(facet, b'{"a":[%b,{"b":%b}]}' % (filling, bad))
+    deep = b"[" * (DEPTH_LIMIT + 1) + b"]" * (DEPTH_LIMIT + 1)
+    for form in (b'{"a":%b,"b":%b}' % (deep, filling), b'{"a":%b}' % (
+        b"[" * DEPTH_LIMIT + filling + b"]" * DEPTH_LIMIT
+    )):  # fmt: skip
+        with pytest.raises(TooDeep):
+            LexicalScrubber().clean(facet, form)
+    fits = b"[" * (DEPTH_LIMIT - 1) + filling + b"]" * (DEPTH_LIMIT - 1)
+    assert len(bytes(LexicalScrubber().clean(facet, b'{"a":%b}' % fits).value)) > 2_000_000
+
+
+def test_a_large_facet_of_the_standard_is_judged_by_its_schema() -> None:
+    schema = "https://openlineage.io/spec/facets/1-2-0/SchemaDatasetFacet.json"
+    fields = [{"name": f"c{number}", "type": "TEXT" * 20} for number in range(20_000)]
+    good = BASE | {"_schemaURL": schema, "fields": fields}
+    assert findings("schema", good) == ()
+    assert findings("schema", good | {"fields": [*fields, {"type": "TEXT"}]}) == (
+        ("facet-off-schema", "/fields/*/name"),
+    )
