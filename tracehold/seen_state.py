@@ -158,7 +158,17 @@ class SeenState(SqlState):
     ) -> dict[str, dict[str, list[AspectValue]]]:
         """What is said of those of the keys that may be seen."""
         hidden = self._hidden(keys)
-        return super().aspects([key for key in keys if key not in hidden], names, as_of)
+        found = super().aspects([key for key in keys if key not in hidden], names, as_of)
+        return {
+            key: {name: [self._masked(one) for one in values] for name, values in held.items()}
+            for key, held in found.items()
+        }
+
+    def _masked(self, said: AspectValue) -> AspectValue:
+        """What is said, without names of what may not be seen: a page may make text of it."""
+        masked = self._seeing.masked
+        losers = tuple((source, masked(value)) for source, value in said.losers)
+        return replace(said, value=masked(said.value), slot=masked(said.slot), losers=losers)
 
     def with_aspect(self, name: str, as_of: int | None = None) -> dict[str, list[AspectValue]]:
         """All entities that have an aspect and may be seen, by key."""
@@ -193,8 +203,7 @@ class SeenState(SqlState):
     def _seen_run(self, row: RunRow) -> RunRow:
         """The run with a placeholder for each input and output that may not be seen."""
         barred = sorted(self._hidden({*row.inputs, *row.outputs}))
-        if not barred:
-            return row
+        row = replace(row, facets=self._seeing.masked(dict(row.facets)))
         names = {key: f"{HIDDEN}{number}" for number, key in enumerate(barred, 1)}
         return replace(
             row,

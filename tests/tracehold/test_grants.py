@@ -8,11 +8,14 @@ from typing import Any
 
 import pytest
 from seeing_world import CLOSED, SECRET, Estate, estate
+from tracehold_world import Api
 
 from lineage.errors import Conflict, Denied, InvalidInput, NotFound, Unavailable
 from lineage.journal.envelope import decode
 from tracehold.access_log import STREAM, WINDOW_MILLIS, AccessLog
+from tracehold.http.app import create_app
 from tracehold.sights import ALL_SEEING
+from tracehold.ui.pages import add_pages
 
 DAY = 24 * 60 * 60 * 1000
 PATIENTS = f"dataset?ref=dataset:[shop]patients_{SECRET}"
@@ -135,6 +138,14 @@ def test_whoever_is_told_where_personal_data_is_stands_on_record(made: Estate) -
         ("erin", "dataset", "dataset:[shop]orders"),
         ("erin", "trace", "dataset:[shop]joined"),
     ]
+
+
+def test_a_page_that_says_it_counts_as_a_read(made: Estate) -> None:
+    served = Api(made.api.services, made.api.settings)
+    served.app = create_app(made.api.services, extend=[add_pages])
+    for path in ("/pii", "/jobs", "/pii"):
+        assert served.send("GET", path, token=made.auditor).status_code == 200
+    assert [(one["name"], one["question"]) for one in read(made)] == [("aude", "page /pii")]
 
 
 def test_the_same_read_is_recorded_once_an_hour(made: Estate) -> None:

@@ -10,9 +10,12 @@ from urllib.parse import quote, urlencode
 import httpx
 import msgspec
 import pytest
+from fastapi import FastAPI
 from seeing_world import CLOSED, SECRET, Estate, estate
+from tracehold_world import Api
 
 from lineage.facts import Json
+from tracehold.http.app import create_app
 from tracehold.questions import QUESTIONS
 from tracehold.ui.pages import add_pages
 
@@ -168,11 +171,11 @@ def test_pages_of_a_list_hold_only_what_is_seen_and_all_of_it(hiding: Estate) ->
 
 
 def test_no_page_tells_a_hidden_name(hiding: Estate) -> None:
-    from fastapi import FastAPI
-
     services = hiding.api.services
     app = FastAPI()
     add_pages(app, services)
+    served = Api(services, hiding.api.settings)
+    served.app = create_app(services, extend=[add_pages])
     state = services.state
     keys = [n.key for label in ("Dataset", "Job", "Column") for n in state.list_nodes(label)]
     keys += [run.key for run in state.runs()]
@@ -181,10 +184,13 @@ def test_no_page_tells_a_hidden_name(hiding: Estate) -> None:
         filled = keys if "{key}" in route else ["D-1"]
         paths += [route.replace("{key}", k).replace("{name}", k) for k in filled]
     assert len(paths) > len(keys)
+    statuses: dict[int, int] = {}
     for path in dict.fromkeys(paths):
-        answer = hiding.api.send("GET", path, token=hiding.engineer)
+        answer = served.send("GET", path, token=hiding.engineer)
+        statuses[answer.status_code] = statuses.get(answer.status_code, 0) + 1
         assert answer.status_code in (200, 303, 400, 404), (path, answer.status_code)
         assert SECRET not in answer.text, path
+    assert statuses[200] > 10
 
 
 def page_paths(app: Any) -> list[str]:
