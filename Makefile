@@ -5,6 +5,9 @@ PYTHON  ?= python3
 VENV    ?= .venv
 ARGS    ?=
 WORKERS ?= 2
+# Other people's programs that `make clients` tests against, each in an environment of its own.
+CLIENTS ?= dbt spark airflow dagster
+SPARK_LISTENER := io.openlineage:openlineage-spark_2.12:1.53.0
 
 BIN := $(VENV)/bin
 UV  := $(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python
@@ -45,7 +48,7 @@ check: $(VENV)/.dev ## Format, lint, types, import contracts, then the tests wit
 bench: $(VENV)/.dev ## Measure on this machine (ARGS="--only accept,visible"; --write renews docs/reference/benchmarks.md)
 	PYTHONPATH=tests/support $(BIN)/python tests/bench/bench.py $(ARGS)
 
-clients: $(VENV)/.dev ## Official OpenLineage clients against a real server (today: the Python client)
+clients: $(VENV)/.dev $(CLIENTS:%=.clients/%/.ready) ## Unchanged OpenLineage clients against a real server (CLIENTS="dbt spark" for some)
 	$(BIN)/python -m pytest -m clients $(ARGS)
 
 campaign: $(VENV)/.dev ## Kills, faults, tampers, permutations in large numbers, for hours; writes docs/reference/reliability.md
@@ -54,11 +57,12 @@ campaign: $(VENV)/.dev ## Kills, faults, tampers, permutations in large numbers,
 mutants: $(VENV)/.dev ## Change the code place by place and see whether a test notices (ARGS='lineage/journal --sample 300')
 	PYTHONPATH=tests/support:. $(BIN)/python tests/support/mutants.py $(ARGS)
 
-lock: $(VENV)/.tools ## Resolve requirements/*.txt anew with hashes (UPGRADE=1 takes newer versions)
+lock: $(VENV)/.tools ## Resolve requirements/*.txt and clients/*.txt anew with hashes (UPGRADE=1 takes newer versions)
 	$(LOCK) requirements/tools.in -o requirements/tools.txt
 	$(LOCK) requirements/neo4j-local.in -o requirements/neo4j-local.txt
 	$(LOCK) pyproject.toml --extra demo -o requirements/runtime.txt
 	$(LOCK) pyproject.toml --extra dev -c requirements/runtime.txt -o requirements/dev.txt
+	for client in build $(CLIENTS); do $(LOCK) requirements/clients/$$client.in -o requirements/clients/$$client.txt || exit 1; done
 
 $(VENV)/.tools: requirements/tools.txt
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' || { \
@@ -77,4 +81,24 @@ $(VENV)/.runtime: $(VENV)/.tools requirements/runtime.txt pyproject.toml
 $(VENV)/.dev: $(VENV)/.runtime requirements/dev.txt
 	@echo "Installing what its tests need"
 	@$(UV) --require-hashes -r requirements/dev.txt
+	@touch $@
+
+define INSTALL_CLIENT
+@echo "Installing $(@D)"
+@rm -rf $(@D)
+@$(PYTHON) -m venv --without-pip $(@D)
+@$(BIN)/uv pip install --quiet --python $(@D)/bin/python --require-hashes \
+  --build-constraints requirements/clients/build.txt -r $<
+endef
+
+.clients/%/.ready: requirements/clients/%.txt | $(VENV)/.tools
+	$(INSTALL_CLIENT)
+	@touch $@
+
+# Its listener is a jar, which Maven fetches.
+.clients/spark/.ready: requirements/clients/spark.txt requirements/clients/spark.sha256 | $(VENV)/.tools
+	$(INSTALL_CLIENT)
+	@mvn --quiet --batch-mode org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy \
+	  -Dartifact=$(SPARK_LISTENER) -DoutputDirectory=$(@D) -Dmdep.useBaseVersion=true
+	@cd $(@D) && sha256sum --check --quiet ../../requirements/clients/spark.sha256
 	@touch $@

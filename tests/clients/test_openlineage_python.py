@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 from openlineage.client import OpenLineageClient
@@ -19,7 +20,7 @@ from openlineage.client.event_v2 import (
     RunState,
 )
 from openlineage.client.facet_v2 import column_lineage_dataset, schema_dataset, sql_job
-from openlineage.client.transport.http import ApiKeyTokenProvider, HttpConfig, HttpTransport
+from openlineage.client.transport.async_http import AsyncHttpTransport
 from requests import HTTPError
 from running_server import RunningServer, make_workspace, serving
 
@@ -38,22 +39,39 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
 
 
 @contextmanager
-def _talking(url: str, token: str) -> Iterator[OpenLineageClient]:
-    key = ApiKeyTokenProvider({"apiKey": token})
-    talking = OpenLineageClient(
-        transport=HttpTransport(HttpConfig(url=url, auth=key, retry={"total": 0}))
-    )
+def _talking(url: str, token: str, **transport: Any) -> Iterator[OpenLineageClient]:
+    chosen = {
+        "type": "http",
+        "url": url,
+        "auth": {"type": "api_key", "apiKey": token},
+        "retry": {"total": 0},
+        **transport,
+    }
+    talking = OpenLineageClient(config={"transport": chosen})
     try:
         yield talking
     finally:
         talking.close()
 
 
-@pytest.fixture
-def client(server: RunningServer) -> Iterator[OpenLineageClient]:
-    """The official client with its own HTTP transport and an API key."""
-    with _talking(server.url, server.token) as talking:
+@pytest.fixture(
+    params=[{}, {"compression": "gzip"}, {"type": "async_http"},
+            {"type": "async_http", "compression": "gzip"}],
+    ids=["http", "http gzip", "async_http", "async_http gzip"],
+)  # fmt: skip
+def client(request: pytest.FixtureRequest, server: RunningServer) -> Iterator[OpenLineageClient]:
+    """The official client with each of its own HTTP transports and an API key."""
+    with _talking(server.url, server.token, **request.param) as talking:
         yield talking
+
+
+def _send(client: OpenLineageClient, events: Iterable[RunEvent]) -> None:
+    """Emit, and wait until everything was answered: one of the transports does not."""
+    for event in events:
+        client.emit(event)
+    if isinstance(client.transport, AsyncHttpTransport):
+        assert client.transport.wait_for_completion(30)
+        assert client.transport.get_stats()["failed"] == 0
 
 
 def _events(job: str, table: str, run_id: str) -> list[RunEvent]:
@@ -109,8 +127,7 @@ def test_what_the_client_sends_is_in_the_trace(
     server: RunningServer, client: OpenLineageClient
 ) -> None:
     before = _facts(server)
-    for event in _events("summing", "totals", str(uuid.uuid4())):
-        client.emit(event)
+    _send(client, _events("summing", "totals", str(uuid.uuid4())))
     assert _facts(server) == before + 2
     totals, orders = f"dataset:[{NAMESPACE}]totals", f"dataset:[{NAMESPACE}]orders"
     assert _trace(server, totals) == [orders, totals]
@@ -122,11 +139,10 @@ def test_an_event_that_the_client_sends_again_is_one_fact(
     server: RunningServer, client: OpenLineageClient
 ) -> None:
     events = _events("counting", "counts", str(uuid.uuid4()))
-    for event in events:
-        client.emit(event)
+    _send(client, events)
     once = _facts(server)
-    for event in events * 3:
-        client.emit(event)
+    for _ in range(3):
+        _send(client, events)
     assert _facts(server) == once
 
 
@@ -148,3 +164,14 @@ def test_after_a_restart_everything_is_still_there(tmp_path: Path) -> None:
     with serving(workspace) as running:
         for table in ("first", "second"):
             assert len(_trace(running, f"dataset:[{NAMESPACE}]{table}")) == 2
+
+
+def test_a_hundred_runs_at_once_arrive_whole_over_the_async_transport(
+    server: RunningServer,
+) -> None:
+    before = _facts(server)
+    with _talking(server.url, server.token, type="async_http", compression="gzip") as talking:
+        runs = [_events(f"many_{n}", f"many_{n}", str(uuid.uuid4())) for n in range(100)]
+        _send(talking, (event for pair in zip(*runs, strict=True) for event in pair))
+    assert _facts(server) == before + 200
+    assert _trace(server, f"dataset:[{NAMESPACE}]many_99")[0] == f"dataset:[{NAMESPACE}]many_99"

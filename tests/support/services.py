@@ -10,9 +10,12 @@ import os
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
-__all__ = ["NOT_TESTED", "SERVICES", "Service", "chromium", "corpus", "services_required"]
+__all__ = [
+    "NOT_TESTED", "SERVICES", "Service", "chromium", "client_home", "corpus", "services_required",
+]  # fmt: skip
 
 NOT_TESTED = "NOT TESTED"
 """How the reason of such a skip begins; the summary finds them by it."""
@@ -38,6 +41,19 @@ def corpus() -> Path | None:
     chosen = os.environ.get("TRACEHOLD_TEST_CORPUS")
     folder = Path(chosen) if chosen else CHECKOUT.parent / "shared" / "corpus"
     return folder if folder.is_dir() else None
+
+
+def client_home(name: str) -> Path | None:
+    """The environment of a client of its own, as ``make clients`` makes it; None where it is not.
+
+    ``TRACEHOLD_TEST_CLIENTS`` names another folder than ``.clients`` in the checkout.
+    """
+    home = Path(os.environ.get("TRACEHOLD_TEST_CLIENTS") or CHECKOUT / ".clients") / name
+    return home if (home / ".ready").exists() else None
+
+
+def _has_client(name: str) -> bool:
+    return client_home(name) is not None
 
 
 @dataclass(frozen=True)
@@ -74,5 +90,19 @@ SERVICES = (
         lambda: corpus() is not None,
         "set TRACEHOLD_TEST_CORPUS to a folder of recorded events",
         required=False,
+    ),
+    *(
+        Service(
+            name,
+            partial(_has_client, name),
+            "run `make clients`, or set TRACEHOLD_TEST_CLIENTS to a folder it filled",
+            required=required,
+        )
+        for name, required in (
+            ("dbt", True),
+            ("spark", True),
+            ("airflow", False),
+            ("dagster", False),
+        )
     ),
 )
