@@ -75,16 +75,14 @@ SELECT DISTINCT span.far, span.edge FROM json_each(?) AS wanted
 CROSS JOIN span ON span.axis = ? AND span.near = wanted.value AND span.start <= ?
 """
 """Like ``LEVEL``, whether or not the span has ended."""
-FIND: Final = """
-SELECT key, label, props FROM node
-WHERE live = 1 AND label = ? AND (? = '' OR instr(folded, ?)) ORDER BY name, key LIMIT ?
-"""
 PAGE: Final = """
 SELECT key, label, props FROM node
-WHERE live = 1 AND label = ?1 AND (?2 = '' OR instr(folded, ?2))
-AND (?3 = '' OR (name, key) > (SELECT name, key FROM node WHERE key = ?3))
+WHERE live = 1 AND label = ?1 AND (?2 = '' OR instr(folded, ?2)) {narrower}
 ORDER BY name, key LIMIT ?4
 """
+BEHIND: Final = "AND (name, key) > (SELECT name, key FROM node WHERE key = ?3)"
+LISTED: Final = "AND label IN ('Dataset', 'Job', 'Model')"
+"""The condition of ``node_by_text``, which is taken only where a statement repeats it."""
 COUNT: Final = "SELECT count(*) FROM node WHERE live = 1 AND label = ?"
 COUNT_LINKED: Final = "SELECT count(*) FROM node WHERE live = 1 AND feeds > 0 AND label = ?"
 MARK: Final = """
@@ -188,14 +186,17 @@ class SqlGraph:
 
     def find(self, label: Label, text: str = "", *, limit: int = 100) -> Sequence[Node]:
         """Nodes of a label whose name contains the text, case aside, ordered by name then key."""
-        folded = text.lower()
-        return [_node(row) for row in self._db.execute(FIND, (label, folded, folded, limit))]
+        return self.list_nodes(label, text=text, limit=limit)
 
     def list_nodes(
         self, label: Label, *, text: str = "", after: str = "", limit: int = 100
     ) -> list[Node]:
         """Like ``find``, page by page; ``after`` is the last key seen."""
-        rows = self._db.execute(PAGE, (label, text.lower(), after, limit))
+        narrower = LISTED if f"'{label}'" in LISTED else ""
+        if after:
+            narrower += f" {BEHIND}"
+        page = PAGE.format(narrower=narrower)
+        rows = self._db.execute(page, (label, text.lower(), after, limit))
         return [_node(row) for row in rows]
 
     def count(self, label: Label) -> int:

@@ -30,6 +30,9 @@ CREATE TABLE IF NOT EXISTS node (
     live       INTEGER NOT NULL
 );
 CREATE INDEX IF NOT EXISTS node_by_name ON node(label, name, key) WHERE live = 1;
+-- what is listed is narrowed down by part of a name, columns (of which there are most) never
+CREATE INDEX IF NOT EXISTS node_by_text ON node(label, name, key, folded)
+    WHERE live = 1 AND label IN ('Dataset', 'Job', 'Model');
 CREATE INDEX IF NOT EXISTS node_by_namespace ON node(label, props ->> 'namespace', name, key)
     WHERE live = 1 AND label IN ('Dataset', 'Job');
 CREATE INDEX IF NOT EXISTS node_linked ON node(label) WHERE live = 1 AND feeds > 0;
