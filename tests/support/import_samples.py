@@ -219,7 +219,7 @@ def _catalog() -> dict[str, Any]:
     }
 
 
-def run_results(command: str = "build") -> dict[str, Any]:
+def run_results(command: str = "run") -> dict[str, Any]:
     """What a command of dbt wrote about what it did."""
 
     def result(uid: str, status: str, minute: int, **more: Any) -> dict[str, Any]:

@@ -23,7 +23,7 @@ from tracehold.imports.dbt_nodes import (
     owners_of,
     relation,
 )
-from tracehold.imports.dbt_results import Known, results
+from tracehold.imports.dbt_results import Known, command_of, results
 from tracehold.imports.errors import NotThisFormat
 from tracehold.imports.events import Facets, Item, Writer
 from tracehold.imports.files import document
@@ -172,6 +172,7 @@ class _Project:
         self.adapter = text(metadata.get("adapter_type"))
         self.namespace = namespace or _alone(self.adapter, artifacts.where)
         self.job_namespace = job_namespace
+        self.built = "build" in {command_of(run) for run in artifacts.runs}
         self.name = text(metadata.get("project_name")) or _project_of(self.nodes)
         self.at = moment(metadata.get("generated_at"))
         self.names = {
@@ -212,12 +213,15 @@ class _Project:
                     "the manifest has templates only; dbt compile writes the SQL into it",
                     uid,
                 )
-            job = self.writer.named(Name(self.job_namespace, job_name(node, uid)), facets)
+            job = self.writer.named(Name(self.job_namespace, self.job(node, uid)), facets)
             output = self.writer.named(
                 self.names[uid], self.facets(uid, node), outputFacets=self.statistics(uid)
             )
             inputs = [self.writer.named(name) for name in self.inputs(uid)]
             yield self.writer.job_event(self.at, job, uid, inputs=inputs, outputs=[output])
+
+    def job(self, node: Mapping[str, Json], uid: str) -> str:
+        return job_name(node, uid, built=self.built)
 
     def facets(self, uid: str, node: Mapping[str, Json]) -> Facets:
         """What manifest and catalog say of one table."""

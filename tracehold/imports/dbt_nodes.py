@@ -40,11 +40,21 @@ def relation(node: Mapping[str, Json], namespace: str) -> Name | None:
     return Name(namespace, _path(node, table))
 
 
-def job_name(node: Mapping[str, Json], uid: str) -> str:
-    """The job that writes a node's table, as dbt-ol names it."""
+def job_name(node: Mapping[str, Json], uid: str, *, built: bool, tests: bool = False) -> str:
+    """The job that writes or tests a node's table, as dbt-ol names it.
+
+    Args:
+        node: Of the manifest.
+        uid: Its id.
+        built: Whether ``dbt build`` runs it, which dbt-ol says in the name.
+        tests: Whether the job that tests the table is meant.
+    """
     kind = text(node.get("resource_type"))
-    name = _path(node, uid.removeprefix(f"{kind}."))
-    return name if kind in ("model", "source") else f"{name}.{kind}"
+    name = _path(node, uid if kind == "source" else uid.removeprefix(f"{kind}."))
+    step = "test" if tests else "" if kind == "model" else kind
+    if built and kind != "seed":
+        step = f"build.{step or 'run'}"
+    return f"{name}.{step}" if step else name
 
 
 def _path(node: Mapping[str, Json], last: str) -> str:

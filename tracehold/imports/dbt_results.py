@@ -14,7 +14,7 @@ from tracehold.imports.naming import Name
 from tracehold.imports.report import Report
 from tracehold.imports.values import members, parts, text, texts
 
-__all__ = ["Known", "results"]
+__all__ = ["Known", "command_of", "results"]
 
 _RUNNING: Final = frozenset({"run", "build", "test", "seed", "snapshot", "retry", "clone"})
 _FAILED: Final = frozenset({"error", "fail", "runtime error"})
@@ -49,6 +49,11 @@ class _Span:
     last: int
 
 
+def command_of(artifact: Mapping[str, Json]) -> str:
+    """The command of dbt that wrote results: ``run``, ``build`` …; empty where it is not said."""
+    return text(members(artifact.get("args")).get("which"))
+
+
 def results(
     artifact: Mapping[str, Json], known: Known, writer: Writer, report: Report
 ) -> Iterator[Item]:
@@ -61,7 +66,7 @@ def results(
         report: Told of results that are not mapped.
     """
     metadata = artifact["metadata"]
-    command = text(members(artifact.get("args")).get("which"))
+    command = command_of(artifact)
     if command and command not in _RUNNING:
         # dbt compile and dbt docs generate call success what they only compiled.
         count = len(parts(artifact.get("results")))
@@ -69,7 +74,7 @@ def results(
         return
     invocation = text(metadata.get("invocation_id")) or writer.digest(artifact.get("results"))
     at = moment(metadata.get("generated_at"))
-    invoked = _Invocation(known, writer, report, invocation, at)
+    invoked = _Invocation(known, writer, report, invocation, at, built=command == "build")
     for result in parts(artifact.get("results")):
         yield from invoked.result(result)
     yield from invoked.assertions()
@@ -78,8 +83,16 @@ def results(
 
 class _Invocation:
     def __init__(
-        self, known: Known, writer: Writer, report: Report, invocation: str, at: int
+        self,
+        known: Known,
+        writer: Writer,
+        report: Report,
+        invocation: str,
+        at: int,
+        *,
+        built: bool,
     ) -> None:
+        self.built = built
         self.known, self.writer, self.report = known, writer, report
         self.invocation, self.at = invocation, at
         self.spans: list[_Span] = []
@@ -120,7 +133,7 @@ class _Invocation:
         good = status not in _FAILED
         self.failed |= not good
         run = {"runId": writer.run_id(self.invocation, uid), "facets": self.parent()}
-        job = writer.named(Name(self.known.job_namespace, job_name(node, uid)))
+        job = writer.named(Name(self.known.job_namespace, job_name(node, uid, built=self.built)))
         where = f"{self.invocation} {uid}"
         yield writer.run_event("START", span.first, run, job, where)
         inputs = [writer.named(name) for name in self.known.inputs(uid)]
@@ -176,7 +189,7 @@ class _Invocation:
             made = sorted((one for _, one, _ in tests), key=writer.digest)
             facets = writer.facet("dataQualityAssertions", assertions=made)
             node = self.known.nodes[uid]
-            name = f"{job_name(node, uid)}.test"
+            name = job_name(node, uid, built=self.built, tests=True)
             job = writer.named(Name(self.known.job_namespace, name), writer.job_type("DBT", "TEST"))
             run = {"runId": writer.run_id(self.invocation, uid, "test"), "facets": self.parent()}
             state: Literal["COMPLETE", "FAIL"] = (

@@ -44,6 +44,21 @@ def test_jobs_and_tables_have_the_names_that_dbt_ol_gives_them(tmp_path: Path) -
         }
 
 
+def test_what_dbt_build_ran_is_named_so(tmp_path: Path) -> None:
+    artifacts = dbt.Artifacts(manifest(), "manifest.json", {}, [run_results("build")])
+    items = dbt.read(artifacts, namespace=PG, job_namespace="dbt", report=Report())
+    jobs = {event["job"]["name"] for event in map(json.loads, (item.raw for item in items))
+            if "job" in event}  # fmt: skip
+    assert jobs == {
+        "shop.core.shop.orders.build.run",
+        "shop.core.shop.orders.build.test",
+        "shop.core.shop.orders_history.build.snapshot",
+        "shop.core.shop.countries.seed",
+        "exposure.shop.revenue",
+        "dbt-run-shop",
+    }
+
+
 def test_columns_have_types_of_the_catalog_and_texts_of_the_project(tmp_path: Path) -> None:
     with estate_of(tmp_path, "dbt") as estate:
         assert estate.columns(ORDERS) == [
