@@ -1,4 +1,4 @@
-"""What may not be seen is shown as hidden, and what lies behind it is counted."""
+"""What may not be seen is shown as hidden, and what lies behind it is not shown."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def hide(reached: Reached, start: str, direction: Direction, allowed: Allowed) -
             if far not in seen:
                 seen.add(far)
                 pending += [] if far in barred else [far]
-    behind = len(reached.depths.keys() - seen)
+    behind = bool(reached.depths.keys() - seen)
     shown = sorted(seen & barred, key=lambda key: (reached.depths[key], key))
     names = {key: f"{HIDDEN}{number}" for number, key in enumerate(shown, 1)}
     reached.depths = {names.get(k, k): depth for k, depth in reached.depths.items() if k in seen}

@@ -119,11 +119,12 @@ class Hidden:
 
     Attributes:
         nodes: Nodes shown without saying what they are.
-        behind: Nodes not shown at all, for the only ways to them lead through hidden ones.
+        behind: Whether something is not shown at all, for the only ways to it lead through hidden
+            nodes. How much is not said: that would tell of what is hidden.
     """
 
     nodes: int = 0
-    behind: int = 0
+    behind: bool = False
 
 
 @dataclass(frozen=True, slots=True)

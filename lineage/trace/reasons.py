@@ -42,10 +42,10 @@ def reasons_of(
             reasons.append(TraceReason(code, text, count, missing, advice))
 
     note("unresolved", unnamed, f"{_count(unnamed, 'node')} cannot be named", missing=True)
-    behind = f", and {_count(hidden.behind, 'node')} behind" if hidden.behind else ""
+    behind = ", and what lies behind" if hidden.behind else ""
     note(
         "hidden",
-        hidden.nodes + hidden.behind,
+        hidden.nodes,
         f"{_count(hidden.nodes, 'node')} hidden from you{behind}",
         missing=True,
         advice="ask somebody who may see more",

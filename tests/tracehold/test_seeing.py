@@ -154,7 +154,7 @@ def test_a_trace_shows_what_is_hidden_as_hidden(hiding: Estate) -> None:
     assert found["hidden"]["nodes"] == 2
     assert not found["complete"]
     every = hiding.ask(hiding.auditor, f"trace?ref={JOINED}")
-    assert every["hidden"] == {"nodes": 0, "behind": 0}
+    assert every["hidden"] == {"nodes": 0, "behind": False}
     assert len(every["nodes"]) > len(found["nodes"])
 
 
