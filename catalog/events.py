@@ -18,6 +18,8 @@ __all__ = [
     "AliasRuleEnded",
     "AliasRuled",
     "DecisionStale",
+    "GrantEnded",
+    "GrantGiven",
     "LicenseConcluded",
     "LoginOpened",
     "ModelWaived",
@@ -97,6 +99,34 @@ class LoginOpened(msgspec.Struct, frozen=True, tag_field="kind", tag="login.open
 
     person: str
     expires: int
+
+
+class GrantGiven(msgspec.Struct, frozen=True, tag_field="kind", tag="grant.given/1"):
+    """A person may look at more than the rules of the workspace open, for a time.
+
+    Attributes:
+        grant: Id of the grant.
+        person: Opaque id of who may look.
+        namespaces: Patterns of namespaces; ``*`` stands for anything.
+        classes: Guarded classes of sensitivity that are opened there.
+        reason: Why.
+        expires: Epoch milliseconds; from then on it opens nothing.
+    """
+
+    grant: str
+    person: str
+    namespaces: list[str]
+    classes: list[str]
+    reason: str
+    expires: int
+
+
+class GrantEnded(msgspec.Struct, frozen=True, tag_field="kind", tag="grant.ended/1"):
+    """A grant was taken back before it expired."""
+
+    grant: str
+    person: str
+    reason: str
 
 
 class ModelWaived(msgspec.Struct, frozen=True, tag_field="kind", tag="model.waived/1"):

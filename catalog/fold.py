@@ -67,6 +67,22 @@ def _login(fact: Fact, body: events.LoginOpened, _: FoldContext) -> Iterable[Poi
     yield Point(person_entity(body.person), "login", value, time=fact.when)
 
 
+def _granted(fact: Fact, body: events.GrantGiven, _: FoldContext) -> Iterable[Point]:
+    value: Json = {
+        "namespaces": sorted(set(body.namespaces)),
+        "classes": sorted(set(body.classes)),
+        "reason": body.reason,
+        "expires": body.expires,
+    }
+    yield Point(person_entity(body.person), "grant", value, slot=body.grant, time=fact.when)
+
+
+def _grant_ended(fact: Fact, body: events.GrantEnded, _: FoldContext) -> Iterable[Point]:
+    # A slot of its own: ending must win in whatever order the two facts are folded.
+    value = {"reason": body.reason, "by": fact.actor}
+    yield Point(person_entity(body.person), "grant_ended", value, slot=body.grant, time=fact.when)
+
+
 def _waived(fact: Fact, body: events.ModelWaived, _: FoldContext) -> Iterable[Point]:
     value = {
         "scope": body.scope,
@@ -138,6 +154,8 @@ FACTS: tuple[FactType, ...] = (
     FactType.of(events.TokenIssued, _token),
     FactType.of(events.TokenRevoked, _revoked),
     FactType.of(events.LoginOpened, _login),
+    FactType.of(events.GrantGiven, _granted),
+    FactType.of(events.GrantEnded, _grant_ended),
     FactType.of(events.ModelWaived, _waived),
     FactType.of(events.WaiverEnded, _waiver_ended),
     FactType.of(events.LicenseConcluded, _concluded),

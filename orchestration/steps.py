@@ -319,8 +319,9 @@ def _gate(checks: Sequence[CheckOutcome]) -> ol.Facet:
     from catalog.facets import quality_gate_facet
 
     failed = sum(check.error and not check.passed for check in checks)
-    outcome = "failed" if failed else "passed"
-    facet = quality_gate_facet("checks", outcome, checks=len(checks), failed=failed)
+    facet = quality_gate_facet(
+        "checks", "failed" if failed else "passed", checks=len(checks), failed=failed
+    )
     return {"tracehold_qualityGate": facet}
 
 

@@ -20,7 +20,7 @@ class Exposed:
         ref: The column; the dataset where only dataset lineage is known.
         dataset: The dataset that holds it.
         entity: Entity type.
-        tier: ``confirmed``, ``candidate`` or ``claimed``; inherited rows keep the tier of their origin.
+        tier: ``confirmed``, ``candidate`` or ``claimed``; inherited rows keep that of their origin.
         how: ``found`` by a scan or review of this column, or ``inherited``, unverified.
         path: References from where it was found to here, both included.
         facts: Ids of the facts cited.

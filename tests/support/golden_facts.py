@@ -58,6 +58,11 @@ SAMPLES: Final[tuple[msgspec.Struct, ...]] = (
     ),
     catalog.TokenRevoked(token="t1", person="p1", reason="lost"),
     catalog.LoginOpened(person="p1", expires=_AT + 600_000),
+    catalog.GrantGiven(
+        grant="g1", person="p1", namespaces=["crm"], classes=["special"], reason="incident 7",
+        expires=_AT + 86_400_000,
+    ),
+    catalog.GrantEnded(grant="g1", person="p1", reason="solved"),
     catalog.ModelWaived(
         waiver="w1", model="churn", version="3", scope="license", reason="pilot", expires=_AT * 2
     ),
@@ -82,6 +87,7 @@ SAMPLES: Final[tuple[msgspec.Struct, ...]] = (
         dataset=_DATASET, engine="presidio/2", config_digest="c0", rows=10, version="v1",
         columns={"mail": {"tier": "confirmed", "entity": "EMAIL_ADDRESS", "score": 0.9}},
     ),
+    privacy.PersonalDataRead(question="pii.exposure", ref="", until=_AT + 3_600_000),
     privacy.FindingReviewed(
         dataset=_DATASET, column="mail", entity="EMAIL_ADDRESS", accepted=True, reason="seen"
     ),
