@@ -49,6 +49,13 @@ select min(e.since), max(n.changed_at) from node n join entity e on e.key = n.ke
 where n.live = 1 and n.label in ('Dataset', 'Job') and n.props ->> 'namespace' = ?
 """
 
+_COUNT_VERSIONS: Final = """
+select (select count(*) from version where dataset_key = ?1)
+  + (select count(*) from shape_io io cross join run r on r.shape_id = io.shape_id
+     where io.entity_key = ?1 and io.role = 'out' and r.seen & 8 and not r.seen & 70)
+  - (select count(distinct v.run_key) from version v cross join run r on r.key = v.run_key
+     where v.dataset_key = ?1 and r.seen & 8 and not r.seen & 70)
+"""
 # Runs point at merged shapes; a shape that only single events had has none.
 _SPANS: Final = """
 select wanted.value, min((select min(first) from run where shape_id = io.shape_id)),
@@ -242,8 +249,17 @@ class Listing:
 
     def count_runs(self, job_key: str) -> int:
         """How many runs a job has."""
-        sql = "select count(*) from run where job_key = ? and seen & 64 = 0"
-        return int(self._db.execute(sql, (job_key,)).fetchone()[0])
+        # The key of a static event begins with that of its job: both are counted in an index.
+        row = self._db.execute(
+            "select (select count(*) from run where job_key = ?1)"
+            " - (select count(*) from run where key >= ?1 || ':' and key < ?1 || ';')",
+            (job_key,),
+        ).fetchone()
+        return int(row[0])
+
+    def count_versions(self, dataset_key: str) -> int:
+        """How many versions a dataset has: those named, and runs that wrote it unnamed."""
+        return int(self._db.execute(_COUNT_VERSIONS, (dataset_key,)).fetchone()[0])
 
     def runs_of_id(self, run_id: str, *, limit: int = 100) -> list[RunRow]:
         """The runs, one per job, that go by a run id; the earliest first."""

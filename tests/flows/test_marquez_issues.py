@@ -6,16 +6,18 @@ The numbers are those of its issues and pull requests on GitHub.
 from __future__ import annotations
 
 import random
+import sqlite3
 import threading
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import httpx
 import msgspec
 import pytest
-from openlineage_events import World, dataset, dataset_event, facet, run_event
+from openlineage_events import World, dataset, dataset_event, draft, facet, run_event
 from services import corpus
 from tracehold_world import Api, services_of, workspace
 
@@ -49,6 +51,76 @@ def get(api: Api, path: str, **query: str | int) -> Any:
 
 def graph(api: Api, node: str) -> set[str]:
     return {one["id"] for one in get(api, "lineage", nodeId=node)["graph"]}
+
+
+@contextmanager
+def steps_of(api: Api) -> Iterator[Callable[[], int]]:
+    """Counts the steps, in hundreds, of SQLite's machine: what questions cost, without a clock."""
+    state = api.services.state
+    taken = 0
+
+    def count() -> None:
+        nonlocal taken
+        taken += 1
+
+    reader = state.connections.reader
+
+    def counting() -> sqlite3.Connection:
+        db = reader()
+        db.set_progress_handler(count, 100)
+        return db
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(state.connections, "reader", counting)
+        yield lambda: taken
+
+
+PAGES: tuple[tuple[str, dict[str, str | int]], ...] = (
+    ("namespaces", {}),
+    (f"namespaces/{NS}/datasets", {}),
+    (f"namespaces/{NS}/datasets/b", {}),
+    (f"namespaces/{NS}/datasets/b/versions", {"limit": 10}),
+    (f"namespaces/{NS}/jobs", {}),
+    (f"namespaces/{NS}/jobs/second", {}),
+    (f"namespaces/{NS}/jobs/second/runs", {"limit": 10}),
+    ("lineage", {"nodeId": f"dataset:{NS}:a"}),
+    ("column-lineage", {"nodeId": f"dataset:{NS}:c"}),
+    ("runlineage/upstream", {"runId": str(uuid.uuid5(uuid.NAMESPACE_URL, "s-3")), "depth": 1}),
+    ("runs", {"limit": 10}),
+    ("inputs", {"ref": f"run:[{NS}]second/{uuid.uuid5(uuid.NAMESPACE_URL, 's-3')}"}),
+)
+
+
+def runs_of_chain(first: int, last: int) -> list[dict[str, Any]]:
+    """Runs of the two jobs of ``chain``, again and again."""
+    made = []
+    for number in range(first, last):
+        minutes = number * 10
+        made += [
+            run_event("COMPLETE", minutes, job="first", run=f"f-{number}", inputs=["a"],
+                      outputs=["b"]),
+            run_event("COMPLETE", minutes + 5, job="second", run=f"s-{number}", inputs=["b"],
+                      outputs=[dataset("c", columns=["x"], lineage={"x": ["b.y"]})]),
+        ]  # fmt: skip
+    return made
+
+
+def test_3058_2684_2686_2987_what_a_page_costs_does_not_grow_with_the_runs(api: Api) -> None:
+    few, many = 30, 600
+    costs: list[dict[str, int]] = []
+    for first, last in ((0, few), (few, many)):
+        drafts = [draft(event) for event in runs_of_chain(first, last)]
+        api.services.journal.append(drafts)
+        api.services.catch_up()
+        costs.append({})
+        for path, query in PAGES:
+            with steps_of(api) as taken:
+                get(api, path, **query)
+            costs[-1][path] = taken()
+    # Totals are counted in an index, at a few steps a run; nothing else may look at each of them.
+    for path, _ in PAGES:
+        grown = costs[1][path] - costs[0][path]
+        assert grown <= (many - few) * 12 / 100, (path, costs[0][path], costs[1][path])
 
 
 def chain(minutes: float = 1) -> list[dict[str, Any]]:

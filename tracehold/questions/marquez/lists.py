@@ -185,7 +185,7 @@ def _versions(services: Services, params: ItsVersions) -> Json:
     rows = services.state.versions(node.key, limit=min(offset + limit, VERSIONS))
     return {
         "versions": Shown(services).versions(node, rows[offset:]),
-        "totalCount": len(services.state.versions(node.key, limit=VERSIONS)),
+        "totalCount": listing_of(services).count_versions(node.key),
     }
 
 
