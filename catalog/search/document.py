@@ -6,13 +6,14 @@ some ten thousands of documents therefore, and a column costs a few bytes.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+import sqlite3
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from lineage.facts import Json
 from lineage.identity import Label
-from lineage.state.following import fields_of, uses_of
+from lineage.state.following import count_fields, fields_of, uses_of
 from lineage.state.port import AspectValue
 from lineage.state.store import SqlState
 
@@ -57,7 +58,8 @@ def documents(state: SqlState, keys: Sequence[str]) -> Iterator[Document]:
     nodes = {key: node for key, node in state.nodes(keys).items() if node.label in LABELS}
     held = state.aspects(list(nodes), _ASPECTS)
     db = state.connection()
-    fields, uses = fields_of(db, list(nodes)), uses_of(db, list(nodes))
+    uses = uses_of(db, list(nodes))
+    fields = _fields(db, {key: _values(held.get(key, {}).get("schema", ())) for key in nodes})
     for key, node in nodes.items():
         said = {name: _values(values) for name, values in held.get(key, {}).items()}
         yield Document(
@@ -74,6 +76,20 @@ def documents(state: SqlState, keys: Sequence[str]) -> Iterator[Document]:
             ],
             uses=uses.get(key, 0),
         )
+
+
+def _fields(
+    db: sqlite3.Connection, schemas: Mapping[str, Sequence[Json]]
+) -> dict[str, Sequence[str]]:
+    """Names of all columns; read one by one only where there are others than the schema lists."""
+    counts = count_fields(db, list(schemas))
+    named = {
+        key: sorted({one["name"] for value in values for one in value["fields"] if one["name"]})
+        for key, values in schemas.items()
+        if values
+    }
+    others = [key for key, count in counts.items() if count != len(named.get(key, ()))]
+    return {**named, **fields_of(db, others)}
 
 
 def _values(values: Iterable[AspectValue]) -> list[Json]:

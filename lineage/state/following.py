@@ -15,7 +15,9 @@ import msgspec
 
 from lineage.graph.rows import listed
 
-__all__ = ["TEXTS", "changed_since", "every_thing", "fields_of", "last_used", "uses_of"]
+__all__ = [
+    "TEXTS", "changed_since", "count_fields", "every_thing", "fields_of", "last_used", "uses_of",
+]  # fmt: skip
 
 TEXTS: Final = frozenset({"schema", "documentation", "tags", "ownership"})
 """Aspects that hold text; what changes in them alone leaves no trace in the graph."""
@@ -34,6 +36,10 @@ union select node.key from edge cross join node on node.id in (edge.src, edge.ds
 _FIELDS: Final = """
 select entity.parent, entity.parts from json_each(?) as wanted
 cross join entity on entity.parent = wanted.value
+"""
+_COUNTED: Final = """
+select entity.parent, count(*) from json_each(?) as wanted
+cross join entity on entity.parent = wanted.value group by entity.parent
 """
 _USES: Final = """
 select node.key, node.feeds from json_each(?) as wanted
@@ -67,6 +73,11 @@ def fields_of(db: sqlite3.Connection, datasets: Sequence[str]) -> dict[str, list
     for parent, parts in db.execute(_FIELDS, (listed(datasets),)):
         found.setdefault(parent, []).append(msgspec.json.decode(parts, type=list[str])[2])
     return {key: sorted(names) for key, names in found.items()}
+
+
+def count_fields(db: sqlite3.Connection, datasets: Sequence[str]) -> dict[str, int]:
+    """How many columns were ever known of datasets: far cheaper than their names."""
+    return dict(db.execute(_COUNTED, (listed(datasets),)))
 
 
 def uses_of(db: sqlite3.Connection, keys: Sequence[str]) -> dict[str, int]:
