@@ -14,7 +14,9 @@ from playwright.sync_api import Page, sync_playwright
 from running_server import RunningServer
 from services import chromium
 
-__all__ = ["DAY", "HOSTILE", "browsing", "estate_events", "fill", "log_in", "page_of", "ref"]
+__all__ = [
+    "DAY", "HOSTILE", "browsing", "estate_events", "fill", "log_in", "page_of", "ref", "star_event",
+]  # fmt: skip
 
 DAY = 24 * 60
 """Minutes."""
@@ -70,6 +72,12 @@ def estate_events() -> list[dict[str, Any]]:
         ran("spread", 31 * DAY, ["mart"], [spread]),
         ran("odd", 31 * DAY, ["report"], [HOSTILE]),
     ]
+
+
+def star_event(targets: int) -> dict[str, Any]:
+    """One table that a job spreads over many."""
+    outputs = [dataset(f"target_{number:04d}") for number in range(targets)]
+    return run_event("COMPLETE", 0, job="scatter", run="star", inputs=["hub"], outputs=outputs)
 
 
 def fill(

@@ -4,14 +4,25 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Literal
 
 import pytest
 from load import LoadSpec, events
-from openlineage_events import at
+from openlineage_events import NS, at, dataset, run_event
 from playwright.sync_api import Locator, Page, expect
-from running_server import RunningServer, make_workspace, serving
-from web_estate import DAY, HOSTILE, browsing, estate_events, fill, log_in, page_of, ref
+from running_server import RunningServer, make_workspace, run, serving
+from web_estate import (
+    DAY,
+    HOSTILE,
+    browsing,
+    estate_events,
+    fill,
+    log_in,
+    page_of,
+    ref,
+    star_event,
+)
 
 from lineage.clock import format_millis
 
@@ -32,7 +43,7 @@ def filled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[RunningSe
         client = running.client()
         early = client.json("/api/v1/trace", ref=ref("mart"))["known_at"]
         client.close()
-        fill(running, [*later, *events(LARGE)])
+        fill(running, [*later, star_event(350), *events(LARGE)])
         yield running, early
 
 
@@ -303,6 +314,54 @@ def test_five_hundred_boxes_can_be_used(page: Page, server: RunningServer) -> No
     assert len(set(places)) == count
     page.locator(".box .name").last.dispatch_event("click")
     expect(page.locator(".link.lit")).not_to_have_count(0)
+
+
+def test_very_many_neighbors_come_page_by_page(page: Page, server: RunningServer) -> None:
+    show(page, page_of(server, "hub"))
+    expect(page.locator(".box")).to_have_count(200)
+    press(page, "hub", "Show what is made from")
+    expect(page.locator("#said")).to_have_text("151 more behind hub")
+    expect(page.locator(".box")).to_have_count(351)
+    press(page, "hub", "Hide what is made from")
+    expect(page.locator(".box")).to_have_count(1)
+
+
+def test_a_trace_as_one_file_opens_without_a_server(
+    page: Page, server: RunningServer, tmp_path: Path
+) -> None:
+    made = run("trace", "report", "--format", "html", workspace=server.workspace)
+    assert made.returncode == 0, made.stderr
+    file = tmp_path / "trace.html"
+    file.write_text(made.stdout)
+    show(page, file.as_uri())
+    assert names(page) == {"landing", "orders", "mart", "report"}
+    expect(page.locator("#standing")).to_contain_text("complete")
+    box(page, "landing").locator(".name").click()
+    expect(page.locator(".link.lit")).to_have_count(3)
+    expect(page.locator("#hop").get_by_role("link")).to_have_count(0)
+    show(page, page_of(server, "mart"))
+
+
+def test_what_may_not_be_seen_stands_there_as_hidden(opened: Page, tmp_path: Path) -> None:
+    workspace = make_workspace(tmp_path / "closed")
+    with (workspace / "tracehold.toml").open("a") as settings:
+        settings.write(f'\n[access]\nopen = ["{NS}"]\n')
+    closed = {**dataset("salaries"), "namespace": "hr"}
+    browser = opened.context.browser
+    assert browser is not None
+    with serving(workspace) as server, browser.new_page() as page:
+        fill(server, [
+            run_event("COMPLETE", 0, job="pay", run="1", inputs=[closed], outputs=["costs"]),
+            run_event("COMPLETE", 1, job="sum", run="2", inputs=["costs"], outputs=["totals"]),
+        ])  # fmt: skip
+        log_in(page, server, "erin", "engineer")
+        show(page, page_of(server, "costs"))
+        assert names(page) == {"hidden", "costs", "totals"}
+        expect(box(page, "hidden").locator(".handle")).to_have_count(0)
+        expect(page.locator("#standing")).to_contain_text("incomplete")
+        box(page, "hidden").locator(".name").click()
+        expect(page.locator("#hop")).to_contain_text("you may not see it")
+        assert "salaries" not in page.content()
 
 
 def test_a_search_from_any_page_finds_and_leads_there(page: Page, server: RunningServer) -> None:

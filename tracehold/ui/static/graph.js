@@ -57,7 +57,7 @@
       if (!start || answer.to !== null) return { start: start?.box ?? null, boxes };
       const box = this.boxes.get(start.box);
       // Nodes come nearest first: where one of the next level is there, this one is complete.
-      if (deepest > 1 + offset) box.all[direction] = true;
+      if (!cut || deepest > 1 + offset) box.all[direction] = true;
       box.next[direction] = box.all[direction] ? null : answer.next;
       return { start: start.box, boxes };
     }

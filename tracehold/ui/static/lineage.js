@@ -128,10 +128,10 @@
   }
 
   async function toggle(box, direction) {
-    const open = graph.isOpen(box.id, direction);
+    const close = graph.isOpen(box.id, direction) && box.all[direction];
     const before = shown.boxes.size;
-    if (!(open && box.all[direction])) await fill(box, direction);
-    graph.set(box.id, direction, !(open && box.all[direction]));
+    if (!close) await fill(box, direction);
+    graph.set(box.id, direction, !close);
     draw({ hold: box.id });
     const change = shown.boxes.size - before;
     const name = nameOf({ box: box.id, column: null });
