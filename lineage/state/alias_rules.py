@@ -14,7 +14,18 @@ from typing import Final, Literal, get_args
 from lineage.facts import Entity
 from lineage.state.resolve import StoredPoint, resolve
 
-__all__ = ["BOOK", "ENDED", "FORMS", "RULE", "Form", "Rule", "lead", "rules_of", "trusted"]
+__all__ = [
+    "BOOK",
+    "ENDED",
+    "FORMS",
+    "RULE",
+    "Form",
+    "Rule",
+    "lead",
+    "rules_of",
+    "trusted",
+    "whole_of",
+]
 
 Form = Literal["host", "prefix", "parts", "case", "table", "trusted"]
 """What a rule says:
@@ -93,7 +104,7 @@ class Rule:
             case "table":
                 return _folder(to, self.to_prefix, rest)
             case "parts":
-                return namespace, _whole(name)
+                return namespace, whole_of(name)
         return namespace, name.lower()
 
 
@@ -107,7 +118,7 @@ def _rest(prefix: str, name: str) -> str | None:
     return None
 
 
-def _whole(name: str) -> str:
+def whole_of(name: str) -> str:
     """The folder of a part file or partition; the name itself where it is neither."""
     whole = name
     while (cut := whole.rstrip("/").rpartition("/"))[0] and _PART.fullmatch(cut[2]):

@@ -3,14 +3,25 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from lineage.identity import Identity
-from lineage.state.alias_rules import BOOK, ENDED, RULE, Rule, rules_of
-from lineage.state.point_table import read_points
+import msgspec
 
-__all__ = ["OpenDrop", "Waiting", "joined_by", "open_drops", "standing_rules", "waiting"]
+from lineage.graph.content import Aliases
+from lineage.identity import Identity
+from lineage.refs import DatasetRef
+from lineage.state.alias_rules import BOOK, ENDED, RULE, Rule, rules_of
+from lineage.state.aliases import ASPECT
+from lineage.state.point_table import read_points
+from lineage.state.resolve import resolve
+from lineage.state.suggesting import Suggestion, suggest
+
+__all__ = [
+    "MOST_NAMES", "OpenDrop", "Waiting", "joined_by", "open_drops", "standing_rules",
+    "suggestions", "waiting",
+]  # fmt: skip
 
 _WAITING: Final = (
     "select entity_key, slot, since, actor, fact_id from alias_waiting"
@@ -22,6 +33,15 @@ _OPEN: Final = (
     " and io.role = 'out' and io.change = 'DROP') from dropped d"
     " where d.state in ('unknown', 'ambiguous') and d.entity_key > ? order by 1 limit ?"
 )
+
+
+_NAMES: Final = "select key, parts from entity where label = 'Dataset' order by key limit ?"
+_SHORT: Final = (
+    "select o.entity_key, o.name from other_name o join entity e on e.key = o.entity_key"
+    " order by 1, 2 limit ?"
+)
+MOST_NAMES: Final = 100_000
+"""Datasets looked at for names that look alike."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +86,29 @@ def waiting(db: sqlite3.Connection, after: tuple[str, str], limit: int) -> list[
 def open_drops(db: sqlite3.Connection, after: str, limit: int) -> list[OpenDrop]:
     """Drops that are not resolved, in order of the key."""
     return [OpenDrop(*row) for row in db.execute(_OPEN, (after, limit))]
+
+
+def suggestions(
+    db: sqlite3.Connection, identity: Identity, aliases: Aliases
+) -> Iterator[Suggestion]:
+    """Names that look alike, unless they are joined or somebody decided about them."""
+    names = {key: _name(parts) for key, parts in db.execute(_NAMES, (MOST_NAMES,))}
+    short = [(names[key], name) for key, name in db.execute(_SHORT, (MOST_NAMES,)) if key in names]
+    for one in sorted(set(suggest(names.values(), short))):
+        ends = [DatasetRef(*name) for name in (one.dataset, one.alias)]
+        keys = [ref.key(identity) for ref in ends]
+        if keys[1] not in aliases.of(keys[:1]) and not _decided(db, keys[0], str(ends[1])):
+            yield one
+
+
+def _decided(db: sqlite3.Connection, key: str, slot: str) -> bool:
+    decided = (one for one in resolve(ASPECT, read_points(db, key, ASPECT)) if one.slot == slot)
+    return any(one.source == "decision" for one in decided)
+
+
+def _name(parts: str) -> tuple[str, str]:
+    namespace, name = msgspec.json.decode(parts)[:2]
+    return namespace, name
 
 
 def standing_rules(db: sqlite3.Connection, identity: Identity) -> tuple[Rule, ...]:

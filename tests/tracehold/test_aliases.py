@@ -223,3 +223,26 @@ def test_a_drop_that_fits_nothing_waits_for_a_person(api: Api) -> None:
     api.services.catch_up()
     [drop] = answer(api.services, "aliases", {})["drops"]
     assert (drop["dataset"], drop["why"]) == ("dataset:[shop]clean_9", "unknown")
+
+
+def test_what_looks_alike_is_suggested_until_somebody_decides(api: Api) -> None:
+    event = complete(number=3)
+    event["inputs"][0]["name"] = "CLEAN_1"
+    assert api.send("POST", "/api/v1/lineage", token=api.token(), json=event).status_code == 201
+    api.services.catch_up()
+    told = answer(api.services, "aliases.suggested", {})
+    pair = {"form": "case", "dataset": TABLE, "alias": "dataset:[shop]CLEAN_1"}
+    assert (told["items"], told["more"], told["complete"]) == ([pair], False, True)
+    decide(api, accepted=False, alias=pair["alias"])
+    assert answer(api.services, "aliases.suggested", {})["items"] == []
+
+
+def test_a_trace_shows_by_which_rule_it_crossed(api: Api) -> None:
+    rule = {"form": "prefix", "namespace": "shop", "prefix": "raw_1", "to_prefix": "clean_9"}
+    event = complete("copy", number=9)
+    assert api.send("POST", "/api/v1/lineage", token=api.token(), json=event).status_code == 201
+    made = perform(api.services, officer(api), "alias.rule", {**rule, "reason": "a copy"})
+    found = answer(api.services, "trace", {"ref": TABLE, "direction": "up"})
+    [crossed] = [edge for edge in found["edges"] if edge["type"] == "SAME_AS"]
+    assert (crossed["kind"], crossed["props"]["rule"]) == ("rule", made["rule"])
+    assert "dataset:[shop]raw_9" in {node["ref"] for node in found["nodes"]}

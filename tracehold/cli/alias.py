@@ -59,6 +59,27 @@ def alias_list(
     emit(answer, as_json=json, text=text)
 
 
+@alias.command("suggest")
+def alias_suggest(
+    *,
+    limit: Annotated[int, typer.Option(help="Rows, at most 1000.")] = 100,
+    workspace: Where = None,
+    json: JsonOut = False,
+) -> None:
+    """Names that look like names of one thing; nothing is joined before somebody decides."""
+    answer = ask(workspace, "aliases.suggested", limit=limit)
+
+    def text() -> None:
+        rows = [[one["form"], one["dataset"], one["alias"]] for one in answer["items"]]
+        table(["looks like", "dataset", "other name"], rows, empty="no names look alike")
+        if answer["more"]:
+            note("there are more: decide these, or ask with a larger --limit")
+        if not answer["complete"]:
+            note("only a part of the datasets was looked at")
+
+    emit(answer, as_json=json, text=text)
+
+
 def _decide(
     dataset: str, other: str, reason: str, *, accepted: bool, person: str, where: Where, json: bool
 ) -> None:

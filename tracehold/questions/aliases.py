@@ -9,9 +9,17 @@ import msgspec
 from lineage.clock import format_millis
 from lineage.errors import InvalidInput
 from lineage.facts import Json
+from lineage.graph.content import Aliases
 from lineage.graph.port import OPEN, Edge
 from lineage.refs import DatasetRef
-from lineage.state.reviews import joined_by, open_drops, standing_rules, waiting
+from lineage.state.reviews import (
+    MOST_NAMES,
+    joined_by,
+    open_drops,
+    standing_rules,
+    suggestions,
+    waiting,
+)
 from lineage.trace.names import clean
 from tracehold.acts.aliases import RuleOfNames, read_rule
 from tracehold.bootstrap import Services
@@ -28,6 +36,12 @@ class ListAliases(Body, frozen=True, kw_only=True):
 
     ref: str = ""
     after: str = ""
+    limit: int = _SHOWN
+
+
+class SuggestAliases(Body, frozen=True, kw_only=True):
+    """How many."""
+
     limit: int = _SHOWN
 
 
@@ -106,6 +120,29 @@ def _name(services: Services, key: str, edge: Edge) -> dict[str, str]:
     }
 
 
+def _suggested(services: Services, params: SuggestAliases) -> Json:
+    if not 1 <= params.limit <= MOST:
+        raise InvalidInput(f"a page has 1 to {MOST} rows", where="limit")
+    whole, sees = services.whole, services.seeing.sees_all
+    aliases = Aliases(whole.sql_graph(), same_as=whole.state.same_as)
+    items: list[Json] = []
+    more = False
+    for one in suggestions(whole.state.connection(), services.identity, aliases):
+        pair = [str(DatasetRef(*name)) for name in (one.dataset, one.alias)]
+        if not sees(pair):
+            continue
+        if len(items) == params.limit:
+            more = True
+            break
+        items.append({"form": one.form, "dataset": pair[0], "alias": pair[1]})
+    return {
+        "items": items,
+        "more": more,
+        "complete": whole.state.count("Dataset") <= MOST_NAMES,
+        "known_at": services.state.position(),
+    }
+
+
 def _fits(services: Services, params: RuleOfNames) -> Json:
     """What a rule would lead where, if it were the only one."""
     rule = read_rule(params)
@@ -135,6 +172,9 @@ def _who(services: Services, actor: str) -> str:
 
 ALIASES: Final = (
     Question("aliases", "Names that wait for a review, and rules of names.", ListAliases, _aliases),
+    Question(
+        "aliases.suggested", "Names that look like names of one thing.", SuggestAliases, _suggested
+    ),
     Question("aliases.fits", "Which names a rule would join.", RuleOfNames, _fits),
 )
 """Questions about names."""
