@@ -114,6 +114,7 @@ def terms_facet(
     region: str = "",
     write_mode: str = "unknown",
     protected: Sequence[str] = (),
+    sensitivity: str = "",
     producer: str = PRODUCER,
 ) -> dict[str, Json]:
     """``tracehold_terms`` of a dataset: what its manifest says of its use.
@@ -124,6 +125,7 @@ def terms_facet(
         region: Where it is kept, ISO 3166 code, ``EU`` or ``EEA``.
         write_mode: ``append``, ``overwrite`` or ``unknown``; unknown counts as append.
         protected: Columns that hold protected attributes.
+        sensitivity: ``restricted`` where only who has a grant may look at it.
         producer: URI of who says so.
     """
     return _facet(
@@ -134,6 +136,7 @@ def terms_facet(
         region=region,
         write_mode=write_mode,
         protected=list(protected),
+        sensitivity=sensitivity,
     )
 
 
@@ -269,7 +272,8 @@ def _license(facet: Mapping[str, Json]) -> Json:
 
 
 def _terms(facet: Mapping[str, Json]) -> Json:
-    texts = {k: facet[k] for k in ("legal_basis", "region") if isinstance(facet.get(k), str)}
+    names = ("legal_basis", "region", "sensitivity")
+    texts = {k: facet[k] for k in names if isinstance(facet.get(k), str)}
     mode = facet.get("write_mode")
     lists = {
         k: [one for one in facet[k] if isinstance(one, str)]

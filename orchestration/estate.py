@@ -184,6 +184,7 @@ def _describe(one: Dataset, policy: Policy) -> Callable[[str], Mapping[str, Any]
                 region=one.region or "",
                 write_mode=one.write_mode,
                 protected=one.protected,
+                sensitivity="restricted" if one.restricted else "",
             ),
             "tracehold_retention": _retention(one, policy, today),
         }

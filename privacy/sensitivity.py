@@ -58,6 +58,7 @@ def sensitive(
         words += ['"confirmed"'] if "personal" in asked else []
         suspects = saying("pii", words)
         suspects |= saying("pii_review", [*words, '"accepted":true'])
+        suspects |= saying("tags", words)
         for key, known in known_findings(state, sorted(suspects)).items():
             for one in known:
                 # A suspicion of a special category is guarded until somebody says otherwise.

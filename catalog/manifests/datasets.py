@@ -191,6 +191,7 @@ class Dataset(_Manifest, frozen=True, kw_only=True):
             append.
         retention: Name of its retention class.
         protected: Columns with protected attributes.
+        restricted: Whether only who has a grant may look at it.
         columns: Column → type; columns beyond these are kept as found.
         quality: Rules that every version is held to.
         breaking: Changes that break whoever reads it, for ``tracehold diff --breaking``: a column
@@ -217,6 +218,7 @@ class Dataset(_Manifest, frozen=True, kw_only=True):
     write_mode: Literal["append", "overwrite", "unknown"] = "unknown"
     retention: str
     protected: tuple[str, ...] = ()
+    restricted: bool = False
     columns: dict[str, ColumnType] = {}
     quality: tuple[Rule, ...] = ()
     breaking: tuple[Literal["drop", "rename", "retype", "source"], ...] = ()

@@ -11,13 +11,14 @@ __all__ = ["saying"]
 def saying(db: sqlite3.Connection, aspect: str, words: Sequence[str]) -> set[str]:
     """Keys of entities of whose aspect some value, as JSON, contains one of the words.
 
-    Former and withdrawn values count too: what holds now is for the caller to read.
+    Letters count as small ones. Former and withdrawn values count too: what holds now is for the
+    caller to read.
     """
     if not words:
         return set()
-    found = " or ".join(["instr(value, ?) > 0"] * len(words))
+    found = " or ".join(["instr(lower(value), ?) > 0"] * len(words))
     rows = db.execute(
         f"select distinct entity_key from point where aspect = ? and ({found})",  # noqa: S608
-        (aspect, *words),
+        (aspect, *(word.lower() for word in words)),
     )
     return {key for (key,) in rows}

@@ -50,7 +50,7 @@ FULL: dict[str, dict[str, Any]] = {
     ),
     "tracehold_terms": terms_facet(
         purposes=["dpv:Marketing"], legal_basis="eu-gdpr:A6-1-a", region="DE",
-        write_mode="overwrite", protected=["sex"],
+        write_mode="overwrite", protected=["sex"], sensitivity="restricted",
     ),
     "tracehold_model": model_facet(
         "m", "1", content_sha256=SHA, framework="scikit-learn 1.7", code_sha256=SHA,
