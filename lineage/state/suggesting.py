@@ -62,9 +62,9 @@ def suggest(names: Iterable[Name], short: Iterable[tuple[Name, str]]) -> Iterato
 def _parts(known: set[Name]) -> Iterator[Suggestion]:
     folders: dict[Name, list[Name]] = {}
     for namespace, name in known:
-        folder = whole_of(name)
-        if folder != name:
-            folders.setdefault((namespace, folder), []).append((namespace, name))
+        whole = whole_of(name)
+        if whole != name:
+            folders.setdefault((namespace, whole), []).append((namespace, name))
     for folder, parts in folders.items():
         # Several parts of a folder that nobody names are one thing too.
         middle = folder if folder in known else min(parts)
