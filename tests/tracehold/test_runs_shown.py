@@ -152,3 +152,31 @@ def test_findings_of_a_producer_are_listed_for_whoever_answers_for_it(
     assert "send a URI as producer" in drawn
     assert len(ask(api, "findings")["items"]) == 2
     assert run(["findings", "--producer", "nobody", *at]) == 2
+
+
+def test_a_job_around_or_within_that_may_not_be_seen_is_not_named(tmp_path: Path) -> None:
+    made = workspace(tmp_path / "shop", clock=Clockwork(MADE))
+    settings = load(made.folder, environ={"TRACEHOLD_ACCESS_OPEN": NS})
+    middle = nested(run_event("COMPLETE", 1, job="task", inputs=["a"], outputs=["b"]), "x", "x")
+    parent = middle["run"]["facets"]["parent"]
+    parent["job"] = parent["root"]["job"] = {"namespace": "closed", "name": "secret"}
+    inner = nested(run_event("COMPLETE", 1, job="query"), "task", run="run-1")
+    inner["job"] = {"namespace": "closed", "name": "secret too"}
+    with services_of(settings, clock=Clockwork(MADE + 2 * HOUR)) as services:
+        api = Api(services, settings)
+        take(api, middle, inner)
+        eve, audit = api.hire("eve", "engineer"), api.hire("audit", "auditor")
+        for path in (
+            f"job?ref=job:[{NS}]task",
+            f"run?ref=run:[{NS}]task/{run_id('run-1')}",
+            f"trace?ref=dataset:[{NS}]b&rollup=true",
+        ):
+            seen = api.send("GET", f"/api/v1/{path}", token=audit)
+            assert seen.status_code == 200
+            assert "secret" in seen.text
+            hidden = api.send("GET", f"/api/v1/{path}", token=eve)
+            assert hidden.status_code == 200
+            assert "secret" not in hidden.text
+            assert "closed" not in hidden.text
+        shown = api.send("GET", f"/api/v1/job?ref=job:[{NS}]task", token=eve).json()
+        assert shown["nesting"] == {"around": [], "within": [], "outermost": None}

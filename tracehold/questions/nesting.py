@@ -19,17 +19,17 @@ _MOST: Final = 1000
 
 
 def nesting_of_job(services: Services, key: str) -> dict[str, Json]:
-    """The jobs directly around a job and within it, and the outermost one."""
+    """The jobs directly around a job and within it, and the outermost one, of those to be seen."""
     state = services.state
     around = state.outer_jobs([key]).get(key, set())
     within = inner_jobs(state.connection(), key, _MOST)
     top = outermost([key], state.outer_jobs)[key]
     nodes = state.nodes([*around, *within, top])
-    named = {one: reference_text(nodes.get(one), one, "Job") for one in (*around, *within, top)}
+    named = {one: reference_text(node, one) for one, node in nodes.items()}
     return {
-        "around": sorted(named[one] for one in around),
-        "within": [named[one] for one in within],
-        "outermost": named[top],
+        "around": sorted(named[one] for one in around if one in named),
+        "within": [named[one] for one in within if one in named],
+        "outermost": named.get(top),
     }
 
 
