@@ -35,6 +35,7 @@ __all__ = [
     "serving_json",
     "snowflake_files",
     "unity_files",
+    "unity_rows",
 ]
 
 PG = "postgres://db:5432"
@@ -341,9 +342,9 @@ def _lineage_row(**more: Any) -> dict[str, Any]:
     }
 
 
-def unity_files(folder: Path) -> Files:
-    """Table lineage as CSV and column lineage as JSON lines."""
-    rows = [
+def unity_rows() -> list[dict[str, Any]]:
+    """Rows of table lineage."""
+    return [
         _lineage_row(),
         _lineage_row(source_table_full_name="main.raw.countries"),
         _lineage_row(entity_run_id="2", event_time="2026-01-11T08:00:00.000+0000"),
@@ -354,6 +355,11 @@ def unity_files(folder: Path) -> Files:
         _lineage_row(entity_type=None, entity_id=None, entity_run_id=None, statement_id="s1",
                      target_table_full_name=None, target_type=None),
     ]  # fmt: skip
+
+
+def unity_files(folder: Path) -> Files:
+    """Table lineage as CSV and column lineage as JSON lines."""
+    rows = unity_rows()
     folder.mkdir(parents=True, exist_ok=True)
     table = folder / "table_lineage.csv"
     with table.open("w", encoding="utf-8", newline="") as file:

@@ -83,13 +83,23 @@ class Web:
     def listed(
         self, path: str, member: str, size: int = 100, **query: str
     ) -> Iterator[Mapping[str, Json]]:
-        """All objects of a list that is given by ``limit`` and ``offset``."""
+        """All objects of a list that is given by ``limit`` and ``offset``.
+
+        Raises:
+            NotReachable: There is no answer, or one says that it is cut short.
+        """
         offset = 0
         while True:
             page = self.get(path, limit=size, offset=offset, **query)
             found = parts(members(page).get(member))
             yield from found
             if len(found) < size:
+                if members(page).get("complete") is False:
+                    raise NotReachable(
+                        "the catalog gives out no more of this list, and there is more",
+                        where=self._where(path),
+                        advice="import an archive of its events instead",
+                    )
                 return
             offset += size
 

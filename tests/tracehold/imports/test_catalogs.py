@@ -136,13 +136,20 @@ def test_an_address_that_is_none_or_holds_a_password_is_refused(url: str) -> Non
     assert "pw" not in str(refused.value)
 
 
-def test_an_answer_that_is_no_json_is_refused() -> None:
-    def broken(*_: Any) -> Any:
+def test_a_list_that_is_cut_short_is_not_taken_for_all_of_it() -> None:
+    def short(*_: Any) -> Any:
+        return {"events": [{}], "complete": False}
+
+    with serving_json(short) as url, pytest.raises(NotReachable, match="there is more"):
+        list(Web(url).listed("x", "events"))
+
+
+def test_an_answer_of_another_form_holds_nothing() -> None:
+    def other(*_: Any) -> Any:
         return "text"
 
-    with serving_json(broken) as url:
-        assert Web(url).get("x") == "text"
-        assert list(Web(url).listed("x", "events")) == []
+    with serving_json(other) as url:
+        assert list(marquez.read(Web(url), Report())) == []
 
 
 def test_a_dataset_of_croissant_has_license_origin_version_and_columns(tmp_path: Path) -> None:

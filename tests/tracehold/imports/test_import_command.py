@@ -122,6 +122,21 @@ def test_a_person_who_may_not_report_cannot_import(
     assert answer["code"] == "denied"
 
 
+def test_a_token_bound_to_namespaces_imports_those_alone(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    settings = workspace(tmp_path / "ws")
+    with services_of(settings, clock=Clockwork(system_clock())) as services:
+        token = Api(services, settings).hire("bot", "producer", namespaces=["etl", "postgres://*"])
+        store_token(settings, "bot", token)
+    [path] = archive(tmp_path / "a")
+    foreign = path.read_text().replace('"etl"', '"other"', 1)
+    path.write_text(foreign)
+    answer = told(capsys, settings.folder, "openlineage", path, "--as", "bot", code=2)
+    assert (answer["accepted"], answer["refused"]) == (3, 1)
+    assert answer["refusals"][0]["code"] == "denied"
+
+
 def test_with_a_server_running_events_go_through_it(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -164,3 +179,33 @@ def test_an_event_that_is_too_large_stops_no_other(tmp_path: Path) -> None:
         )
         assert (tally.accepted, tally.refused) == (len(items), 1)
         assert tally.refusals[0]["where"].startswith("large")
+
+
+def test_what_marquez_form_gives_out_comes_back_as_the_same_estate(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Our own server answers like a Marquez: what is imported from it has the same lineage."""
+    other = workspace(tmp_path / "other", clock=system_clock).folder
+    with serving(make_workspace(tmp_path / "ws")) as server:
+        told(capsys, server.workspace, "openlineage", *archive(tmp_path / "a"))
+        dbt = dbt_project(tmp_path / "b")[0]
+        told(capsys, server.workspace, "dbt", dbt, "--namespace", PG)
+        monkeypatch.setenv("MARQUEZ_API_KEY", server.token)
+        answer = told(capsys, other, "marquez", server.url)
+        again = told(capsys, other, "marquez", server.url)
+    assert answer["refused"] == again["accepted"] == 0
+    drawn = []
+    for folder in (server.workspace, other):
+        ref = "dataset:[dbt]exposure.shop.revenue"
+        assert run(["trace", ref, "--json", "--workspace", str(folder)]) == 0
+        trace = json.loads(capsys.readouterr().out)
+        names = {node["key"]: node["ref"] for node in trace["nodes"]}
+        drawn.append(
+            {
+                (names[e["src"]], names[e["dst"]], e["job"], e["kind"])
+                for e in trace["edges"]
+                # Which of two names is crossed to first follows from the keys of the workspace.
+                if e["type"] != "SAME_AS"
+            }
+        )
+    assert drawn[0] == drawn[1] != set()
