@@ -37,7 +37,11 @@ _PAUSE_AFTER_FAULT_SECONDS: Final = 30.0
 
 
 class SearchIndex:
-    """Makes the index, lets it follow, opens it. Safe to share between threads."""
+    """Makes the index, lets it follow, opens it. Safe to share between threads.
+
+    Attributes:
+        position: Fact up to which this process has seen it follow; None before the first time.
+    """
 
     def __init__(self, state: SqlState, folder: Path) -> None:
         """Touches no file yet.
@@ -50,6 +54,7 @@ class SearchIndex:
         self._folder = folder
         self._turn = threading.Lock()
         self._followed = False
+        self.position: int | None = None
 
     @property
     def file(self) -> Path:
@@ -124,6 +129,7 @@ class SearchIndex:
         with closing(SqliteText(connect(file, read_only=False))) as index:
             position = index.position()
             if position == upto:
+                self.position = upto
                 return
             batches: Iterator[Sequence[str]]
             if position is None:
@@ -142,6 +148,7 @@ class SearchIndex:
                     return
             # What changed meanwhile stands behind this position, and is taken the next time.
             index.reached(upto)
+            self.position = upto
 
     def run(self, stop: threading.Event) -> None:
         """Follow until ``stop`` is set."""
@@ -165,6 +172,7 @@ class SearchIndex:
 
     def sweep(self) -> None:
         """Remove the indexes of states that are no more; only for who writes the workspace."""
+        self.position = None
         try:
             keep = self.file.name
         except TraceholdError:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
 from openlineage_events import run_event
+from running_server import make_workspace, serving
 from search_world import described
 from seeing_world import SECRET, estate
 from tracehold_world import Api, services_of, workspace
@@ -127,3 +130,45 @@ def test_who_may_not_see_all_finds_what_there_would_be_without_the_rest(tmp_path
             assert set(refs[0]) - {"job:[shop]admit"} == set(refs[1]), text
             assert seen.keys() == {"items", "more", "known_at"}
             assert all("uses" not in item and "last_used" not in item for item in seen["items"])
+
+
+def test_what_was_erased_is_found_no_more_and_lies_in_no_index(tmp_path: Path) -> None:
+    settings = workspace(tmp_path / "shop")
+    with services_of(settings) as services:
+        made = Api(services, settings)
+        receipts = []
+        for name in ("kept", "mistaken"):
+            event = run_event(
+                "COMPLETE", 0, job=name, outputs=[described(f"{name}_table", [f"{name}_column"])]
+            )
+            answer = made.send("POST", "/api/v1/lineage", token=made.token(), json=event)
+            receipts.append(answer.json()["receipt"])
+        services.catch_up()
+        assert len(find(made, text="mistaken")["items"]) == 2
+        former = services.search.file
+        body = {"facts": receipts[1:], "reason": "gdpr-17"}
+        erased = made.send("POST", "/api/v1/acts/journal.erase", token=made.token(), json=body)
+        assert erased.status_code == 200, erased.text
+        assert services.refolder is not None
+        services.refolder.now("erasure")
+        assert not former.exists()
+        assert find(made, text="mistaken")["items"] == []
+        assert len(find(made, text="kept")["items"]) == 2
+    indexes = list(settings.storage.data.glob("search-*"))
+    assert indexes
+    assert not any(b"mistaken" in path.read_bytes() for path in indexes)
+
+
+def test_a_server_lets_the_index_follow_by_itself(tmp_path: Path) -> None:
+    with serving(make_workspace(tmp_path / "shop")) as server, closing(server.client()) as client:
+        event = run_event("COMPLETE", 0, job="load_crm", outputs=TABLES)
+        assert client.post("/api/v1/lineage", json.dumps(event).encode())[0] == 201
+        until = time.monotonic() + 30
+        found: Any = {"items": []}
+        while not found["items"] and time.monotonic() < until:
+            status, body = client.get("/api/v1/find", text="custmer mail")
+            found = json.loads(body) if status == 200 else found
+            time.sleep(0.05)
+        assert found["items"][0]["ref"] == "dataset:[warehouse]crm.customers"
+        figures = client.get("/metrics")[1].decode()
+        assert "tracehold_search_lag 0" in figures

@@ -20,6 +20,7 @@ HELP: Final[Mapping[str, tuple[str, str]]] = {
     "tracehold_journal_writable": ("gauge", "1 while the journal takes facts."),
     "tracehold_state_position": ("gauge", "Facts folded into the state."),
     "tracehold_state_lag": ("gauge", "Facts not yet folded."),
+    "tracehold_search_lag": ("gauge", "Facts not yet in the search index."),
     "tracehold_mirror_position": ("gauge", "Facts mirrored into the graph."),
     "tracehold_mirror_lag": ("gauge", "Facts not yet mirrored."),
     "tracehold_mirror_seconds_behind": ("gauge", "Seconds since the mirror was level."),

@@ -69,6 +69,8 @@ def gauges(services: Services) -> dict[str, float]:
         "tracehold_state_position": position,
         "tracehold_state_lag": max(size - position, 0),
     }
+    if services.search.position is not None:
+        figures["tracehold_search_lag"] = max(size - services.search.position, 0)
     if services.mirror is not None:
         status = services.mirror.status()
         figures["tracehold_mirror_reachable"] = status.reachable
