@@ -44,11 +44,13 @@ select key, props from node where live = 1 and label = ? order by name, key limi
 _COUNT: Final = f"""
 select count(*) from node where {_NAMED} and label = ? and props ->> 'namespace' = ?
 """  # noqa: S608
-_NAMED_BETWEEN: Final = """
-select min(e.since), max(n.changed_at) from node n join entity e on e.key = n.key
-where n.live = 1 and n.label in ('Dataset', 'Job') and n.props ->> 'namespace' = ?
-"""
-
+# Numbers of nodes grow as they are first named; the rows themselves are not read.
+_NAMED_BETWEEN: Final = f"""
+select (select since from entity where key = (select key from node where id = ends.first)),
+  (select since from entity where key = (select key from node where id = ends.last))
+from (select min(id) as first, max(id) as last from node
+      where {_NAMED} and props ->> 'namespace' = ?) as ends
+"""  # noqa: S608
 _COUNT_VERSIONS: Final = """
 select (select count(*) from version where dataset_key = ?1)
   + (select count(*) from shape_io io cross join run r on r.shape_id = io.shape_id
@@ -141,7 +143,7 @@ class Listing:
         return [name for (name,) in self._db.execute(_NAMESPACES)]
 
     def positions(self, namespace: str) -> tuple[int | None, int | None]:
-        """The first fact that names something of a namespace, and the last that changed one."""
+        """The facts that were the first and the last to name something new in a namespace."""
         first, last = self._db.execute(_NAMED_BETWEEN, (namespace,)).fetchone()
         return first, last
 

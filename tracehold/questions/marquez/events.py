@@ -57,8 +57,10 @@ def _events(services: Services, params: AskEvents) -> Json:
     skipped = looked = 0
     place = 0 if upwards else size
     while len(found) < limit and looked < LOOKED_AT and (place < size if upwards else place > 0):
-        begin = place if upwards else max(place - PIECE, 0)
-        facts = services.journal.read(begin, min(PIECE, size - begin if upwards else place - begin))
+        # As many as are wanted, and more once few of them fit.
+        piece = min(max(limit + offset - skipped - len(found), looked), PIECE)
+        begin = place if upwards else max(place - piece, 0)
+        facts = services.journal.read(begin, min(piece, size - begin if upwards else place - begin))
         place = begin + len(facts) if upwards else begin
         looked += len(facts)
         for fact in facts if upwards else reversed(facts):

@@ -82,7 +82,7 @@ def _lineage(services: Services, params: AskNode) -> Json:
         drawing.join(one, other)
     datasets = shown.datasets(list(reached.datasets.values()), versions=False)
     data = dict(zip(reached.datasets, datasets, strict=True))
-    named = shown.jobs(list(jobs.values()), touched=reached.jobs, pins=False)
+    named = shown.jobs(list(jobs.values()), touched=reached.jobs)
     data |= dict(zip(jobs, named, strict=True))
     kinds = dict.fromkeys(jobs, "JOB") | dict.fromkeys(reached.datasets, "DATASET")
     return drawing.answer(kinds, data, reached.missing)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from itertools import islice
 from typing import Final, Literal
 
 from lineage.clock import format_millis, parse_millis
@@ -21,7 +22,7 @@ __all__ = ["SEARCHES"]
 MOST: Final = 1000
 LOOKED_AT: Final = 20_000
 """Names of each kind that a search looks at."""
-_PAGE: Final = 2000
+_PAGE: Final = 200
 
 
 class AskSearch(Body, frozen=True, kw_only=True):
@@ -43,26 +44,23 @@ def _search(services: Services, params: AskSearch) -> Json:
     wanted = params.filter.lower()
     labels: list[Label] = [] if wanted == "job" else ["Dataset"]
     labels += [] if wanted == "dataset" else ["Job"]
-    found = [
-        node
-        for label in labels
-        for node in _named(services, label, params.q.strip())
-        if params.namespace in ("", node.props.get("namespace"))
-    ]
-    dated = params.sort.lower() == "updated_at" or before is not None or after is not None
-    if not dated:
-        found.sort(key=lambda node: (str(node.props["name"]), node.key))
-        shown = found[: params.limit]
-        times = _times(services, shown)
-    else:
+    newest = params.sort.lower() == "updated_at"
+    every = newest or before is not None or after is not None
+    found: list[Node] = []
+    for label in labels:
+        named = _named(services, label, params.q.strip(), params.namespace)
+        found += named if every else islice(named, params.limit)
+    if every:
         times = _times(services, found)
-        shown = [n for n in found if _between(times.get(n.key), after, before)]
-        total = len(shown)
-        if params.sort.lower() == "updated_at":
-            shown.sort(key=lambda node: (-(times.get(node.key) or 0), node.key))
-        shown = shown[: params.limit]
+        found = [node for node in found if _between(times.get(node.key), after, before)]
+    if newest:
+        found.sort(key=lambda node: (-(times.get(node.key) or 0), node.key))
+    else:
+        found.sort(key=lambda node: (str(node.props["name"]), node.key))
+    shown = found[: params.limit]
+    times = _times(services, shown)
     return {
-        "totalCount": total if dated else len(found),
+        "totalCount": len(shown),
         "results": [
             {
                 "type": node.label.upper(),
@@ -76,8 +74,8 @@ def _search(services: Services, params: AskSearch) -> Json:
     }
 
 
-def _named(services: Services, label: Label, text: str) -> Iterator[Node]:
-    """Nodes whose name fits, up to as many as are looked at."""
+def _named(services: Services, label: Label, text: str, namespace: str) -> Iterator[Node]:
+    """Nodes whose name fits, by name, from as many as are looked at."""
     pattern = None
     if "%" in text or "_" in text:
         signs = {"%": ".*", "_": "."}
@@ -88,7 +86,8 @@ def _named(services: Services, label: Label, text: str) -> Iterator[Node]:
     while seen < LOOKED_AT:
         page = services.state.list_nodes(label, text=piece, after=after, limit=_PAGE)
         for node in page:
-            if pattern is None or pattern.search(str(node.props["name"]).lower()):
+            fits = pattern is None or pattern.search(str(node.props["name"]).lower())
+            if fits and namespace in ("", node.props.get("namespace")):
                 yield node
         if len(page) < _PAGE:
             return

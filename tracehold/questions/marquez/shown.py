@@ -117,7 +117,7 @@ class Shown:
 
     def _described(self, node: Node, held: _Aspects) -> dict[str, Json]:
         namespace, name = dataset_name(node)
-        tags = _value(held, "tags", [])
+        tags = _tags(_value(held, "tags", []))
         source = _value(held, "source", {}).get("name")
         return {
             "id": {"namespace": namespace, "name": name},
@@ -130,12 +130,12 @@ class Shown:
                 {
                     "name": one["name"],
                     "type": one.get("type"),
-                    "tags": _tags(tags, one["name"]),
+                    "tags": tags.get(one["name"], []),
                     "description": one.get("description"),
                 }
                 for one in _value(held, "schema", {}).get("fields", ())
             ],
-            "tags": _tags(tags, None),
+            "tags": tags.get("", []),
             "description": _value(held, "documentation", {}).get("description"),
         }
 
@@ -146,7 +146,7 @@ class Shown:
         nodes: Sequence[Node],
         *,
         touched: Mapping[str, Touched] | None = None,
-        pins: bool = True,
+        pins: bool = False,
     ) -> list[dict[str, Json]]:
         """Jobs with their newest run, without their facets.
 
@@ -191,7 +191,7 @@ class Shown:
                     "latestRuns": [run] if run else [],
                     "currentVersion": job_version(ends_of.reads, ends_of.writes),
                     "labels": [],
-                    "tags": _tags(_value(held, "tags", []), None),
+                    "tags": _tags(_value(held, "tags", [])).get("", []),
                     "facets": {},
                 }
             )
@@ -199,7 +199,7 @@ class Shown:
 
     def job(self, node: Node) -> dict[str, Json]:
         """One job with its facets and its newest runs."""
-        [shown] = self.jobs([node])
+        [shown] = self.jobs([node], pins=True)
         shown["latestRuns"] = self.runs(self.listing.runs_of_job(node.key, limit=LATEST_RUNS))
         name = (str(node.props["namespace"]), str(node.props["name"]))
         shown["facets"] = newest_facets(self.services, self.listing, node.key, name, job=True)
@@ -333,9 +333,13 @@ def _value(held: _Aspects, name: str, default: Any) -> Any:
     return value if isinstance(value, type(default)) else default
 
 
-def _tags(tags: Sequence[Json], field: str | None) -> list[str]:
-    """The keys of the tags of a column, or of the whole thing."""
-    return sorted({t["key"] for t in tags if t.get("field") == field and "key" in t})
+def _tags(tags: Sequence[Json]) -> dict[str, list[str]]:
+    """The keys of tags by column; under the empty name those of the whole thing."""
+    found: dict[str, set[str]] = {}
+    for tag in tags:
+        if "key" in tag:
+            found.setdefault(str(tag.get("field") or ""), set()).add(tag["key"])
+    return {field: sorted(keys) for field, keys in found.items()}
 
 
 def _job_type(held: _Aspects) -> str:

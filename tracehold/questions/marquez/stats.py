@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from bisect import bisect_right
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta, tzinfo
-from typing import Final, Literal
+from typing import Any, Final, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from lineage.clock import format_millis
 from lineage.errors import InvalidInput
 from lineage.facts import Json
-from lineage.identity import Label
-from lineage.state.known_at import position_at
+from lineage.journal.port import Journal
 from lineage.state.runs import BITS
 from tracehold.bootstrap import Services
 from tracehold.questions.marquez.seen import listing_of, namespaces_of
@@ -73,34 +73,46 @@ def _runs(services: Services, params: AskStats) -> Json:
     return [_interval(borders, place) | one for place, one in enumerate(counts)]
 
 
-def _growth(services: Services, params: AskStats, label: Label) -> Json:
-    borders = _borders(services, params)
-    positions = sorted(listing_of(services).since(label))
+class _Recorded(Sequence[int]):
+    """When each fact was recorded, read where somebody looks; it grows with the position."""
+
+    def __init__(self, journal: Journal) -> None:
+        self._journal = journal
+        self._known: dict[int, int] = {}
+
+    def __len__(self) -> int:
+        return self._journal.head().size
+
+    def __getitem__(self, place: Any) -> Any:
+        if place not in self._known:
+            [fact] = self._journal.read(place, 1)
+            self._known[place] = fact.recorded_time
+        return self._known[place]
+
+
+def _counts(services: Services, params: AskStats, positions: Iterable[int]) -> Json:
+    """How many of some positions stood at the end of each interval."""
+    borders, counted = _borders(services, params), sorted(positions)
+    recorded = _Recorded(services.journal)
     return [
         _interval(borders, place)
-        | {"count": bisect_right(positions, position_at(services.journal, borders[place + 1] - 1))}
+        | {"count": bisect_right(counted, bisect_right(recorded, borders[place + 1] - 1))}
         for place in range(len(borders) - 1)
     ]
 
 
 def _jobs(services: Services, params: AskStats) -> Json:
-    return _growth(services, params, "Job")
+    return _counts(services, params, listing_of(services).since("Job"))
 
 
 def _datasets(services: Services, params: AskStats) -> Json:
-    return _growth(services, params, "Dataset")
+    return _counts(services, params, listing_of(services).since("Dataset"))
 
 
 def _sources(services: Services, params: AskStats) -> Json:
-    borders = _borders(services, params)
     listing = listing_of(services)
-    namespaces = namespaces_of(services, listing)
-    began = sorted(listing.positions(name)[0] or 0 for name in namespaces)
-    return [
-        _interval(borders, place)
-        | {"count": bisect_right(began, position_at(services.journal, borders[place + 1] - 1))}
-        for place in range(len(borders) - 1)
-    ]
+    names = namespaces_of(services, listing)
+    return _counts(services, params, [listing.positions(name)[0] or 0 for name in names])
 
 
 def _interval(borders: list[int], place: int) -> dict[str, Json]:
