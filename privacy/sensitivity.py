@@ -6,15 +6,15 @@ only inherited along lineage makes nothing sensitive: it is a guess until somebo
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Final, Literal
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Final, Literal, Protocol
 
 from lineage.facts import Json
 from lineage.graph.port import OPEN
 from lineage.state.port import AspectValue, StateReader
 from privacy.findings import known_findings
 
-__all__ = ["CLASSES", "Saying", "Sensitivity", "is_special", "sensitive"]
+__all__ = ["ASPECTS", "CLASSES", "Saying", "Sensitivity", "is_special", "sensitive"]
 
 Sensitivity = Literal["personal", "special", "restricted"]
 CLASSES: Final[tuple[Sensitivity, ...]] = ("personal", "special", "restricted")
@@ -29,11 +29,19 @@ _SPECIAL_STEMS: Final = (
 _SPECIAL_BASES: Final = ("eu-gdpr:A9", "eu-gdpr:A10")
 _LABELS: Final = frozenset({"sensitivity", "classification"})
 _RESTRICTED: Final = frozenset({"restricted", "confidential", "secret"})
-_ASPECTS: Final = ("terms", "tags")
+_DECLARED: Final = ("terms", "tags")
+ASPECTS: Final = (
+    "pii", "pii_review", *_DECLARED, "symlinks", "alias_rule", "alias_rule_ended",
+)  # fmt: skip
+"""Aspects that sensitivity is made of: where nothing more is said of them, it stands."""
 
 
-Saying = Callable[[str, Sequence[str]], set[str]]
-"""Keys of entities of whose aspect some value, as JSON, contains one of the words."""
+class Saying(Protocol):
+    """Finds what some value of an aspect, as JSON, says: a cheap first look."""
+
+    def __call__(self, aspect: str, words: Sequence[str], unless: str = ...) -> set[str]:
+        """Keys of the entities; values that contain ``unless`` are passed over."""
+        ...
 
 
 def is_special(entity: str) -> bool:
@@ -56,7 +64,7 @@ def sensitive(
     if asked & {"personal", "special"}:
         words = [*_SPECIAL, *_SPECIAL_STEMS] if "special" in asked else []
         words += ['"confirmed"'] if "personal" in asked else []
-        suspects = saying("pii", words)
+        suspects = saying("pii", words, '"tier":"none"')
         suspects |= saying("pii_review", [*words, '"accepted":true'])
         suspects |= saying("tags", words)
         for key, known in known_findings(state, sorted(suspects)).items():
@@ -69,7 +77,7 @@ def sensitive(
     if asked & {"special", "restricted"}:
         suspects = saying("terms", [*_SPECIAL_BASES, '"sensitivity"'])
         suspects |= saying("tags", sorted(_LABELS))
-        for key, aspects in state.aspects(sorted(suspects), _ASPECTS).items():
+        for key, aspects in state.aspects(sorted(suspects), _DECLARED).items():
             found.setdefault(key, set()).update(_declared(aspects))
     marked = {key: frozenset(classes & asked) for key, classes in found.items()}
     return _to_other_names(state, {key: classes for key, classes in marked.items() if classes})

@@ -5,13 +5,14 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Final
 
 from lineage.identity import Identity
 from lineage.state.store import SqlState
-from lineage.state.words import saying
+from lineage.state.words import said_of, saying
 from lineage.trace.coverage import KeptCoverage
-from privacy.sensitivity import sensitive
+from privacy.sensitivity import ASPECTS, sensitive
 from tracehold.access import Looker
 from tracehold.seeing import EVERYTHING, Seeing, Sight
 from tracehold.settings import AccessSettings
@@ -64,7 +65,7 @@ class Sights:
 
 
 class KeptMarks:
-    """Guarded classes by key, looked up anew where the state has moved on.
+    """Guarded classes by key, looked up anew where more was said of what they follow from.
 
     While facts come in fast, what a costly look said serves for some seconds more. Safe to share
     between threads.
@@ -79,6 +80,7 @@ class KeptMarks:
         self._lock = threading.Lock()
         self._marks: Mapping[str, frozenset[str]] = {}
         self._known_at = -1
+        self._said: object = None
         self._good_until = 0.0
 
     def at(self, state: SqlState, classes: Sequence[str]) -> Mapping[str, frozenset[str]]:
@@ -91,8 +93,10 @@ class KeptMarks:
             if position == self._known_at or began < self._good_until:
                 return self._marks
             db = state.connection()
-            self._marks = sensitive(state, lambda name, words: saying(db, name, words), classes)
-            self._known_at = position
+            said = said_of(db, ASPECTS)
+            if said != self._said:
+                self._marks = sensitive(state, partial(saying, db), classes)
+            self._known_at, self._said = position, said
             ended = self._monotonic()
             took = ended - began
             self._good_until = ended + (took * self._SHARE if took > self._CHEAP else 0.0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +35,7 @@ def _all_facets() -> tuple[Any, ...]:
 
 def classes(world: World, *wanted: str) -> dict[str, set[str]]:
     db = world.state.connection()
-    found = sensitive(world.state, lambda name, words: saying(db, name, words), wanted or CLASSES)
+    found = sensitive(world.state, partial(saying, db), wanted or CLASSES)
     names = {key: str(world.state.nodes([key])[key].props["name"]) for key in found}
     return {names[key]: set(some) for key, some in found.items()}
 
