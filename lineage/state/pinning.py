@@ -24,11 +24,12 @@ cross join point p on p.entity_key = wanted.key and p.aspect = 'version' and p.s
 where s.run_key = ? order by p.time, p.rank
 """
 _MAKER: Final = "select run_key from version where dataset_key = ? and version = ?"
-# The newest writer that had ended when the run began; of each shape the candidates by beginning.
+# The writer that had ended last when the run began; of each shape the newest by their beginning are
+# looked at, for runs of one job seldom overtake each other by more.
 _WRITER: Final = """
-select r.key, r.run_id, r.ended from shape_io io cross join run r on r.key = (
+select r.key, r.run_id, r.ended from shape_io io cross join run r on r.key in (
   select key from run where shape_id = io.shape_id and first <= ?2 and last <= ?2
-  and seen & 8 and not seen & 70 and key <> ?3 order by first desc limit 1)
+  and seen & 8 and not seen & 70 and key <> ?3 order by first desc limit 8)
 where io.entity_key = ?1 and io.role = 'out' order by r.ended desc, r.key limit 1
 """
 _NAMED: Final = "select max(version) from version where dataset_key = ? and run_key = ?"
