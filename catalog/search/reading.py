@@ -38,12 +38,14 @@ class Reading:
         fits: Per word, the words of the index that stand for it, with how well, 0 to 1.
         whole: Words of the index that stand for all of them together.
         left_out: Words for which the index has nothing.
+        misspelled: Words that only others stand for, which a slip would make of them.
     """
 
     terms: tuple[str, ...]
     fits: Sequence[Mapping[str, float]]
     whole: Mapping[str, float] = field(default_factory=dict)
     left_out: tuple[str, ...] = ()
+    misspelled: tuple[str, ...] = ()
 
 
 def read(text: str, index: FullText, *, slips: bool) -> Reading:
@@ -55,19 +57,24 @@ def read(text: str, index: FullText, *, slips: bool) -> Reading:
         slips: Whether words may be misspelled, too.
     """
     terms = tuple(dict.fromkeys(words(text).parts))[:MOST_WORDS]
-    fits = {term: _fits(term, index, slips=slips) for term in terms}
-    whole: Mapping[str, float] = {}
-    if 1 < len(terms) <= _MOST_WHOLE:
-        whole = _fits("".join(terms), index, slips=slips, alike=_ALIKE_IN_ONE)
+    fits = {term: _fits(term, index) for term in terms}
+    unknown = [term for term, found in fits.items() if not found]
+    together = "".join(terms) if 1 < len(terms) <= _MOST_WHOLE else ""
+    whole = _fits(together, index) if together else {}
+    if slips:
+        fits = {term: _near(term, index, _ALIKE) | found for term, found in fits.items()}
+        whole = _near(together, index, _ALIKE_IN_ONE) | whole
     return Reading(
         terms,
         [found for found in fits.values() if found],
         whole,
-        tuple(term for term, found in fits.items() if not found),
+        tuple(term for term in unknown if not fits[term]),
+        tuple(term for term in unknown if fits[term]),
     )
 
 
-def _fits(term: str, index: FullText, *, slips: bool, alike: float = _ALIKE) -> dict[str, float]:
+def _fits(term: str, index: FullText) -> dict[str, float]:
+    """Words that a term is, begins, or is inside of."""
     size = len(term)
     found = dict.fromkeys(index.known([term]), 1.0)
     for word in index.beginning(term, _ENDINGS):
@@ -75,13 +82,17 @@ def _fits(term: str, index: FullText, *, slips: bool, alike: float = _ALIKE) -> 
     if size > 2:
         for word in index.holding(term, _INSIDE):
             found.setdefault(word, 0.35 + 0.3 * size / len(word))
-    # What is a word as it stands is meant.
-    if slips and size >= _SHORTEST and term not in found:
-        for word in index.known(edits(term)):
-            found.setdefault(word, 0.5)
-        if size >= _LONG:
-            for word in index.resembling(term, _RESEMBLING):
-                share = similarity(term, word)
-                if share >= alike:
-                    found.setdefault(word, 0.6 * share)
+    return found
+
+
+def _near(term: str, index: FullText, alike: float) -> dict[str, float]:
+    """Words that a slip makes a term of; none where it is a word as it stands."""
+    if len(term) < _SHORTEST or index.known([term]):
+        return {}
+    found = dict.fromkeys(index.known(edits(term)), 0.5)
+    if len(term) >= _LONG:
+        for word in index.resembling(term, _RESEMBLING):
+            share = similarity(term, word)
+            if share >= alike:
+                found.setdefault(word, 0.6 * share)
     return found

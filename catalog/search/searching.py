@@ -61,13 +61,13 @@ class Outcome:
     Attributes:
         hits: The best first.
         more: Whether there are candidates that were not looked at.
-        slips: Whether words were read as misspelled, too.
+        misspelled: Words of the query that only others stand for, which a slip would make of them.
         left_out: Words of the query that no document has.
     """
 
     hits: Sequence[Hit]
     more: bool
-    slips: bool
+    misspelled: tuple[str, ...]
     left_out: tuple[str, ...]
 
 
@@ -97,7 +97,7 @@ def search(
         hits = [_judge(one, fits, terms) for one in found[:CANDIDATES]]
         hits.sort(key=lambda hit: (-hit.score, hit.key))
         dated = _by_date(hits, now, last_used)
-        yield Outcome(dated, more, way.slips, way.reading.left_out)
+        yield Outcome(dated, more, way.reading.misspelled, way.reading.left_out)
         if not more:
             return
         found = index.find(way.wanted, after=found[CANDIDATES - 1].place, limit=CANDIDATES + 1)
@@ -121,7 +121,6 @@ class _Way:
 
     reading: Reading
     wanted: Wanted
-    slips: bool
     enough: int
 
 
@@ -131,9 +130,9 @@ def _ways(index: FullText, text: str, label: Label | None, namespace: str | None
         reading = read(text, index, slips=slips)
         wanted = Wanted(reading.fits, reading.whole, label, namespace)
         if slips or not reading.left_out:
-            yield _Way(reading, wanted, slips, 1 if slips else _ENOUGH)
+            yield _Way(reading, wanted, 1 if slips else _ENOUGH)
     some = [{word for fits in reading.fits for word in fits}] if reading.fits else []
-    yield _Way(reading, replace(wanted, every=some), slips=True, enough=0)
+    yield _Way(reading, replace(wanted, every=some), enough=0)
 
 
 def _words(reading: Reading) -> dict[str, dict[int, float]]:

@@ -57,7 +57,7 @@ def test_a_half_remembered_column_finds_its_table(api: Api) -> None:
         }
     ]
     assert item["last_used"] == "2026-01-01T00:00:00.000Z"
-    assert found["misspelled"] is True
+    assert (found["misspelled"], found["left_out"]) == (["custmer"], [])
     assert found["known_at"] == api.services.state.position()
 
 

@@ -49,7 +49,8 @@ def _find(services: Services, params: Find) -> Json:
     if not 1 <= params.limit <= MOST:
         raise InvalidInput(f"an answer has 1 to {MOST} things", where="limit")
     items: list[Json] = []
-    more = slips = False
+    more = False
+    misspelled: tuple[str, ...] = ()
     left_out: tuple[str, ...] = ()
     with services.search.opened() as (index, position):
         outcomes = search(
@@ -61,7 +62,7 @@ def _find(services: Services, params: Find) -> Json:
             namespace=params.namespace or None,
         )
         for _, outcome in zip(range(_LOOKED_AT), outcomes, strict=False):
-            more, slips, left_out = outcome.more, outcome.slips, outcome.left_out
+            more, misspelled, left_out = outcome.more, outcome.misspelled, outcome.left_out
             for item in _items(services, outcome, params):
                 if len(items) == params.limit:
                     more = True
@@ -72,7 +73,7 @@ def _find(services: Services, params: Find) -> Json:
     answer: dict[str, Json] = {"items": items, "more": more, "known_at": position}
     if not services.seeing.limited:
         # What the index knows of words would tell of things that may not be seen.
-        answer |= {"misspelled": slips, "left_out": list(left_out)}
+        answer |= {"misspelled": list(misspelled), "left_out": list(left_out)}
     return answer
 
 
