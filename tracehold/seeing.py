@@ -101,7 +101,7 @@ class Seeing:
         """
         self.who: Final = who
         self.sight: Final = sight
-        self._marks = marks
+        self.marks: Final = marks
         self._identity = identity
         self._places: dict[str, bool] = {}
         self._named: dict[tuple[str, str], bool] = {}
@@ -124,6 +124,10 @@ class Seeing:
         if node.label in ("Dataset", "Model", "Version"):
             return self._at(namespace, node.key)
         return self._place(namespace)
+
+    def sees_place(self, namespace: str) -> bool:
+        """Whether what has no guarded class may be seen in a namespace."""
+        return not self.limited or self._place(namespace)
 
     def sees_ref(self, text: str) -> bool:
         """Whether what a reference names may be seen; what is no reference hides nothing."""
@@ -191,7 +195,7 @@ class Seeing:
         return "".join([*parts, text[done:]]) if parts else text
 
     def _at(self, namespace: str, key: str) -> bool:
-        classes = self._marks.get(key)
+        classes = self.marks.get(key)
         return self._place(namespace) if classes is None else self.sight.sees(namespace, classes)
 
     def _under(self, namespace: str, name: str) -> bool:

@@ -8,13 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from itertools import islice
 from typing import Final
 
 import msgspec
 
 from lineage.graph.port import Edge, EdgeType, Node
+from lineage.graph.rows import listed
 from lineage.identity import Label
 from lineage.state.finding_table import FindingRow
+from lineage.state.listing import Listing
 from lineage.state.point_table import read_points
 from lineage.state.port import AspectValue, EstateCounts, RunRow, VersionRow
 from lineage.state.resolve import resolve
@@ -28,6 +31,15 @@ _PAGE: Final = 500
 _ALL_OF_LABEL: Final = (
     "select key, props, feeds from node where live = 1 and label = ? order by name, key"
 )
+_OPEN: Final = """
+select key, props from node
+where live = 1 and label in ('Dataset', 'Job') and label = ?1 and (?3 = '' or instr(folded, ?3))
+  and (props ->> 'namespace' in (select value from json_each(?2)) or props ->> 'namespace' is null)
+  {behind} order by name, key
+"""
+_BEHIND: Final = "and (name, key) > (select name, key from node where key = ?4)"
+_FEW: Final = 2_000
+"""Up to so many that may be seen are listed by their namespaces, and not found among all."""
 _RUNS_BY_JOB: Final = "select job_key, count(*) from run where seen & 64 = 0 group by job_key"
 _COLUMNS_BY_DATASET: Final = (
     "select entity.parent, count(*) from entity join node on node.key = entity.key"
@@ -50,6 +62,7 @@ class SeenState(SqlState):
         self.late = whole.late
         self._connections = whole.connections
         self._seeing = seeing
+        self._closed_names: list[str] | None = None
 
     # Entities
 
@@ -69,6 +82,9 @@ class SeenState(SqlState):
         """Entities of a label that may be seen, in the order of (name, key)."""
         shown: list[Node] = []
         size = limit
+        closed = self._closed() if label in ("Dataset", "Job") else []
+        if closed and super().count(label) - self._within(label, closed) <= _FEW:
+            return self._list_open(label, closed, text=text, after=after, limit=limit)
         while len(shown) < limit:
             page = super().list_nodes(label, text=text, after=after, limit=size)
             shown += filter(self._seeing.sees, page)
@@ -80,15 +96,46 @@ class SeenState(SqlState):
     def count(self, label: Label) -> int:
         """How many entities of a label may be seen."""
         db = self.connection()
-        if label == "Run":
+        closed = self._closed()
+        if label == "Run" and closed:
             jobs = self._seen_of("Job")
             return sum(number for key, number in db.execute(_RUNS_BY_JOB) if key in jobs)
         if label == "Column":
             homes = self._seen_of("Dataset")
             return sum(number for key, number in db.execute(_COLUMNS_BY_DATASET) if key in homes)
         if label in ("Dataset", "Job", "Model"):
-            return len(self._seen_of(label))
+            marked = super().nodes(list(self._seeing.marks)).values()
+            barred = [node for node in marked if node.label == label and not self._shut(node)]
+            hidden = sum(not self._seeing.sees(node) for node in barred)
+            return super().count(label) - self._within(label, closed) - hidden
         return super().count(label)
+
+    def _closed(self) -> list[str]:
+        """The namespaces of which nothing may be seen."""
+        if self._closed_names is None:
+            names = Listing(self).namespaces()
+            self._closed_names = [name for name in names if not self._seeing.sees_place(name)]
+        return self._closed_names
+
+    def _shut(self, node: Node) -> bool:
+        return not self._seeing.sees_place(str(node.props.get("namespace") or ""))
+
+    def _within(self, label: Label, namespaces: Sequence[str]) -> int:
+        if label == "Model":
+            return 0
+        listing = Listing(self)
+        return sum(listing.count(label, name) for name in namespaces)
+
+    def _list_open(
+        self, label: Label, closed: Sequence[str], *, text: str, after: str, limit: int
+    ) -> list[Node]:
+        """As ``list_nodes``, where few namespaces are open: from these alone."""
+        names = sorted({*Listing(self).namespaces()} - {*closed})
+        asked = [label, listed(names), text.lower(), *([after] if after else [])]
+        page = _OPEN.format(behind=_BEHIND if after else "")
+        rows = self.connection().execute(page, asked)
+        nodes = (Node(key, label, msgspec.json.decode(props)) for key, props in rows)
+        return list(islice(filter(self._seeing.sees, nodes), limit))
 
     def _seen_of(self, label: Label) -> set[str]:
         return {node.key for node, _ in self._every(label) if self._seeing.sees(node)}
