@@ -20,6 +20,8 @@ Reach = Callable[[str], bool]
 
 _DECLARING: Final = frozenset({"documentation", "lifecycleStateChange", "ownership", "tags"})
 _OURS: Final = "tracehold_"
+_USE: Final = "tracehold_training"
+"""Says how a run used its input, which is for the run to say."""
 
 
 def confine(event: dict[str, Json], reach: Reach) -> Iterator[tuple[str, str]]:
@@ -52,7 +54,7 @@ def confine(event: dict[str, Json], reach: Reach) -> Iterator[tuple[str, str]]:
             if not isinstance(facets, dict):
                 continue
             for name in sorted(facets):
-                if name in _DECLARING or name.startswith(_OURS):
+                if name in _DECLARING or (name.startswith(_OURS) and name != _USE):
                     del facets[name]
                     yield f"/inputs/{place}/{member}", name
 

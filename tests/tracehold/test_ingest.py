@@ -216,7 +216,10 @@ def test_jobs_and_outputs_lie_in_the_namespaces_of_the_token(
 def test_what_others_declare_of_an_input_is_set_aside_and_what_was_seen_counts(
     api: Api, bound: str
 ) -> None:
-    seen = {"schema": facet(fields=[{"name": "mail"}])}
+    seen = {
+        "schema": facet(fields=[{"name": "mail"}]),
+        "tracehold_training": facet(role="train"),
+    }
     declared = {
         "ownership": facet(owners=[{"name": "team:me"}]),
         "tracehold_license": facet(declared="CC0-1.0"),
