@@ -315,7 +315,7 @@ class Recorder:
     statuses: list[int] = field(default_factory=list)
     news: threading.Condition = field(default_factory=threading.Condition)
 
-    def await_bodies(self, count: int, seconds: float = 120) -> None:
+    def await_bodies(self, count: int, seconds: float = _SECONDS) -> None:
         """Return once so many passed."""
         with self.news:
             assert self.news.wait_for(lambda: len(self.bodies) >= count, timeout=seconds)

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from lineage.errors import InvalidInput
+from lineage.errors import InvalidInput, NotFound
 from tracehold.cli.options import JsonOut, Where
 from tracehold.cli.output import emit, fields, note, say
 
@@ -85,15 +85,18 @@ def _places(
     """Where to forward and where to keep: as said, or those of the workspace."""
     if spool is not None and (to or not needs_address):
         return to, spool
-    if to and workspace is None:
+    from tracehold.cli.here import settings_of
+
+    try:
+        settings = settings_of(workspace)
+    except NotFound:
+        if workspace is not None or not to:
+            raise
         raise InvalidInput(
             "the relay has no folder to keep events in",
             where="--spool",
             advice="name one that lasts, for example --spool ~/.tracehold-relay",
-        )
-    from tracehold.cli.here import settings_of
-
-    settings = settings_of(workspace)
+        ) from None
     server = settings.server
     return (
         to or f"http://{server.host}:{server.port}",
