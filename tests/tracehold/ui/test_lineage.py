@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Literal
 
 import pytest
+from demo_workspace import act
 from load import LoadSpec, events
 from openlineage_events import NS, at, dataset, run_event
 from playwright.sync_api import Locator, Page, expect
@@ -44,6 +45,11 @@ def filled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[RunningSe
         early = client.json("/api/v1/trace", ref=ref("mart"))["known_at"]
         client.close()
         fill(running, [*later, star_event(350), *events(LARGE)])
+        mail = {"amount": {"entity": "EMAIL_ADDRESS", "tier": "confirmed"}}
+        act(
+            running, "olga", "privacy-officer", "pii.record", dataset=ref("orders"), columns=mail,
+            engine="test", config_digest="c", rows=10,
+        )  # fmt: skip
         yield running, early
 
 
@@ -144,11 +150,20 @@ def test_columns_are_followed_column_by_column(page: Page) -> None:
     expect(box(page, "report").locator(".row")).to_have_text(["total"])
     box(page, "report").get_by_role("button", name="total").click()
     expect(box(page, "mart").locator(".row.lit")).to_have_text(["amount"])
-    expect(box(page, "orders").locator(".row.lit")).to_have_text(["amount"])
+    expect(box(page, "orders").locator(".row.lit")).to_contain_text(["amount"])
     expect(page.locator("#hop")).to_contain_text("mart.amount")
     expect(box(page, "wide").locator(".row").last).to_have_text("8 more columns")
     box(page, "wide").get_by_role("button", name="8 more columns").click()
     expect(box(page, "wide").locator(".row")).to_have_count(21)
+
+
+def test_personal_data_is_marked_at_tables_and_columns(page: Page) -> None:
+    expect(box(page, "orders").locator(".marks")).to_have_text("personal data")
+    box(page, "orders").locator(".name").click()
+    expect(page.locator("#hop")).to_contain_text("EMAIL_ADDRESS")
+    page.get_by_role("combobox", name="Shown").select_option("columns")
+    rows = box(page, "orders").locator(".row")
+    expect(rows).to_have_text(["amount · EMAIL_ADDRESS", "day"])
 
 
 def test_a_column_has_a_page_with_its_own_lineage(page: Page) -> None:

@@ -62,6 +62,11 @@
       return { start: start.box, boxes };
     }
 
+    /** Take from an answer what it says of things, and not how they are joined. */
+    note(answer) {
+      for (const node of answer.nodes) if (node.label !== "Hidden") this._enter(node, "");
+    }
+
     /** Say what the picture is about: what the first answer began with. */
     begin(answer) {
       const start = this._starts.get(answer.ref);

@@ -4,7 +4,7 @@
 (() => {
   const host = document.getElementById("trace");
   if (!host) return;
-  const { Canvas, Graph, arrange, clean, details, heightOf, pii, short, stateOf, tables } = globalThis.Lineage;
+  const { Canvas, Graph, arrange, clean, details, found, heightOf, pii, stateOf, tables } = globalThis.Lineage;
   const config = JSON.parse(document.getElementById("trace-data").textContent);
   const asked = { view: config.view, as_of: config.as_of, known_at: config.known_at, columns: config.columns, rollup: config.rollup };
   // One level is shown; the next is asked for as well, to tell how much more there is.
@@ -50,7 +50,13 @@
     const answer = await ask("trace", { ...asked, ref, direction, depth, limit, after, to });
     if (mine !== graph) throw Object.assign(new Error(""), { code: "outrun" });
     answers.push(answer);
-    return { answer, ...graph.merge(answer, depth) };
+    const taken = graph.merge(answer, depth);
+    if (asked.columns && taken.start) {
+      // An answer about columns says nothing about their tables.
+      const tables = await ask("trace", { ...asked, columns: false, ref: graph.boxes.get(taken.start).ref, direction: answer.direction, depth, limit });
+      if (mine === graph) graph.note(tables);
+    }
+    return { answer, ...taken };
   }
 
   /** Run tasks a few at a time. */
@@ -180,7 +186,7 @@
       notes.purged ? { text: "purged", tone: "bad" } : null,
       config.conflicts.includes(box.ref) ? { text: "against the license", tone: "bad" } : null,
       notes.holds?.length ? { text: "hold", tone: "warn" } : null,
-      notes.pii?.length || [...box.columns.values()].some((one) => one.notes.pii?.length) ? { text: "personal data", tone: "warn" } : null,
+      found(notes)?.length ? { text: "personal data", tone: "warn" } : null,
       notes.content ? { text: "passed on", tone: "" } : null,
     ].filter(Boolean);
   }
@@ -297,7 +303,7 @@
       choose: () => choose({ box: box.id }),
       focus: () => { current = box.id; },
       rows: [...rows.listed.map((column) => ({
-        text: clean(column.field) + (column.notes.pii?.length ? ` · ${short(column.notes.pii)}` : ""),
+        text: [clean(column.field), ...(found(box.notes) ?? []).filter((type) => box.notes.pii[type].includes(column.field)).map(clean)].join(" · "),
         title: clean(column.ref), column: column.key,
         choose: () => choose({ box: box.id, column: column.key }),
       })), ...rows.more],

@@ -16,7 +16,9 @@
     return clean(value.short ?? value.class ?? Object.keys(value).join(", "));
   }
 
-  const pii = (notes) => (notes.pii ? (notes.pii.length ? short(notes.pii) : "none found") : "");
+  /** Types of personal data that were found; null where nobody looked. */
+  const found = (notes) => (notes.pii ? Object.keys(notes.pii).sort() : null);
+  const pii = (notes) => (found(notes) ? found(notes).map(clean).join(", ") || "none found" : "");
   const retention = (notes) => [
     notes.retention ? short(notes.retention) + (notes.retention.due ? `, due ${notes.retention.due}` : "") : "",
     notes.purged ? "purged" : "",
@@ -111,7 +113,7 @@
     const things = view.order().map((box) => element("tr", {},
       element("td", {}, element("button", { type: "button", class: "plain", "data-hop": box.ref, click: () => view.choose({ box: box.id }) },
         view.nameOf({ box: box.id, column: null })), " ", element("span", { class: "quiet" }, view.kindOf(box))),
-      element("td", { class: "num" }, String(count(fed, box))), element("td", { class: "num" }, String(count(feeds, box))),
+      element("td", {}, String(count(fed, box))), element("td", {}, String(count(feeds, box))),
       FACTS.slice(0, 4).map(([, read]) => element("td", {}, read(box.notes))),
       element("td", {}, view.handles(box).map((handle) => element("button", { type: "button", class: "plain", "aria-label": handle.label, click: handle.act }, handle.brief)))));
     const lines = view.shown.links.map((link) => element("tr", {},
@@ -123,5 +125,5 @@
     ];
   }
 
-  globalThis.Lineage = { ...globalThis.Lineage, clean, details, pii, short, stateOf, tables };
+  globalThis.Lineage = { ...globalThis.Lineage, clean, details, found, pii, stateOf, tables };
 })();
