@@ -9,12 +9,14 @@ from typing import Any
 import pytest
 from tracehold_world import START, Api, complete, services_of, workspace
 
-from lineage.clock import format_millis
+from lineage.clock import format_millis, system_clock
 from lineage.errors import InvalidInput, NotFound
 from lineage.graph.port import OPEN
 from privacy.reach import alias_class
 from tracehold.acts import perform
+from tracehold.cli.main import run
 from tracehold.questions import answer
+from tracehold.workspace import store_token
 
 DAY = 86_400_000
 PATH = "dataset:[file]/data/clean"
@@ -246,3 +248,41 @@ def test_a_trace_shows_by_which_rule_it_crossed(api: Api) -> None:
     [crossed] = [edge for edge in found["edges"] if edge["type"] == "SAME_AS"]
     assert (crossed["kind"], crossed["props"]["rule"]) == ("rule", made["rule"])
     assert "dataset:[shop]raw_9" in {node["ref"] for node in found["nodes"]}
+
+
+def test_names_are_reviewed_on_the_command_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    settings = workspace(tmp_path / "shop", clock=system_clock)
+    with services_of(settings, clock=system_clock) as services:
+        api = Api(services, settings)
+        store_token(settings, "olga", api.hire("olga", "privacy-officer"))
+        event = complete()
+        event["inputs"][0]["name"] = "CLEAN_1"
+        token = api.hire("etl", "producer", namespaces=["shop"])
+        bound(event, ("hive://meta", "d.t"))
+        assert api.send("POST", "/api/v1/lineage", token=token, json=event).is_success
+    at = ["--workspace", str(settings.folder)]
+    by = ["--reason", "looked", "--as", "olga", *at]
+
+    def said(*words: str) -> str:
+        assert run(["alias", *words]) == 0
+        return capsys.readouterr().out
+
+    assert "dataset:[hive://meta]d.t" in said("list", *at)
+    assert "case" in said("suggest", *at)
+    tried = said("rule", "case", "shop", "--dry-run", *at)
+    assert "dataset:[shop]CLEAN_1" in tried
+    assert "dataset:[shop]clean_1" in tried
+    rule = said("rule", "case", "shop", *by).split()[1]
+    assert rule in said("list", "dataset:[shop]CLEAN_1", *at)
+    assert "no names look alike" in said("suggest", *at)
+    said("accept", TABLE, "dataset:[hive://meta]d.t", *by)
+    said("reject", "dataset:[shop]CLEAN_1", "dataset:[hive://meta]d.t", *by)
+    said("end", rule, *by)
+    shown = said("list", TABLE, *at)
+    assert "no name waits" in shown
+    assert "decided" in shown
+    assert rule not in shown
+    assert run(["alias", "rule", "host", "file", *by]) == 2
+    assert "needs to_namespace" in capsys.readouterr().err

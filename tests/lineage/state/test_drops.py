@@ -9,12 +9,15 @@ from typing import Any
 
 import msgspec
 import pytest
-from openlineage_events import NS, World, at, dataset, facet, run_event, table
+from openlineage_events import IDENTITY, NS, World, at, dataset, facet, run_event, table
 from rounds import rounds
 
 from catalog.events import AliasDecided, kind_of
 from lineage.facts import Fact
-from lineage.graph.port import OPEN
+from lineage.graph.port import OPEN, Limits
+from lineage.refs import DatasetRef
+from lineage.state.known_at import known_at, replayed
+from lineage.trace.walk import trace
 from tracehold.bootstrap import make_registry
 
 HOME = "/wh/gov.db/t2"
@@ -144,3 +147,42 @@ def test_drops_are_resolved_alike_in_any_order(tmp_path: Path, batch: int) -> No
         assert {state for state, _ in states(world).values()} == {"resolved"}
         world.close()
     assert len(digests) == 1
+
+
+def inside(state: Any, graph: Any, name: str, minutes: float) -> list[str]:
+    found = trace(
+        graph, state, IDENTITY, DatasetRef(NS, name), direction="up", view="content",
+        as_of=at(minutes),
+    )  # fmt: skip
+    return [node.name for node in found.nodes]
+
+
+def test_nothing_is_inside_a_dropped_table_and_what_was_read_before_stays(world: World) -> None:
+    world.send(create(), use(), drop())
+    state = world.state
+    assert inside(state, state.graph, HOME, 4) == [HOME, "raw"]
+    assert inside(state, state.graph, HOME, 9) == [HOME]
+    assert inside(state, state.graph, "end", 9) == ["end", HOME, "raw"]
+
+
+@pytest.mark.parametrize("start", [HOME, WRONG, "end", "from_sql"])
+def test_drops_and_sql_are_known_as_they_were(world: World, start: str) -> None:
+    query = run_event("COMPLETE", 3, job="query", run="q")
+    text = f'INSERT INTO from_sql SELECT * FROM "{HOME}"'
+    query["job"]["facets"]["sql"] = facet("SQLJobFacet", query=text)
+    world.send(drop(), use(), query, create(), create(8))
+    journal: Any = world.journal
+    key = table(start)
+    for position in range(1, 6):
+        with (
+            known_at(
+                journal, world.state, world.registry, IDENTITY, starts=[key],
+                position=position, limits=Limits(),
+            ) as partly,
+            replayed(journal, world.registry, IDENTITY, position=position) as wholly,
+        ):  # fmt: skip
+            if wholly.state.node(key) is None:
+                continue
+            for minutes in (4, 6, 9):
+                told = [inside(one.state, one.graph, start, minutes) for one in (partly, wholly)]
+                assert told[0] == told[1], (position, minutes)
