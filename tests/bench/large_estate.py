@@ -173,6 +173,11 @@ def _lists(server: RunningServer, client: Client, options: Options) -> list[Row]
         "runs": dict,
         "runs of a job": lambda: {"job": f"job:[{_NAMESPACE}]{job()}"},
         "models": dict,
+        # In the form of Marquez.
+        "namespaces": dict,
+        f"namespaces/{_NAMESPACE}/datasets": lambda: {"offset": rng.randrange(spec.jobs)},
+        f"namespaces/{_NAMESPACE}/jobs": lambda: {"offset": rng.randrange(spec.jobs)},
+        "search": lambda: {"q": job()[-9:]},
     }
     rows: list[Row] = []
     cpu, count = server.cpu_seconds(), 0
@@ -188,12 +193,32 @@ def _lists(server: RunningServer, client: Client, options: Options) -> list[Row]
     return [*rows, Row("server CPU", [cpu], "ms per list")]
 
 
+def _as_marquez(client: Client, options: Options) -> list[Row]:
+    """Lineage of tables in Marquez' form, both ways, jobs and their newest runs included."""
+    spec = _load(options)
+    estate = Estate(spec)
+    rng = random.Random(17)
+    rows = []
+    for depth in (2, 5, 12):
+        took = []
+        for _ in range(options.sized(12, 2)):
+            name = estate.table(estate.levels // 2, rng.randrange(estate.width))
+            began = time.perf_counter()
+            client.json("/api/v1/lineage", nodeId=f"dataset:{_NAMESPACE}:{name}", depth=depth)
+            took.append(time.perf_counter() - began)
+        rows.append(
+            Row(f"Marquez' lineage, depth {depth}, p95", [quantile(took, 0.95) * 1e3], "ms")
+        )
+    return rows
+
+
 def _measure(options: Options) -> list[Row]:
     with folder() as home:
         workspace = _build(home, options)
         with serving(workspace) as server, closing(server.client()) as client:
             rows = _traces(server, client, options, "sql", "≤ 20")
             rows += _lists(server, client, options)
+            rows += _as_marquez(client, options)
     return rows
 
 

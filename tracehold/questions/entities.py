@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from lineage.clock import format_millis
@@ -12,6 +12,7 @@ from lineage.graph.port import Node
 from lineage.identity import Label
 from lineage.refs import JobRef, ModelRef, RunRef
 from lineage.state.listing import Listing
+from lineage.state.picture import NAME_SHOWN
 from lineage.state.port import AspectValue, RunRow
 from lineage.state.standing import shown_state, streaming_jobs
 from lineage.trace.hiding import HIDDEN
@@ -172,19 +173,36 @@ def runs_json(services: Services, runs: Sequence[RunRow]) -> list[dict[str, Json
     """Runs as JSON: references for keys, RFC 3339 for times, and as what each is shown now."""
     streams = streaming_jobs(services.state, (run.job_key for run in runs))
     now, ages = services.clock(), services.settings.runs.ages
+    refs = _refs_of_runs(services, runs)
     return [
-        _run_json(
-            services, run, shown_state(run, now=now, streaming=run.job_key in streams, ages=ages)
-        )
+        _run_json(run, shown_state(run, now=now, streaming=run.job_key in streams, ages=ages), refs)
         | {"streaming": run.job_key in streams}
         for run in runs
     ]
 
 
-def _run_json(services: Services, run: RunRow, state: str) -> dict[str, Json]:
+def _refs_of_runs(services: Services, runs: Sequence[RunRow]) -> Mapping[str, str]:
+    """References of runs and of what they name, most of them looked up at once."""
+    keys = {key for run in runs for key in (run.job_key, *run.inputs, *run.outputs)}
+    nodes = services.state.nodes(sorted(keys))
+    refs = {
+        key: reference_text(nodes[key], key) if key in nodes else ref_of_key(services, key)
+        for key in keys
+    }
+    for run in runs:
+        props = nodes[run.job_key].props if run.job_key in nodes else {}
+        name = str(props.get("name") or "")
+        # What is too long to be shown in full is looked up where it stands.
+        whole = bool(name) and len(name) <= NAME_SHOWN
+        ref = str(RunRef(str(props["namespace"]), name, run.run_id)) if whole else ""
+        refs[run.key] = ref or ref_of_key(services, run.key)
+    return refs
+
+
+def _run_json(run: RunRow, state: str, refs: Mapping[str, str]) -> dict[str, Json]:
     return {
-        "ref": ref_of_key(services, run.key),
-        "job": ref_of_key(services, run.job_key),
+        "ref": refs[run.key],
+        "job": refs[run.job_key],
         "run_id": run.run_id,
         "state": state,
         "reported": run.state,
@@ -192,8 +210,8 @@ def _run_json(services: Services, run: RunRow, state: str) -> dict[str, Json]:
         "started": None if run.started is None else format_millis(run.started),
         "ended": None if run.ended is None else format_millis(run.ended),
         "last": format_millis(run.last) if run.last else None,
-        "inputs": [ref_of_key(services, key) for key in run.inputs],
-        "outputs": [ref_of_key(services, key) for key in run.outputs],
+        "inputs": [refs[key] for key in run.inputs],
+        "outputs": [refs[key] for key in run.outputs],
     }
 
 
