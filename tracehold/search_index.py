@@ -12,7 +12,7 @@ import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
@@ -144,7 +144,8 @@ class SearchIndex:
                 index.put(documents(self._state, batch))
                 done += len(batch)
                 tell(done, total)
-                if stop is not None and stop.wait(time.monotonic() - began):
+                halted = stop is not None and stop.wait(time.monotonic() - began)
+                if halted or file != self._file_now():
                     return
             # What changed meanwhile stands behind this position, and is taken the next time.
             index.reached(upto)
@@ -163,6 +164,8 @@ class SearchIndex:
             try:
                 self.follow(stop=stop)
                 trouble = ""
+            except TraceholdError:
+                continue  # the state is being made anew
             except Exception as error:  # noqa: BLE001 - search must never end the server
                 pause = _PAUSE_AFTER_FAULT_SECONDS
                 text = describe(error)
@@ -172,17 +175,19 @@ class SearchIndex:
 
     def sweep(self) -> None:
         """Remove the indexes of states that are no more; only for who writes the workspace."""
-        self.position = None
+        with self._turn:
+            self.position, keep = None, self._file_now()
+            for file in self._folder.glob("search-*.db"):
+                if file != keep:
+                    with suppress(PermissionError):  # open for a question (Windows): the next time
+                        remove(file)
+
+    def _file_now(self) -> Path | None:
+        """The index of the state that is open; None while none can be read."""
         try:
-            keep = self.file.name
+            return self.file
         except TraceholdError:
-            keep = ""
-        for file in self._folder.glob("search-*.db"):
-            if file.name != keep:
-                try:
-                    remove(file)
-                except PermissionError:  # open for a question (Windows): the next time
-                    continue
+            return None
 
     def _things(self) -> int:
         return sum(self._state.count(label) for label in ("Dataset", "Job", "Model"))
