@@ -110,7 +110,7 @@ def test_a_way_from_one_thing_to_another_is_listed_or_the_exit_code_is_1(
     told, _ = said(capsys, folder, "impact", "tidy", "--to", "island", "--json", code=1)
     assert json.loads(told)["items"] == []
     told, _ = said(capsys, folder, "impact", "tidy")
-    assert "2 in all, 1 models" in told
+    assert "2 in all, 1 model ·" in told
 
 
 def test_the_csv_has_one_row_each_and_no_formula(
@@ -137,6 +137,10 @@ def test_changes_say_who_did_what_when_and_by_which_fact(api: Api) -> None:
     assert changed["after"] == {"email": "TEXT", "id": "BIGINT"}
     assert (changed["at"], changed["who"]) == ("2026-01-01T00:09:00.000Z", "admin")
     assert changed["recorded"] > changed["at"]
+    first = found["items"][2]
+    assert (first["before"], first["after"]) == (
+        None, {"day": "TEXT", "id": "INT", "mail": "TEXT"}
+    )  # fmt: skip
     assert found["items"][1]["run"].startswith("run:[warehouse]load/")
     assert get(api, "fact", id=changed["fact"])["kind"] == "openlineage.received/1"
 

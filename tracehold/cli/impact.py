@@ -61,11 +61,13 @@ def impact(
     def text() -> None:
         shown = ("ref", "owner", "license", "retention", "pii")
         rows = [[one[name] for name in shown] for one in answer["items"]]
-        table(["what is hit", *shown[1:]], rows, empty="nothing is made from it")
+        nothing = "no way leads there" if to else "nothing is made from it"
+        table(["what is hit", *shown[1:]], rows, empty=nothing)
         owners = ", ".join(f"{one['owner'] or 'nobody'} {one['count']}" for one in answer["owners"])
         if rows:
             say()
-            say(f"{answer['count']:,} in all, {answer['models']:,} models · owners: {owners}")
+            models = f"{answer['models']:,} model{'' if answer['models'] == 1 else 's'}"
+            say(f"{answer['count']:,} in all, {models} · owners: {owners}")
         _reasons(answer["reasons"])
 
     if format_ == "csv" and not json:

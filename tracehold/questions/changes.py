@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 from lineage.clock import format_millis
 from lineage.errors import InvalidInput
@@ -119,7 +119,7 @@ def _rows(services: Services, key: str) -> Iterator[_Row]:
 
 
 def _row(aspect: str, value: AspectValue, what: str, before: Json, after: Json) -> _Row:
-    if aspect == "schema" and isinstance(before, dict) and isinstance(after, dict):
+    if aspect == "schema":
         before, after = _columns(before, after)
     return _Row(
         value.time, value.position, aspect, value.slot, value.source, value.actor, value.fact_id,
@@ -127,19 +127,20 @@ def _row(aspect: str, value: AspectValue, what: str, before: Json, after: Json) 
     )  # fmt: skip
 
 
-def _columns(before: dict[str, Any], after: dict[str, Any]) -> tuple[Json, Json]:
-    """Only the columns that differ, with their types."""
+def _columns(before: Json, after: Json) -> tuple[Json, Json]:
+    """Only the columns that differ, with their types; None where there is no schema."""
     old, new = _types(before), _types(after)
-    differ = [name for name in {**old, **new} if old.get(name, "") != new.get(name, "")]
-    differ += [name for name in old.keys() ^ new.keys() if name not in differ]
+    same = {name for name in old.keys() & new.keys() if old[name] == new[name]}
+    for name in same:
+        del old[name], new[name]
     return (
-        {name: old[name] for name in sorted(differ) if name in old},
-        {name: new[name] for name in sorted(differ) if name in new},
+        None if before is None else dict(sorted(old.items())),
+        None if after is None else dict(sorted(new.items())),
     )
 
 
-def _types(schema: dict[str, Any] | None) -> dict[str, str | None]:
-    fields = (schema or {}).get("fields", ())
+def _types(schema: Json) -> dict[str, str | None]:
+    fields = schema.get("fields", ()) if isinstance(schema, dict) else ()
     return {one["name"]: one.get("type") for one in fields if isinstance(one, dict)}
 
 
