@@ -23,12 +23,14 @@ class Wanted:
     Attributes:
         every: Per word of the query the words of the index that stand for it; of each some one must
             be in the document.
+        phrase: Words that are enough instead, where they stand side by side in this order.
         whole: Words of the index that stand for all of the query; one of them is enough instead.
         label: Only of this kind; None for any.
         namespace: Only of this namespace; None for any.
     """
 
-    every: Sequence[Collection[str]]
+    every: Sequence[Collection[str]] = ()
+    phrase: Sequence[str] = ()
     whole: Collection[str] = ()
     label: Label | None = None
     namespace: str | None = None

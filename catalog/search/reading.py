@@ -47,6 +47,12 @@ class Reading:
     left_out: tuple[str, ...] = ()
     misspelled: tuple[str, ...] = ()
 
+    @property
+    def in_one(self) -> tuple[str, ...]:
+        """All words in one, where some document has them so."""
+        together = "".join(self.terms)
+        return (together,) if self.whole.get(together) == 1.0 else ()
+
 
 def read(text: str, index: FullText, *, slips: bool) -> Reading:
     """Read a query.

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 from typing import Final
 
 from catalog.search.port import Found, FullText, Wanted
@@ -90,29 +91,44 @@ def search(
         label: Only things of this kind.
         namespace: Only things of this namespace.
     """
-    way, found = _taken(index, text, label, namespace)
-    fits, terms = _words(way.reading), len(way.reading.terms)
+    reading, found, candidates = _taken(index, text, label, namespace)
+    fits, terms = _words(reading), len(reading.terms)
     while True:
         more = len(found) > CANDIDATES
         hits = [_judge(one, fits, terms) for one in found[:CANDIDATES]]
         hits.sort(key=lambda hit: (-hit.score, hit.key))
         dated = _by_date(hits, now, last_used)
-        yield Outcome(dated, more, way.reading.misspelled, way.reading.left_out)
+        yield Outcome(dated, more, reading.misspelled, reading.left_out)
         if not more:
             return
-        found = index.find(way.wanted, after=found[CANDIDATES - 1].place, limit=CANDIDATES + 1)
+        found = [*found[CANDIDATES:], *islice(candidates, CANDIDATES)]
 
 
 def _taken(
     index: FullText, text: str, label: Label | None, namespace: str | None
-) -> tuple[_Way, list[Found]]:
-    """The strictest way to take a query that finds enough, and what it finds first."""
+) -> tuple[Reading, list[Found], Iterator[Found]]:
+    """The strictest way to take a query that finds enough: what it finds first, and the rest."""
     ways = _ways(index, text, label, namespace)
     while True:
         way = next(ways)
-        found = index.find(way.wanted, after=0, limit=CANDIDATES + 1)
+        candidates = _candidates(index, way.wanted)
+        found = list(islice(candidates, CANDIDATES + 1))
         if len(found) >= way.enough:
-            return way, found
+            return way.reading, found, candidates
+
+
+def _candidates(index: FullText, wanted: Sequence[Wanted]) -> Iterator[Found]:
+    """What is wanted first by place, then what is wanted second, each document once."""
+    seen: set[int] = set()
+    for one in wanted:
+        after = 0
+        while True:
+            found = index.find(one, after=after, limit=CANDIDATES + 1)
+            yield from (document for document in found if document.place not in seen)
+            seen.update(document.place for document in found)
+            if len(found) <= CANDIDATES:
+                break
+            after = found[-1].place
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +136,7 @@ class _Way:
     """A way to take a query, and how many candidates let it stay at that."""
 
     reading: Reading
-    wanted: Wanted
+    wanted: Sequence[Wanted]
     enough: int
 
 
@@ -128,11 +144,13 @@ def _ways(index: FullText, text: str, label: Label | None, namespace: str | None
     """Ways to take a query, the strictest first; with the last one, whatever is found will do."""
     for slips in (False, True):
         reading = read(text, index, slips=slips)
-        wanted = Wanted(reading.fits, reading.whole, label, namespace)
+        # A word that is everywhere must not crowd out the name that has it beside the others.
+        plain = Wanted((), reading.terms, reading.in_one, label, namespace)
+        loose = Wanted(reading.fits, (), reading.whole, label, namespace)
         if slips or not reading.left_out:
-            yield _Way(reading, wanted, 1 if slips else _ENOUGH)
+            yield _Way(reading, (plain, loose), 1 if slips else _ENOUGH)
     some = [{word for fits in reading.fits for word in fits}] if reading.fits else []
-    yield _Way(reading, replace(wanted, every=some), enough=0)
+    yield _Way(reading, (replace(loose, every=some),), enough=0)
 
 
 def _words(reading: Reading) -> dict[str, dict[int, float]]:

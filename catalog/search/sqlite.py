@@ -50,6 +50,8 @@ _NEAREST_READ: Final = 2_000
 _SPELLED: Final = 40
 """Longest word that is looked for by its parts; longer ones are identifiers, not words."""
 
+_BETWEEN: Final = " \ue002\n"
+"""Between two lines stands a word that no text has, so that no phrase reaches over the end."""
 _REMEMBERED: Final = 200_000
 
 _KNOWN: Final = (
@@ -129,11 +131,18 @@ class SqliteText:
 
     def find(self, wanted: Wanted, *, after: int, limit: int) -> list[Found]:
         """Documents that have what is wanted, by place, behind a place."""
-        if not wanted.every and not wanted.whole:
+        if not (wanted.every or wanted.phrase or wanted.whole):
             return []
         rows = self.db.execute(_FIND, (_expression(wanted), after, limit))
         return [
-            Found(place, key, label, _fields.decode(fields), uses, *texts)
+            Found(
+                place,
+                key,
+                label,
+                _fields.decode(fields),
+                uses,
+                *(text.replace(_BETWEEN, "\n") for text in texts),
+            )
             for place, key, label, fields, uses, *texts in rows
         ]
 
@@ -168,7 +177,7 @@ class SqliteText:
     def _put(self, one: Document, number: int) -> None:
         lists = ((one.name,), one.fields, one.tags, one.owners, one.notes, (one.namespace,))
         said = [[words(text) for text in texts] for texts in lists]
-        texts = ["\n".join(line for _, line in lines) for lines in said]
+        texts = [_BETWEEN.join(line for _, line in lines) for lines in said]
         fields = listed(one.fields)
         row = self.db.execute("select place from document where key = ?", (one.key,)).fetchone()
         if row is not None:
@@ -180,7 +189,7 @@ class SqliteText:
             (place, one.key, one.label, one.uses, fields),
         )
         self.db.execute(_PUT, (place, *texts, " ".join(_marks(one.label, one.namespace))))
-        self._learn("word", {word for text in texts for word in text.split()})
+        self._learn("word", {word for lines in said for _, line in lines for word in line.split()})
         parts = {part for lines in said for own, _ in lines for part in own}
         self._learn("part", {part for part in parts if 2 < len(part) <= _SPELLED})
 
@@ -215,6 +224,8 @@ def _marks(label: Label | None, namespace: str | None) -> Iterator[str]:
 def _expression(wanted: Wanted) -> str:
     every = " AND ".join(f"({_any(some)})" for some in wanted.every)
     ways = [f"({every})"] if every else []
+    if wanted.phrase:
+        ways.append('"' + " ".join(wanted.phrase) + '"')
     if wanted.whole:
         ways.append(f"({_any(wanted.whole)})")
     marks = [f'"{mark}"' for mark in _marks(wanted.label, wanted.namespace)]

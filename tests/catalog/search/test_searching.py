@@ -159,3 +159,18 @@ def test_further_candidates_follow_where_a_word_is_everywhere(
     assert [outcome.more for outcome in outcomes] == [True, True, False]
     assert len({hit.key for outcome in outcomes for hit in outcome.hits}) == 10
     found.close()
+
+
+@pytest.mark.parametrize("remembered", ["customer_email", "customer email", "customerEmail"])
+def test_a_name_is_found_behind_more_used_things_that_have_its_words_apart(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, remembered: str
+) -> None:
+    monkeypatch.setattr(searching, "CANDIDATES", 4)
+    found = SearchWorld(tmp_path)
+    found.has(*(described(f"t{n}", ["customer", "email"]) for n in range(10)), job="load")
+    found.has(described("meant", ["main_customer_email"]), job="other")
+    found.world.send(
+        run_event("COMPLETE", 1, job="reader", inputs=[f"t{n}" for n in range(10)], outputs=["x"])
+    )
+    assert found.names(remembered)[0] == "meant"
+    found.close()
