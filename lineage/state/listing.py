@@ -1,4 +1,4 @@
-"""Lists of the estate: namespaces and what is in them, what jobs touch, which runs are newest.
+"""Lists of the estate: namespaces and what is in them, what jobs touch, sources and tags.
 
 Every list is a range of an index: what a page costs depends on the page, and not on how many runs
 there are.
@@ -10,12 +10,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-import msgspec
-
 from lineage.graph.port import Node
 from lineage.graph.rows import decode_props, decode_spans, listed
 from lineage.identity import Label
-from lineage.state.port import RunRow
 from lineage.state.store import SqlState
 
 __all__ = ["Listing", "Span", "Touched"]
@@ -51,13 +48,6 @@ select (select since from entity where key = (select key from node where id = en
 from (select min(id) as first, max(id) as last from node
       where {_NAMED} and props ->> 'namespace' = ?) as ends
 """  # noqa: S608
-_COUNT_VERSIONS: Final = """
-select (select count(*) from version where dataset_key = ?1)
-  + (select count(*) from shape_io io cross join run r on r.shape_id = io.shape_id
-     where io.entity_key = ?1 and io.role = 'out' and r.seen & 8 and not r.seen & 70)
-  - (select count(distinct v.run_key) from version v cross join run r on r.key = v.run_key
-     where v.dataset_key = ?1 and r.seen & 8 and not r.seen & 70)
-"""
 # Runs point at merged shapes; a shape that only single events had has none.
 _SPANS: Final = """
 select wanted.value, min((select min(first) from run where shape_id = io.shape_id)),
@@ -214,103 +204,6 @@ class Listing:
             for key, by in found.items()
         }
 
-    def runs(
-        self, job_key: str | None, *, after: str = "", limit: int = 100
-    ) -> tuple[list[RunRow], str | None]:
-        """A page of the runs of one job or of all, newest first.
-
-        Args:
-            job_key: The job; all where None.
-            after: Key of the last run of the page before.
-            limit: Rows.
-
-        Returns:
-            The runs, and the key to go on after; None where no more follow.
-        """
-        where = "seen & 64 = 0" + ("" if job_key is None else " and job_key = :job")
-        found: list[RunRow] = []
-        while True:
-            behind = "" if not after else " and (first, key) < (:first, :after)"
-            first = self._db.execute("select first from run where key = ?", (after,)).fetchone()
-            if after and first is None:
-                return found, None
-            rows = self._db.execute(
-                f"select key from run where {where}{behind}"  # noqa: S608
-                " order by first desc, key desc limit :limit",
-                {"job": job_key, "first": first and first[0], "after": after, "limit": limit + 1},
-            ).fetchall()
-            for (key,) in rows:
-                if len(found) == limit:
-                    return found, after
-                row = self._state.run(key)
-                if row is not None:
-                    found.append(row)
-                after = key
-            if len(rows) <= limit:
-                return found, None
-
-    def count_runs(self, job_key: str) -> int:
-        """How many runs a job has."""
-        # The key of a static event begins with that of its job: both are counted in an index.
-        row = self._db.execute(
-            "select (select count(*) from run where job_key = ?1)"
-            " - (select count(*) from run where key >= ?1 || ':' and key < ?1 || ';')",
-            (job_key,),
-        ).fetchone()
-        return int(row[0])
-
-    def count_versions(self, dataset_key: str) -> int:
-        """How many versions a dataset has: those named, and runs that wrote it unnamed."""
-        return int(self._db.execute(_COUNT_VERSIONS, (dataset_key,)).fetchone()[0])
-
-    def runs_of_id(self, run_id: str, *, limit: int = 100) -> list[RunRow]:
-        """The runs, one per job, that go by a run id; the earliest first."""
-        return self._runs(
-            "select key from run where run_id = ? and seen & 64 = 0 order by first, key limit ?",
-            (run_id, limit),
-        )
-
-    def runs_of_job(self, job_key: str, *, limit: int, offset: int = 0) -> list[RunRow]:
-        """Runs of a job, newest first."""
-        return self._runs(
-            "select key from run where job_key = ? and seen & 64 = 0"
-            " order by first desc, key desc limit ? offset ?",
-            (job_key, limit, offset),
-        )
-
-    def newest_runs(self, job_keys: Iterable[str]) -> dict[str, RunRow]:
-        """The newest run of each job; absent where it never ran."""
-        rows = self._runs(
-            "select (select key from run where job_key = wanted.value and seen & 64 = 0"
-            " order by first desc, key desc limit 1) from json_each(?) as wanted",
-            (listed([*job_keys]),),
-        )
-        return {row.job_key: row for row in rows}
-
-    def _runs(self, statement: str, values: tuple[object, ...]) -> list[RunRow]:
-        keys = [key for (key,) in self._db.execute(statement, values).fetchall() if key]
-        return [row for key in keys if (row := self._state.run(key)) is not None]
-
-    def begun_and_ended(self, since: int) -> list[tuple[str, int, int | None, int]]:
-        """Job, first event, end and event types of every run that began at a moment or later."""
-        rows = self._db.execute(
-            "select job_key, first, ended, seen from run where first >= ? and seen & 64 = 0",
-            (since,),
-        ).fetchall()
-        if not self._narrowed:
-            return rows
-        seen = self._state.nodes(list({row[0] for row in rows}))
-        return [row for row in rows if row[0] in seen]
-
-    def first_facts(self, run_keys: Iterable[str]) -> dict[str, tuple[int, str, str]]:
-        """Per run the position, id and actor of the first fact that told of it."""
-        rows = self._db.execute(
-            "select s.run_key, min(s.position), s.fact_id, s.actor from json_each(?) as wanted"
-            " cross join sighting s on s.run_key = wanted.value group by s.run_key",
-            (listed([*run_keys]),),
-        )
-        return {key: (position, fact, actor) for key, position, fact, actor in rows}
-
     def lifecycles(self, keys: Iterable[str]) -> dict[str, tuple[str, bool]]:
         """The newest change of lifecycle told of each dataset; whether it is dropped since."""
         rows = self._db.execute(_LIFECYCLES, (listed([*keys]),))
@@ -365,17 +258,3 @@ class Listing:
             " and json_type(tag.value, '$.key') = 'text' order by 1"
         )
         return [key for (key,) in rows]
-
-    def shapes(self, job_key: str) -> list[tuple[tuple[str, ...], tuple[str, ...], int]]:
-        """What a job read and wrote together, and when first: one row per version of the job."""
-        rows = self._db.execute(
-            "select s.inputs, s.outputs, min((select min(first) from run where shape_id = s.id))"
-            " from shape s where s.owner = ? group by s.inputs, s.outputs",
-            (job_key,),
-        )
-        found = [
-            (tuple(msgspec.json.decode(inputs)), tuple(msgspec.json.decode(outputs)), first)
-            for inputs, outputs, first in rows
-            if first is not None
-        ]
-        return sorted(found, key=lambda row: (-row[2], row))

@@ -10,8 +10,8 @@ from lineage.clock import format_millis
 from lineage.errors import InvalidInput
 from lineage.facts import Json
 from lineage.refs import ColumnRef, RunRef
-from lineage.state.listing import Listing
 from lineage.state.port import AspectValue
+from lineage.state.run_listing import RunListing
 from tracehold.bootstrap import Services
 from tracehold.questions.entities import MOST, ref_of_key
 from tracehold.questions.question import Body, Question, moment
@@ -163,7 +163,7 @@ def _column_rows(services: Services, dataset: str, field: str) -> Iterator[_Row]
 
 def _writes(services: Services, key: str) -> Iterator[_Row]:
     """The newest runs that completed and wrote it."""
-    cited = Listing(services.state).first_facts
+    cited = RunListing(services.state).first_facts
     rows = [row for row in services.state.versions(key, limit=MOST) if row.run_key]
     facts = cited([row.run_key for row in rows if row.run_key])
     for row in rows:

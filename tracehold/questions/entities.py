@@ -11,9 +11,9 @@ from lineage.facts import Json
 from lineage.graph.port import Node
 from lineage.identity import Label
 from lineage.refs import JobRef, ModelRef, RunRef
-from lineage.state.listing import Listing
 from lineage.state.picture import NAME_SHOWN
 from lineage.state.port import AspectValue, RunRow
+from lineage.state.run_listing import RunListing
 from lineage.state.standing import shown_state, streaming_jobs
 from lineage.trace.hiding import HIDDEN
 from lineage.trace.names import reference_text
@@ -149,7 +149,7 @@ def _runs(services: Services, params: ListRuns) -> Json:
         ref, key = resolve(services.state, services.identity, params.job)
         if not isinstance(ref, JobRef):
             raise InvalidInput("a job was expected", where=params.job)
-    listing = Listing(services.state)
+    listing = RunListing(services.state)
     runs, following = listing.runs(key, after=params.after, limit=_limit(params.limit))
     return {
         "items": runs_json(services, runs),

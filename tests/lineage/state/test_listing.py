@@ -25,6 +25,7 @@ from lineage.facts import Json
 from lineage.state.listing import Listing
 from lineage.state.pinning import pinned_inputs
 from lineage.state.port import RunRow
+from lineage.state.run_listing import RunListing
 from tracehold.bootstrap import make_registry
 
 TABLES = ("a", "b", "c")
@@ -66,27 +67,28 @@ def test_pages_and_counts_are_those_of_the_whole(events: list[dict[str, Any]]) -
     with tempfile.TemporaryDirectory() as folder:
         world = World(Path(folder), make_registry()).send(*events)
         state, listing = world.state, Listing(world.state)
+        runs = RunListing(state)
         for job in (None, *map(job_key, JOBS)):
             whole = state.runs(job_key=job, limit=1000)
-            assert paged(listing, job) == whole
+            assert paged(runs, job) == whole
             if job is not None:
-                assert listing.count_runs(job) == len(whole)
-                assert listing.runs_of_job(job, limit=2, offset=1) == whole[1:3]
-                assert listing.newest_runs([job]) == ({job: whole[0]} if whole else {})
+                assert runs.count_runs(job) == len(whole)
+                assert runs.runs_of_job(job, limit=2, offset=1) == whole[1:3]
+                assert runs.newest_runs([job]) == ({job: whole[0]} if whole else {})
         for run in state.runs(limit=1000):
-            assert run in listing.runs_of_id(run.run_id)
+            assert run in runs.runs_of_id(run.run_id)
         for name in TABLES:
             key = table(name)
-            assert listing.count_versions(key) == len(state.versions(key, limit=1000))
+            assert runs.count_versions(key) == len(state.versions(key, limit=1000))
         for label in ("Dataset", "Job"):
-            nodes = state.list_nodes(label, limit=1000)  # type: ignore[arg-type]
-            assert listing.named(label, NS, limit=1000) == nodes  # type: ignore[arg-type]
-            assert listing.count(label, NS) == len(nodes)  # type: ignore[arg-type]
+            nodes = state.list_nodes(label, limit=1000)
+            assert listing.named(label, NS, limit=1000) == nodes
+            assert listing.count(label, NS) == len(nodes)
         assert listing.namespaces() == ([NS] if state.list_nodes("Job", limit=1) else [])
         world.close()
 
 
-def paged(listing: Listing, job: str | None) -> list[RunRow]:
+def paged(listing: RunListing, job: str | None) -> list[RunRow]:
     """All runs, two at a time."""
     found: list[RunRow] = []
     after: str | None = ""

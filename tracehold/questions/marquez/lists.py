@@ -14,7 +14,12 @@ from lineage.state.port import RunRow
 from tracehold.bootstrap import Services
 from tracehold.questions.marquez.node_ids import dataset_key, version_id
 from tracehold.questions.marquez.paging import Paged
-from tracehold.questions.marquez.seen import listing_of, namespaces_of, seen_facets
+from tracehold.questions.marquez.seen import (
+    listing_of,
+    namespaces_of,
+    runs_of,
+    seen_facets,
+)
 from tracehold.questions.marquez.shown import Shown
 from tracehold.questions.question import Body, Question
 
@@ -185,7 +190,7 @@ def _versions(services: Services, params: ItsVersions) -> Json:
     rows = services.state.versions(node.key, limit=min(offset + limit, VERSIONS))
     return {
         "versions": Shown(services).versions(node, rows[offset:]),
-        "totalCount": listing_of(services).count_versions(node.key),
+        "totalCount": runs_of(services).count_versions(node.key),
     }
 
 
@@ -235,8 +240,8 @@ def _runs(services: Services, params: ItsRuns) -> Json:
     limit, offset = params.page()
     shown = Shown(services)
     node = _job_node(services, params.namespace, params.job)
-    rows = shown.listing.runs_of_job(node.key, limit=limit, offset=offset)
-    return {"runs": shown.runs(rows), "totalCount": shown.listing.count_runs(node.key)}
+    rows = shown.run_listing.runs_of_job(node.key, limit=limit, offset=offset)
+    return {"runs": shown.runs(rows), "totalCount": shown.run_listing.count_runs(node.key)}
 
 
 def _run(services: Services, params: OneRun) -> Json:
@@ -262,7 +267,7 @@ def run_of_id(
     Raises:
         NotFound: There is no such run.
     """
-    rows = listing_of(services).runs_of_id(run_id)
+    rows = runs_of(services).runs_of_id(run_id)
     jobs = services.state.nodes([row.job_key for row in rows])
     if name:
         wanted = services.identity.key("Job", namespace, name)

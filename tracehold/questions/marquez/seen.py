@@ -12,10 +12,11 @@ from typing import Any, Final
 from lineage.facts import Json
 from lineage.graph.port import Node
 from lineage.state.listing import Listing
+from lineage.state.run_listing import RunListing
 from tracehold.bootstrap import Services
 from tracehold.seeing import MASK
 
-__all__ = ["listing_of", "namespaces_of", "seen_event", "seen_facets"]
+__all__ = ["listing_of", "namespaces_of", "runs_of", "seen_event", "seen_facets"]
 
 _TOLD: Final = frozenset({
     "schema", "documentation", "tags", "ownership", "dataSource", "datasetType", "storage",
@@ -29,6 +30,11 @@ _TOLD: Final = frozenset({
 def listing_of(services: Services) -> Listing:
     """The lists of what may be seen."""
     return Listing(services.state, narrowed=services.seeing.limited)
+
+
+def runs_of(services: Services) -> RunListing:
+    """The lists of runs that may be seen."""
+    return RunListing(services.state, narrowed=services.seeing.limited)
 
 
 def namespaces_of(services: Services, listing: Listing) -> list[str]:

@@ -20,7 +20,7 @@ from lineage.state.standing import STALE, shown_state, streaming_jobs
 from tracehold.bootstrap import Services
 from tracehold.questions.marquez.facets import RunFacets, facets_of_run, newest_facets
 from tracehold.questions.marquez.node_ids import dataset_name, version_id
-from tracehold.questions.marquez.seen import listing_of, seen_facets
+from tracehold.questions.marquez.seen import listing_of, runs_of, seen_facets
 
 __all__ = ["STATES", "Shown", "job_version"]
 
@@ -45,6 +45,7 @@ class Shown:
         self.services = services
         self.state = services.state
         self.listing = listing_of(services)
+        self.run_listing = runs_of(services)
         self.now = services.clock()
 
     # Datasets
@@ -162,7 +163,7 @@ class Shown:
         names = self.state.nodes(sorted(ends))
         spans = self.listing.job_spans(keys)
         aspects = self.state.aspects(keys, _JOB_ASPECTS)
-        newest = self.listing.newest_runs(keys)
+        newest = self.run_listing.newest_runs(keys)
         runs = dict(zip(newest, self.runs(list(newest.values()), pins=pins), strict=True))
         shown = []
         for node in nodes:
@@ -200,14 +201,14 @@ class Shown:
     def job(self, node: Node) -> dict[str, Json]:
         """One job with its facets and its newest runs."""
         [shown] = self.jobs([node], pins=True)
-        shown["latestRuns"] = self.runs(self.listing.runs_of_job(node.key, limit=LATEST_RUNS))
+        shown["latestRuns"] = self.runs(self.run_listing.runs_of_job(node.key, limit=LATEST_RUNS))
         name = (str(node.props["namespace"]), str(node.props["name"]))
         shown["facets"] = newest_facets(self.services, self.listing, node.key, name, job=True)
         return shown
 
     def job_versions(self, node: Node) -> list[dict[str, Json]]:
         """What a job read and wrote together, the newest first: its versions."""
-        rows = self.listing.shapes(node.key)
+        rows = self.run_listing.shapes(node.key)
         names = self.state.nodes(sorted({k for reads, writes, _ in rows for k in reads + writes}))
         namespace, name = str(node.props["namespace"]), str(node.props["name"])
         return [

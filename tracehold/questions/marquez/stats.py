@@ -14,7 +14,7 @@ from lineage.facts import Json
 from lineage.journal.port import Journal
 from lineage.state.runs import BITS
 from tracehold.bootstrap import Services
-from tracehold.questions.marquez.seen import listing_of, namespaces_of
+from tracehold.questions.marquez.seen import listing_of, namespaces_of, runs_of
 from tracehold.questions.question import Body, Question
 
 __all__ = ["STATS"]
@@ -63,7 +63,7 @@ def _runs(services: Services, params: AskStats) -> Json:
         if 0 <= place < len(counts):
             counts[place][name] += 1
 
-    rows = listing_of(services).begun_and_ended(borders[0] - _LONGEST_RUN)
+    rows = runs_of(services).begun_and_ended(borders[0] - _LONGEST_RUN)
     for _, first, ended, seen in rows:
         count(first, "start")
         for bit, name in (("FAIL", "fail"), ("ABORT", "abort"), ("COMPLETE", "complete")):
