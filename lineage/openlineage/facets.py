@@ -13,17 +13,21 @@ from lineage.facts import FacetReader, Json, Source
 from lineage.openlineage.naming import PROPOSED
 from lineage.refs import DatasetRef
 
-__all__ = ["FACETS", "IMPORTED", "members", "said_by"]
+__all__ = ["FACETS", "IMPORTED", "is_imported", "members", "said_by"]
 
 IMPORTED: Final = "https://tracehold.dev/import/"
 """Begins the ``_producer`` of every facet that an import wrote, the name of its origin follows."""
 
 
+def is_imported(facet: Json) -> bool:
+    """Whether an import wrote a facet."""
+    producer = facet.get("_producer") if isinstance(facet, dict) else None
+    return isinstance(producer, str) and producer.startswith(IMPORTED)
+
+
 def said_by(reader: FacetReader, facet: Json) -> Source:
     """Who speaks through a facet: an import only repeats what another catalog said."""
-    producer = facet.get("_producer") if isinstance(facet, dict) else None
-    imported = isinstance(producer, str) and producer.startswith(IMPORTED)
-    return "import" if imported else reader.source
+    return "import" if is_imported(facet) else reader.source
 
 
 def members(facet: Mapping[str, Json]) -> Json:

@@ -9,14 +9,14 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from lineage.facts import Json
 from lineage.graph.port import OPEN, Edge, Spans
 from lineage.state.wiring import EdgeKey, Wired, Wiring
 
-__all__ = ["Occurrence", "derive"]
+__all__ = ["Occurrence", "derive", "seen_first"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,6 +148,27 @@ def _props(said: Sequence[tuple[tuple[int, str], bool, Wired]]) -> Mapping[str, 
         "direct": any(bool(wired.props["direct"]) for wired in inside),
         "masking": _masking([wired.props["masking"] for wired in inside]),
     }
+
+
+def seen_first(
+    occurrences: Sequence[Occurrence], wirings: Mapping[int, Wiring]
+) -> list[Occurrence]:
+    """The same, where imports do nothing to the structure once a producer itself has shown it.
+
+    Args:
+        occurrences: All runs and static events of an owner.
+        wirings: The wiring of each shape that occurs.
+    """
+    shown = [
+        o.first for o in occurrences if o.effect == "replace" and not wirings[o.wiring].imported
+    ]
+    if not shown or len(shown) == len(occurrences):
+        return list(occurrences)
+    since = min(shown)
+    return [
+        replace(o, effect="none") if o.first >= since and wirings[o.wiring].imported else o
+        for o in occurrences
+    ]
 
 
 def derive(

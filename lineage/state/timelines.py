@@ -14,7 +14,7 @@ from lineage.state.resolve import StoredPoint
 from lineage.state.run_table import Update
 from lineage.state.runs import BITS, STATIC, RunState, contradicted, state_of
 from lineage.state.shape_table import ShapeInfo, ShapeTable
-from lineage.state.spans import Occurrence, derive
+from lineage.state.spans import Occurrence, derive, seen_first
 from lineage.state.wiring import Wiring
 
 __all__ = ["TROUBLED_RUNS", "Timelines", "troubled"]
@@ -184,6 +184,8 @@ class Timelines:
             state = RunState(key, owner, "", seen, first, last, started, ended)
             effect = state.effect if wiring.moves_data else "none"
             occurrences.append(Occurrence(first, last, key, effect, number))
+        if any(wiring.imported for wiring in wirings.values()):
+            occurrences = seen_first(occurrences, wirings)
         touched = {
             key for wiring in wirings.values() for w in wiring.edges.values() for key in w.ends
         }

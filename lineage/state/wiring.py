@@ -9,6 +9,7 @@ from typing import Final
 from lineage.facts import Json
 from lineage.graph.port import EdgeType
 from lineage.identity import Identity, Label
+from lineage.openlineage.facets import is_imported
 from lineage.openlineage.sql import Unread, statements
 from lineage.state.claims import Claims, column_claims, explicit_claims, job_entries
 from lineage.state.shapes import Port, Shape
@@ -59,6 +60,7 @@ class Wiring:
             as it counts.
         parsed_in: Of these, what is read.
         parsed_out: Of these, what is written.
+        imported: Whether an import says so: that never replaces what a producer showed.
         cause: Why edges are missing, if any are.
     """
 
@@ -72,6 +74,7 @@ class Wiring:
     parsed: dict[str, tuple[str, str]] = field(default_factory=dict)
     parsed_in: set[str] = field(default_factory=set)
     parsed_out: set[str] = field(default_factory=set)
+    imported: bool = False
     cause: str = ""
 
     @property
@@ -177,9 +180,16 @@ class _Wirer:
             return self.dataset((subject.namespace, subject.name))
         return self.mention("Job", *self.shape.job)
 
+    def imported(self) -> bool:
+        if self.shape.job is None:
+            return is_imported(self.facet(self.shape.outputs[0], "lineage"))
+        types = (self.facet_of(digest) for name, digest in self.shape.facets if name == "jobType")
+        return any(map(is_imported, types))
+
     def run(self) -> Wiring:
         wiring, shape = self.wiring, self.shape
         wiring.owner = owner = self.owner()
+        wiring.imported = self.imported()
         for inner, outer in shape.parents:
             kind = "parent" if inner == shape.job else "root"
             ends = (self.mention("Job", *inner), self.mention("Job", *outer))

@@ -133,7 +133,9 @@ class _Invocation:
         good = status not in _FAILED
         self.failed |= not good
         run = {"runId": writer.run_id(self.invocation, uid), "facets": self.parent()}
-        job = writer.named(Name(self.known.job_namespace, job_name(node, uid, built=self.built)))
+        kind = text(node.get("resource_type")).upper()
+        name = Name(self.known.job_namespace, job_name(node, uid, built=self.built))
+        job = writer.named(name, writer.job_type("DBT", kind))
         where = f"{self.invocation} {uid}"
         yield writer.run_event("START", span.first, run, job, where)
         inputs = [writer.named(name) for name in self.known.inputs(uid)]

@@ -8,11 +8,12 @@ from typing import Any
 
 import pytest
 from import_samples import PG, dbt_project, manifest, run_results
-from importing import estate_of, events_of, left_of
+from importing import FORMATS, estate_of, events_of, left_of
 
 from lineage.errors import InvalidInput
 from tracehold.imports import dbt
 from tracehold.imports.errors import NotThisFormat
+from tracehold.imports.events import Item
 from tracehold.imports.report import Report
 
 ORDERS = f"dataset:[{PG}]shop.core.orders"
@@ -189,3 +190,48 @@ def test_a_glue_table_is_named_as_glue_names_it(tmp_path: Path) -> None:
         artifacts, namespace="arn:aws:glue:eu-west-1:1", job_namespace="dbt", report=Report()
     )
     assert json.loads(next(iter(items)).raw)["dataset"]["name"] == "table/raw/orders_v2"
+
+
+def live(at: str) -> Item:
+    """What dbt-ol reports of a run, with the columns that it read from the SQL."""
+    lineage = {
+        "_producer": "https://example.org/dbt",
+        "_schemaURL": "https://openlineage.io/spec/facets/1-2-0/ColumnLineageDatasetFacet.json",
+        "fields": {
+            "email": {
+                "inputFields": [{"namespace": PG, "name": "shop.raw.orders_v2", "field": "mail"}]
+            }
+        },
+    }
+    output = {"namespace": PG, "name": "shop.core.orders", "facets": {"columnLineage": lineage}}
+    event = {
+        "eventType": "COMPLETE",
+        "eventTime": at,
+        "producer": "https://example.org/dbt",
+        "schemaURL": "https://openlineage.io/spec/2-0-2/OpenLineage.json#/$defs/RunEvent",
+        "run": {"runId": "00000000-0000-4000-8000-000000000001"},
+        "job": {"namespace": "dbt", "name": "shop.core.shop.orders"},
+        "inputs": [{"namespace": PG, "name": "shop.raw.orders_v2"}],
+        "outputs": [output],
+    }
+    return Item(json.dumps(event).encode(), "live")
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_an_import_never_replaces_how_a_run_was_wired(order: int, tmp_path: Path) -> None:
+    imported = list(FORMATS["dbt"](tmp_path / "dbt", Report()))
+    with estate_of(tmp_path) as estate:
+        for items in [[live("2026-01-09T00:00:00Z")], imported][::order]:
+            estate.take(items)
+        assert estate.edges(ORDERS) == {(RAW, ORDERS, "columns")}
+        before = estate.edges(ORDERS, as_of="2026-01-08T00:00:00Z")
+        assert before == set()
+
+
+def test_an_import_stands_until_a_run_shows_how_it_is(tmp_path: Path) -> None:
+    with estate_of(tmp_path, "dbt") as estate:
+        estate.take([live("2026-02-01T00:00:00Z")])
+        assert estate.edges(ORDERS) == {(RAW, ORDERS, "columns")}
+        assert estate.edges(ORDERS, as_of="2026-01-31T00:00:00Z") == {
+            (RAW, ORDERS, "product"), (COUNTRIES, ORDERS, "product"),
+        }  # fmt: skip
