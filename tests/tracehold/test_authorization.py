@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import pytest
 from allowed_acts import ALLOWED
 from campaign import record
 from openlineage_events import IDENTITY
@@ -133,6 +134,7 @@ def seeing(asked: Request) -> Seeing:
     return Seeing(Sights(asked.rules).sight(asked.person, NOW), asked.marks, IDENTITY)
 
 
+@pytest.mark.campaign
 def test_random_requests_are_decided_as_the_reference_decides_them() -> None:
     rng, number = random.Random(5), rounds(usual=20_000, campaign=1_000_000)
     differences, allowed = 0, 0
