@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
-from load import LoadSpec, events
+from load import LoadSpec, events, large_event
 from rig import Options, Row, Scenario, folder, ratios
 from running_server import RunningServer, make_workspace, serving
 from sending import Sent, positions, send, wait_for
@@ -67,7 +65,7 @@ def _large(options: Options) -> list[Row]:
     seconds, peaks, cpu = [], [], []
     for _ in range(options.rounds):
         with folder() as home, serving(make_workspace(home / "workspace")) as server:
-            body = _large_event(options.sized(_LARGE_BYTES, 1_000_000))
+            body = large_event(options.sized(_LARGE_BYTES, 1_000_000))
             sent = _settled(server, [body], senders=1)
             seconds.append(sent.seconds)
             cpu.append(sent.cpu)
@@ -82,40 +80,6 @@ def _large(options: Options) -> list[Row]:
 def _peak_bytes(server: RunningServer) -> int:
     status = Path(f"/proc/{server.process.pid}/status").read_text()
     return int(status.split("VmHWM:")[1].split()[0]) * 1024
-
-
-def _large_event(size: int) -> bytes:
-    """A Spark event of a wide plan: what makes such events large is the plan."""
-    step = {
-        "class": "org.apache.spark.sql.catalyst.plans.logical.Project",
-        "num-children": 1,
-        "projectList": [
-            [{"class": "AttributeReference", "name": f"column_{number}", "nullable": True}]
-            for number in range(20)
-        ],
-    }
-    count = size // len(json.dumps(step, separators=(",", ":")))
-    producer = "https://github.com/OpenLineage/OpenLineage/tree/1.53.0/integration/spark"
-    schema = "https://openlineage.io/spec/2-0-2/OpenLineage.json#/$defs"
-    plan: dict[str, Any] = {
-        "_producer": producer,
-        "_schemaURL": f"{schema}/RunFacet",
-        "plan": [step] * count,
-    }
-    event = {
-        "eventType": "COMPLETE",
-        "eventTime": "2026-03-01T12:00:00Z",
-        "producer": producer,
-        "schemaURL": f"{schema}/RunEvent",
-        "run": {
-            "runId": "00000000-0000-4000-8000-000000000001",
-            "facets": {"spark.logicalPlan": plan},
-        },
-        "job": {"namespace": "bench", "name": "wide"},
-        "inputs": [{"namespace": "bench", "name": "raw"}],
-        "outputs": [{"namespace": "bench", "name": "clean"}],
-    }
-    return json.dumps(event, separators=(",", ":")).encode()
 
 
 SCENARIOS = (

@@ -18,6 +18,7 @@ from typing import Any
 
 import pytest
 from hostile import LINEAGE, Hostile, bomb, event, named, pieces
+from load import large_event
 from rounds import rounds
 from running_server import make_workspace, run, serving
 
@@ -123,6 +124,18 @@ def test_i03_a_hundred_mebibytes_are_refused_while_they_come(hostile: Hostile) -
     told = hostile.refuse(pieces(33 * MIB), 413, "too-large", Content_Length=str(33 * MIB))
     assert "limit" in told["advice"]
     assert hostile.peak_bytes() - before < 64 * MIB
+
+
+def test_i03_a_plan_of_25_megabytes_is_taken_whole_within_300(tmp_path: Path) -> None:
+    body = large_event(25_000_000)
+    with serving(make_workspace(tmp_path / "shop")) as server:
+        alone = Hostile(server)
+        status, told = alone.post(body)
+        assert status == 201, told
+        alone.settled()
+        assert alone.peak_bytes() < 300 * MIB
+        assert alone.ask("dataset", ref="dataset:[bench]clean")["columns"] == []
+        alone.close()
 
 
 def test_i03_very_many_facets_are_taken_within_bounds(hostile: Hostile) -> None:

@@ -17,7 +17,7 @@ from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from typing import Any
 
-__all__ = ["Estate", "LoadSpec", "events"]
+__all__ = ["Estate", "LoadSpec", "events", "large_event"]
 
 _PRODUCER = "https://tracehold.dev/bench"
 _SPEC = "https://openlineage.io/spec"
@@ -121,6 +121,40 @@ def events(spec: LoadSpec) -> Iterator[bytes]:
             yield _event(estate, number, run_id, began, "START", rows=None)
         ended = began + timedelta(milliseconds=500)
         yield _event(estate, number, run_id, ended, "COMPLETE", rows=1_000 + run)
+
+
+def large_event(size: int) -> bytes:
+    """A Spark event of a wide plan: what makes such events large is the plan."""
+    step = {
+        "class": "org.apache.spark.sql.catalyst.plans.logical.Project",
+        "num-children": 1,
+        "projectList": [
+            [{"class": "AttributeReference", "name": f"column_{number}", "nullable": True}]
+            for number in range(20)
+        ],
+    }
+    count = size // len(json.dumps(step, separators=(",", ":")))
+    producer = "https://github.com/OpenLineage/OpenLineage/tree/1.53.0/integration/spark"
+    schema = "https://openlineage.io/spec/2-0-2/OpenLineage.json#/$defs"
+    plan: dict[str, Any] = {
+        "_producer": producer,
+        "_schemaURL": f"{schema}/RunFacet",
+        "plan": [step] * count,
+    }
+    event = {
+        "eventType": "COMPLETE",
+        "eventTime": "2026-03-01T12:00:00Z",
+        "producer": producer,
+        "schemaURL": f"{schema}/RunEvent",
+        "run": {
+            "runId": "00000000-0000-4000-8000-000000000001",
+            "facets": {"spark.logicalPlan": plan},
+        },
+        "job": {"namespace": "bench", "name": "wide"},
+        "inputs": [{"namespace": "bench", "name": "raw"}],
+        "outputs": [{"namespace": "bench", "name": "clean"}],
+    }
+    return json.dumps(event, separators=(",", ":")).encode()
 
 
 def _event(
