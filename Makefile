@@ -98,7 +98,7 @@ endef
 # Its listener is a jar, which Maven fetches.
 .clients/spark/.ready: requirements/clients/spark.txt requirements/clients/spark.sha256 | $(VENV)/.tools
 	$(INSTALL_CLIENT)
-	@mvn --quiet --batch-mode org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy \
+	@mvn --quiet --batch-mode -Dstyle.color=never org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy \
 	  -Dartifact=$(SPARK_LISTENER) -DoutputDirectory=$(@D) -Dmdep.useBaseVersion=true
 	@cd $(@D) && sha256sum --check --quiet ../../requirements/clients/spark.sha256
 	@touch $@

@@ -11,10 +11,13 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tracehold_world import workspace
 
 from lineage.errors import InvalidInput, NotFound, Unavailable
+from tracehold.cli.relay import _places
 from tracehold.http.metrics import Metrics
 from tracehold.relay.forwarding import Forwarder, Outcome, judge, pause
+from tracehold.relay.serving import read_token_file
 from tracehold.relay.spool import FILE, Arrival, Spool, pack
 from tracehold.relay.target import Answer, Target
 
@@ -158,11 +161,15 @@ def test_a_spool_that_is_full_refuses_and_takes_again_once_it_drained(tmp_path: 
 
 def test_once_all_is_delivered_neither_events_nor_tokens_are_on_the_disk(tmp_path: Path) -> None:
     spool = Spool(tmp_path, limit=MANY)
-    token, event = "token-canary-4711", b"event-canary-4711" * 100
+    token, event = "token-canary-4711", b"event-canary-4711" * 10_000
     spool.put([Arrival(event, token, 1)])
-    assert any(b"canary-4711" in path.read_bytes() for path in tmp_path.iterdir())
+    files = list(tmp_path.iterdir())
+    assert any(b"canary-4711" in path.read_bytes() for path in files)
+    held = sum(path.stat().st_size for path in files)
     spool.settle([spool.page()[0].id])
-    assert not [path for path in tmp_path.iterdir() if b"canary-4711" in path.read_bytes()]
+    files = list(tmp_path.iterdir())
+    assert not [path for path in files if b"canary-4711" in path.read_bytes()]
+    assert sum(path.stat().st_size for path in files) < held - len(event)
 
 
 def test_nobody_else_on_the_machine_reads_the_spool(tmp_path: Path) -> None:
@@ -220,6 +227,7 @@ def test_after_a_failed_write_nothing_is_taken_any_more(
     with pytest.raises(Unavailable, match="SQLITE_IOERR_FSYNC"):
         spool.put(arrivals(b"1"))
     monkeypatch.setattr(spool, "_database", whole)
+    assert spool.broken
     with pytest.raises(Unavailable, match="a write failed before"):
         spool.put(arrivals(b"1"))
 
@@ -236,3 +244,32 @@ def test_what_is_no_address_of_a_server_is_refused_and_shows_no_password(url: st
 def test_a_server_that_is_not_there_gives_status_zero() -> None:
     target = Target("http://127.0.0.1:9", seconds=1)
     assert target.post(pack(b"{}"), "t") == Answer(0)
+
+
+def test_in_a_workspace_the_relay_knows_its_server_and_its_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = workspace(tmp_path / "shop")
+    monkeypatch.chdir(settings.folder)
+    kept = settings.storage.data / "relay"
+    assert _places("", None, None, needs_address=True) == ("http://127.0.0.1:5005", kept)
+    assert _places("http://far", None, None, needs_address=True) == ("http://far", kept)
+    assert _places("", tmp_path, None, needs_address=False) == ("", tmp_path)
+
+
+def test_outside_a_workspace_the_relay_is_told_its_server_and_its_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert _places("http://far", tmp_path, None, needs_address=True) == ("http://far", tmp_path)
+    with pytest.raises(InvalidInput, match="no folder"):
+        _places("http://far", None, None, needs_address=True)
+    with pytest.raises(NotFound):
+        _places("", None, None, needs_address=True)
+
+
+@pytest.mark.parametrize("content", ["", " \n", "tok\ten", "t\u00f6ken", "to\nken"])
+def test_a_file_without_a_token_that_can_be_sent_is_refused(tmp_path: Path, content: str) -> None:
+    (tmp_path / "token").write_text(content, "utf-8")
+    with pytest.raises(Unavailable, match="no token"):
+        read_token_file(tmp_path / "token")

@@ -8,6 +8,7 @@ from enum import Enum
 from typing import Final
 
 from lineage.errors import Unavailable
+from tracehold.faults import summary
 from tracehold.http.metrics import Metrics
 from tracehold.relay.spool import Spool, Waiting
 from tracehold.relay.target import Answer
@@ -121,6 +122,9 @@ class Forwarder:
                 wait = self.forward()
             except Unavailable as error:
                 self._tell(f"{error.what}: {error.where}")
+                wait = _MOST_SECONDS
+            except Exception as error:  # noqa: BLE001 - the thread must not end unseen
+                self._tell(f"a fault of ours: {summary(error)}")
                 wait = _MOST_SECONDS
             if wait:
                 self._stopped.wait(wait)

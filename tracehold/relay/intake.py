@@ -25,7 +25,7 @@ from tracehold.relay.spool import Arrival, Spool, pack
 
 __all__ = ["Intake", "create_intake"]
 
-_LOOPBACK: Final = ("127.0.0.1", "localhost", "[::1]")
+_NAMES: Final = ("127.0.0.1", "localhost")
 _IN_FLIGHT: Final = 8
 _SMALL: Final = 64 * 1024
 """Up to this size packing an event takes less time than handing it to another thread."""
@@ -136,6 +136,8 @@ def create_intake(
 
     def health(_: Request) -> Response:
         values = {name.removeprefix("tracehold_relay_"): v for name, v in gauges().items()}
+        if spool.broken:
+            return JSONResponse({"status": "read-only", **values}, 503)
         return JSONResponse({"status": "ok", **values})
 
     def figures(_: Request) -> Response:
@@ -157,7 +159,7 @@ def create_intake(
         ],
         middleware=[
             # Against DNS rebinding, CVE-2025-10193.
-            Middleware(TrustedHostMiddleware, allowed_hosts=_LOOPBACK, www_redirect=False)
+            Middleware(TrustedHostMiddleware, allowed_hosts=_NAMES, www_redirect=False)
         ],
         exception_handlers={TraceholdError: known, HTTPException: framework},
     )

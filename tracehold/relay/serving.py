@@ -112,6 +112,6 @@ def read_token_file(path: Path) -> str:
         raise Unavailable(
             f"the token cannot be read ({type(error).__name__})", where=str(path)
         ) from None
-    if not token:
+    if not token or not token.isascii() or not token.isprintable():
         raise Unavailable("the file holds no token", where=str(path))
     return token

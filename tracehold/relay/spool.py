@@ -119,6 +119,11 @@ class Spool:
             self._database.executescript(_LAYOUT)
             self._held = self._sum()
 
+    @property
+    def broken(self) -> bool:
+        """Whether a write failed; nothing is taken any more until the next start."""
+        return self._broken
+
     def put(self, arrivals: Sequence[Arrival]) -> None:
         """Keep events; they are on the disk when this returns, all of them or none.
 
@@ -225,7 +230,8 @@ class Spool:
             return
         self._database.execute("delete from sender")
         self._held = 0
-        self._database.execute("pragma incremental_vacuum").fetchall()
+        # As a script: Python ends a statement without columns after its first page.
+        self._database.executescript("pragma incremental_vacuum")
         self._database.execute("pragma wal_checkpoint(truncate)").fetchall()
 
     @contextmanager
