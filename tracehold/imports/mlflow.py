@@ -95,6 +95,11 @@ class _Reader:
         inputs = self.inputs(run, where)
         models = self.versions.pop(run_id, [])
         self.left(info, tags, params, bool(models), where)
+        logged = parts(members(run.get("outputs")).get("model_outputs"))
+        self.report.skip(
+            "logged models without a version", "only registered ones are known by name and version",
+            where, 0 if models else len(logged),
+        )  # fmt: skip
         if state is None:
             # It has not ended: what it has read until now is all that is known.
             if inputs:

@@ -84,6 +84,7 @@ def _run(folder: Path, datasets: Mapping[str, Mapping[str, Json]]) -> Mapping[st
             "metrics": _metrics(folder / "metrics"),
         },
         "inputs": {"dataset_inputs": inputs},
+        "outputs": {"model_outputs": [{} for _ in folder.glob(f"outputs/*/{_META}")]},
     }
 
 
