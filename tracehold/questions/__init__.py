@@ -26,6 +26,7 @@ from tracehold.questions.inputs import INPUTS
 from tracehold.questions.journal import JOURNAL
 from tracehold.questions.lineage import LINEAGE
 from tracehold.questions.marquez import MARQUEZ
+from tracehold.questions.newest import NEWEST
 from tracehold.questions.proofs import PROOFS
 from tracehold.questions.question import Question
 
@@ -42,6 +43,7 @@ QUESTIONS: Final[Mapping[str, Question]] = {
         *IMPACT,
         *CHANGES,
         *INPUTS,
+        *NEWEST,
         *GRAPH,
         *GOVERNANCE,
         *DECISIONS,

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from lineage.errors import NotFound
 from lineage.state.port import RunRow
+from lineage.state.run_listing import RunListing
 from lineage.trace.names import reference_text
 from tracehold.questions.entities import ref_of_key, runs_json
 from tracehold.ui.asked import Asked
@@ -24,10 +25,11 @@ _TONES: Final[dict[str, Tone]] = {"COMPLETE": "good", "FAIL": "bad", "ABORT": "b
 def jobs(asked: Asked) -> dict[str, Any]:
     """The list of jobs, each with its newest run."""
     shown, known, context = listing(asked, "Job", ("ownership",))
+    newest = RunListing(asked.services.state).newest_runs([node.key for node in shown])
+    states = dict(zip(newest, _states(asked, list(newest.values())), strict=True))
     rows: list[list[Cell]] = []
     for node in shown:
-        newest = _states(asked, asked.services.state.runs(job_key=node.key, limit=1))
-        state, started = newest[0][1:3] if newest else (None, "")
+        _, state, started, _ = states.get(node.key, ["", None, None, ""])
         name = link("Job", node.key, str(node.props.get("name", node.key)))
         place = str(node.props.get("namespace", ""))
         rows.append([name, place, owners(known.get(node.key, {})), state, started])

@@ -12,7 +12,15 @@ from lineage.trace.render import as_json
 
 __all__ = ["SCRIPTS", "archived", "picture"]
 
-SCRIPTS: Final = ("layout.js", "graph.js", "canvas.js", "panel.js", "lineage.js")
+SCRIPTS: Final = (
+    "layout.js",
+    "graph.js",
+    "canvas.js",
+    "asking.js",
+    "panel.js",
+    "keyboard.js",
+    "lineage.js",
+)
 """What draws the picture, in the order in which it is read."""
 
 

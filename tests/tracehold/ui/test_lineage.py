@@ -195,6 +195,25 @@ def test_the_way_to_a_thing_is_found_and_lit(page: Page, server: RunningServer) 
     expect(page.locator("#said")).to_contain_text("no way leads from here")
 
 
+def test_a_moment_that_cannot_be_read_is_named_and_the_picture_stays(page: Page) -> None:
+    page.get_by_label("Known at").fill("yesterday")
+    page.get_by_label("Known at").press("Tab")
+    expect(page.locator("#said")).to_contain_text("this is no moment")
+    assert names(page) == {"orders", "mart", "report", "wide"}
+    press(page, "orders", "Show what feeds")
+    expect(page.locator("#said")).to_contain_text("this is no moment")
+    page.get_by_label("Known at").fill("")
+    page.get_by_label("Known at").press("Tab")
+    expect(page.locator("#said")).to_be_empty()
+
+
+def test_before_it_failed_a_job_is_not_marked(page: Page) -> None:
+    expect(page.locator(".link.failed")).to_have_count(1)
+    page.get_by_label("As of").fill(format_millis(at(30.5 * DAY))[:16])
+    expect(box(page, "wide")).to_have_count(0)
+    expect(page.locator(".link.failed")).to_have_count(0)
+
+
 def test_a_failed_run_is_marked_and_named(page: Page) -> None:
     expect(page.locator(".link.failed .sign")).to_have_text(["✗"])
     box(page, "report").locator(".name").click()

@@ -174,6 +174,7 @@
 
     /** Show all of it, or as much as can still be read. */
     fit(around) {
+      if (!this._scene) return;
       const places = this._scene.boxes.map((box) => ({ ...this._places.get(box.id), half: box.height / 2 }));
       const left = Math.min(...places.map((one) => one.x));
       const right = Math.max(...places.map((one) => one.x + WIDTH));

@@ -4,7 +4,9 @@
 (() => {
   const host = document.getElementById("trace");
   if (!host) return;
-  const { Canvas, Graph, arrange, clean, details, found, heightOf, pii, stateOf, tables } = globalThis.Lineage;
+  const {
+    Canvas, Graph, WORDS, arrange, ask, clean, details, each, found, heightOf, keyboard, pii, stateOf, tables,
+  } = globalThis.Lineage;
   const config = JSON.parse(document.getElementById("trace-data").textContent);
   const asked = { view: config.view, as_of: config.as_of, known_at: config.known_at, columns: config.columns, rollup: config.rollup };
   // One level is shown; the next is asked for as well, to tell how much more there is.
@@ -13,10 +15,8 @@
   const WHOLE = 500;
   const ROWS = 12;
   const LONGEST = 26;
-  const MOST_JOBS = 300;
-  const AT_ONCE = 4;
+  const JOBS_AT_ONCE = 100;
   const TABLE_BOXES = 150;
-  const WORDS = { up: ["what feeds", "before"], down: ["what is made from", "behind"] };
 
   const canvas = new Canvas(host);
   const said = document.getElementById("said");
@@ -36,15 +36,6 @@
 
   // Asking
 
-  async function ask(name, params) {
-    const given = Object.entries(params).filter(([, value]) => value !== "" && value !== null && value !== undefined && value !== false);
-    const answer = await fetch(`/api/v1/${name}?${new URLSearchParams(given)}`, { headers: { accept: "application/json" } });
-    if (answer.ok) return answer.json();
-    const problem = await answer.json().catch(() => ({}));
-    const text = [problem.what ?? `the server answered ${answer.status}`, problem.where, problem.advice].filter(Boolean).join(": ");
-    throw Object.assign(new Error(clean(text)), { code: problem.code });
-  }
-
   async function load(ref, direction, { depth = DEPTH, limit = PAGE, after = "", to = "" } = {}) {
     const mine = graph;
     const answer = await ask("trace", { ...asked, ref, direction, depth, limit, after, to });
@@ -59,17 +50,10 @@
     return { answer, ...taken };
   }
 
-  /** Run tasks a few at a time. */
-  async function each(items, task) {
-    const waiting = [...items];
-    await Promise.all(Array.from({ length: AT_ONCE }, async () => {
-      while (waiting.length) await task(waiting.shift());
-    }));
-  }
-
   /** Do what can fail: what went wrong is said, and the picture stays as it was. */
   async function guarded(task) {
     host.setAttribute("aria-busy", "true");
+    say("");
     try {
       await task();
     } catch (error) {
@@ -86,21 +70,28 @@
   // Beginning, and beginning again as of another moment
 
   async function begin(fit = true) {
-    const kept = graph.opened;
-    graph = new Graph();
+    const last = { graph, answers, runs, chosen };
+    const mine = graph = new Graph();
     answers = [];
     runs = new Map();
     chosen = null;
+    try {
+      await refill(last.graph.opened);
+    } catch (error) {
+      if (graph === mine && last.graph.focus !== null) ({ graph, answers, runs, chosen } = last);
+      throw error;
+    }
+    current = graph.focus;
+    draw({ fit });
+  }
+
+  async function refill(kept) {
     if (config.answer) {
       answers.push(config.answer);
       graph.merge(config.answer, null);
-      if (!config.answer.nodes.length) {
-        say("nothing to show");
-        return;
-      }
+      if (!config.answer.nodes.length) throw new Error("nothing to show");
       graph.begin(config.answer);
       for (const id of graph.boxes.keys()) graph.pinned.add(id);
-      draw({ fit });
       return;
     }
     const [up] = await Promise.all(["up", "down"].map((direction) => load(config.ref, direction)));
@@ -116,8 +107,6 @@
         graph.set(id, direction, true);
       });
     }
-    current = graph.focus;
-    draw({ fit });
   }
 
   /** Ask for what stands next to a box, and one level on, where that is not known yet. */
@@ -147,6 +136,7 @@
   }
 
   async function everything(direction) {
+    if (graph.focus === null) return;
     const { answer, start } = await load(config.ref, direction, { depth: null, limit: WHOLE });
     graph.openAll(direction, start);
     draw({ fit: true });
@@ -155,6 +145,7 @@
   }
 
   async function wayTo(name) {
+    if (graph.focus === null) return;
     const { answer, boxes } = await load(config.ref, "", { depth: null, limit: WHOLE, to: name });
     if (!answer.nodes.length) {
       say(`no way leads from here to ${clean(answer.to)}`);
@@ -366,59 +357,25 @@
     standing.replaceChildren(mark, ` ${about.join(" · ")}`);
   }
 
-  /** What the newest run of each shown job came to; asked a few at a time, once. */
+  /** What the newest run of each shown job came to; asked many at a time, once. */
   async function lookAtRuns() {
     if (config.answer) return;
     const mine = ++turn;
-    const [first] = answers;
     const known = runs;
-    const jobs = [...new Set(shown.links.flatMap((link) => [...link.ways.values()].map((edge) => edge.job)))].filter((job) => job && !known.has(job)).slice(0, MOST_JOBS);
-    await each(jobs, async (job) => {
+    const named = shown.links.flatMap((link) => [...link.ways.values()].map((edge) => edge.job));
+    const jobs = [...new Set(named)].filter((job) => job.startsWith("job:[") && !known.has(job));
+    const parts = [];
+    for (let start = 0; start < jobs.length; start += JOBS_AT_ONCE) parts.push(jobs.slice(start, start + JOBS_AT_ONCE));
+    await each(parts, async (part) => {
       if (mine !== turn) return;
-      const answer = await ask("runs", { job, limit: asked.as_of ? 20 : 1 }).catch(() => ({ items: [] }));
-      known.set(job, answer.items.find((run) => !asked.as_of || (run.started ?? "") <= first.as_of) ?? null);
+      const answer = await ask("newest", { jobs: JSON.stringify(part), as_of: asked.as_of }).catch(() => ({ items: [] }));
+      for (const job of part) known.set(job, null);
+      for (const run of answer.items) known.set(run.job, run);
     });
     if (mine === turn && known === runs && jobs.some((job) => known.get(job) && known.get(job).state !== "COMPLETE")) redraw();
   }
 
-  // The keyboard
-
-  const KEYS = { ArrowLeft: "up", ArrowRight: "down" };
-
-  function stepFrom(id, key) {
-    const here = places.get(id);
-    const near = (ids) => ids.sort((a, b) => Math.abs(places.get(a).y - here.y) - Math.abs(places.get(b).y - here.y))[0];
-    if (KEYS[key]) {
-      const side = KEYS[key] === "up" ? ["dst", "src"] : ["src", "dst"];
-      return near(shown.links.filter((link) => link[side[0]].box === id && link[side[1]].box !== id).map((link) => link[side[1]].box));
-    }
-    const sign = key === "ArrowUp" ? -1 : 1;
-    return near([...shown.boxes].filter((one) => one !== id && places.get(one).layer === here.layer && (places.get(one).y - here.y) * sign > 0));
-  }
-
-  host.addEventListener("keydown", (event) => {
-    if (event.ctrlKey || event.metaKey || event.altKey || !event.target.closest(".box")) return;
-    const id = event.target.closest(".box").dataset.box;
-    const row = event.target.closest(".row");
-    if (event.shiftKey && KEYS[event.key]) {
-      const handle = handlesOf(boxOf(id)).find((one) => one.direction === KEYS[event.key]);
-      if (handle) void handle.act().then(() => canvas.focus(id));
-      else say(`nothing more ${WORDS[KEYS[event.key]][1]} ${nameOf({ box: id, column: null })}`);
-    } else if (event.key.startsWith("Arrow")) {
-      const rows = [...event.target.closest(".box").querySelectorAll(".name, .row")];
-      const beside = rows[rows.indexOf(event.target) + (event.key === "ArrowDown" ? 1 : -1)];
-      if ((event.key === "ArrowDown" || (row && event.key === "ArrowUp")) && beside) beside.focus({ preventScroll: true });
-      else {
-        const next = stepFrom(id, event.key);
-        if (next !== undefined) canvas.focus(next);
-      }
-    } else if (event.key === "Home") canvas.focus(graph.focus);
-    else if (event.key === "Escape" && chosen) choose(chosen);
-    else if (event.key === "+" || event.key === "-") canvas.zoom(event.key === "+" ? 1.25 : 0.8);
-    else if (event.key === "0") canvas.fit();
-    else return;
-    event.preventDefault();
-  });
+  keyboard(host, canvas, () => ({ places, shown, focus: graph.focus, chosen, choose, say, nameOf, handles: (id) => handlesOf(boxOf(id)) }));
 
   // The tools
 

@@ -1,12 +1,10 @@
 // What stands beside the picture: the thing that is chosen, and the whole picture as tables.
 "use strict";
 (() => {
-  const { element } = globalThis.Lineage;
+  const { clean, element } = globalThis.Lineage;
   const PAGES = { Dataset: "/datasets", Model: "/models", Column: "/columns" };
-  const UNSAFE = /[\p{Cc}\p{Cf}\p{Cs}\p{Co}\p{Cn}\p{Zl}\p{Zp}]/gu;
-
-  /** Text whose control, format and direction characters are written out. */
-  const clean = (text) => String(text ?? "").replace(UNSAFE, (char) => `\\u{${char.codePointAt(0).toString(16)}}`);
+  // What stands on either side, and where.
+  const WORDS = { up: ["what feeds", "before"], down: ["what is made from", "behind"] };
 
   /** The short form of an annotation. */
   function short(value) {
@@ -125,5 +123,5 @@
     ];
   }
 
-  globalThis.Lineage = { ...globalThis.Lineage, clean, details, found, pii, stateOf, tables };
+  globalThis.Lineage = { ...globalThis.Lineage, WORDS, details, found, pii, stateOf, tables };
 })();
