@@ -94,6 +94,20 @@ def test_an_admin_neither_changes_the_own_account_nor_borrows_that_of_an_approve
             do(api, api.token(), act, **body)
 
 
+def test_nobody_makes_an_approver_of_somebody_whose_token_they_may_know(api: Api) -> None:
+    api.hire("mary", "engineer")
+    do(api, api.token(), "token.issue", person="mary")
+    for roles in (["approver"], ["engineer", "executor"]):
+        with pytest.raises(Conflict, match="cannot be given"):
+            do(api, api.token(), "person.roles", person="mary", roles=roles)
+    api.hire("paul", "approver", "engineer")
+    # What was given with the account may stay, and go.
+    assert do(api, api.token(), "person.roles", person="paul", roles=["approver"])
+    assert do(api, api.token(), "person.roles", person="paul", roles=["auditor"])
+    with pytest.raises(Conflict):
+        do(api, api.token(), "person.roles", person="paul", roles=["approver"])
+
+
 def test_a_further_token_works_until_it_is_revoked_or_expires(api: Api) -> None:
     api.hire("mary", "auditor")
     issued = do(api, api.token(), "token.issue", person="mary", days=1)

@@ -27,7 +27,10 @@ VISIBLE = [
     "job:[shop]join", "job:[shop]admit", "job:[shop]load",
 ]  # fmt: skip
 WORDS = ["o", "patients", "alias", "pay", "ill", "a*"]
-MORE = [{"direction": "down"}, {"columns": "true"}, {"view": "content"}, {"depth": "1"}]
+MORE = [
+    {"direction": "down"}, {"columns": "true"}, {"view": "content"}, {"depth": "1"},
+    {"known_at": "20"}, {"as_of": "2026-01-01T01:00:00Z"}, {"rollup": "true"}, {"limit": "2"},
+]  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -229,3 +232,27 @@ def test_a_reporter_names_in_full_what_it_may_not_look_at(hiding: Estate) -> Non
     producer = hiding.api.token("pipeline")
     said = hiding.do(producer, "pii.record", dataset=PATIENTS, **scan)
     assert said["columns"] == 0
+
+
+def test_a_gate_decides_by_everything_and_tells_no_hidden_name(hiding: Estate) -> None:
+    asked = {"model": "m", "version": "1", "training_set": JOINED}
+    pipeline, admin = hiding.api.token("pipeline"), hiding.api.token()
+    said = hiding.api.send("POST", "/api/v1/gates/train", token=pipeline, json=asked)
+    assert said.status_code == 200
+    assert SECRET not in said.text
+    assert said.json()["verdict"] != "allowed"
+    stored = hiding.api.services.journal.get(said.json()["fact"])
+    assert stored.distilled is not None
+    assert SECRET.encode() in stored.distilled
+    # A step trains on its own data, and need not be allowed to look at them.
+    own = {**asked, "training_set": PATIENTS}
+    assert hiding.api.send("POST", "/api/v1/gates/train", token=admin, json=own).is_success
+
+
+def test_an_act_finds_no_hidden_thing_by_part_of_its_name(hiding: Estate) -> None:
+    for text in (f"patients_{SECRET}", "patients", f"dataset:patients_{SECRET}"):
+        body = {"ref": text}
+        said = hiding.api.send(
+            "POST", "/api/v1/acts/license.record", token=hiding.engineer, json=body
+        )
+        assert said.status_code == 404, said.text
