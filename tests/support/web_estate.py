@@ -11,8 +11,8 @@ from typing import Any
 import msgspec
 from demo_workspace import act
 from openlineage_events import NS, dataset, run_event
-from playwright.sync_api import Page, sync_playwright
-from running_server import RunningServer
+from playwright.sync_api import Page, expect, sync_playwright
+from running_server import Client, RunningServer
 from services import chromium
 
 __all__ = [
@@ -96,11 +96,18 @@ def fill(
         if status != 201:
             raise RuntimeError(f"{status}: {answer[:300]!r}")
     until = time.monotonic() + seconds
-    while client.json("/health")["lag"]:
+    while client.json("/health")["lag"] or not _searchable(client):
         if time.monotonic() > until:
             raise RuntimeError("the server did not fold in time")
         time.sleep(0.05)
     client.close()
+
+
+def _searchable(client: Client) -> bool:
+    """Whether the index for searching is as new as the state."""
+    status, answer = client.get("/api/v1/find", text="any")
+    known = client.json("/api/v1/overview")["known_at"]
+    return status == 200 and bool(msgspec.json.decode(answer)["known_at"] >= known)
 
 
 @contextmanager
@@ -110,6 +117,8 @@ def browsing(*, url: str = "") -> Iterator[Page]:
     Args:
         url: Opened first where it is given.
     """
+    # A machine that does other work as well is slow, and no failure.
+    expect.set_options(timeout=30_000)
     complaints: list[str] = []
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=str(chromium()), args=[*_FLAGS])
