@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from typing import Any
 
 from tracehold_world import Api
@@ -11,7 +12,7 @@ from tracehold.http.app import create_app, create_routes
 from tracehold.http.metrics import Metrics
 from tracehold.ui.pages import add_pages
 
-__all__ = ["census", "with_pages"]
+__all__ = ["census", "patterns", "with_pages"]
 
 
 def with_pages(api: Api) -> Api:
@@ -20,16 +21,19 @@ def with_pages(api: Api) -> Api:
     return api
 
 
-def census(api: Api) -> list[tuple[str, str]]:
-    """Method and path of every route there is, pages too, with parameters filled in."""
+def patterns(api: Api) -> Iterator[tuple[str, str]]:
+    """Method and path of every route there is, pages too, with parameters in braces."""
     queue = list(create_routes(api.services, Metrics(), extend=[add_pages]).routes)
-    found = []
     while queue:
         route: Any = queue.pop()
         included = getattr(route, "original_router", None)
         if included is not None:
             queue += included.routes
             continue
-        path = re.sub(r"\{[^}]*\}", "x", route.path)
-        found += [(method, path) for method in sorted(getattr(route, "methods", None) or {"GET"})]
-    return found
+        for method in sorted(getattr(route, "methods", None) or {"GET"}):
+            yield method, route.path
+
+
+def census(api: Api) -> list[tuple[str, str]]:
+    """The same with something put in for each parameter."""
+    return [(method, re.sub(r"\{[^}]*\}", "x", path)) for method, path in patterns(api)]

@@ -10,11 +10,12 @@ from typing import Any
 import msgspec
 
 from catalog.people import Person
+from lineage.clock import parse_millis
 from lineage.errors import InvalidInput
 from lineage.facts import Json
 from tracehold.bootstrap import Services
 
-__all__ = ["Act", "Body", "read_fields"]
+__all__ = ["Act", "Body", "read_fields", "read_moment"]
 
 
 class Body(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -76,4 +77,18 @@ def read_fields(given: bytes | Mapping[str, Json], form: type[Body], *, loose: b
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
         raise InvalidInput(
             "the body is not JSON", where="body", advice="send one JSON object"
+        ) from None
+
+
+def read_moment(text: str, where: str) -> int:
+    """The moment that a field names, epoch milliseconds.
+
+    Raises:
+        InvalidInput: It is no ISO 8601 date or date-time.
+    """
+    try:
+        return parse_millis(text)
+    except (ValueError, OverflowError):
+        raise InvalidInput(
+            "this is no moment", where=where, advice="write it as 2026-03-01"
         ) from None

@@ -7,11 +7,11 @@ from typing import Final
 
 from catalog.events import GrantEnded, GrantGiven
 from catalog.people import Person, find_person, person_by_id
-from lineage.clock import format_millis, parse_millis
+from lineage.clock import format_millis
 from lineage.errors import Conflict, InvalidInput, NotFound
 from lineage.facts import Json
 from privacy.sensitivity import CLASSES, Sensitivity
-from tracehold.acts.act import Act, Body
+from tracehold.acts.act import Act, Body, read_moment
 from tracehold.acts.people import record_people
 from tracehold.bootstrap import Services
 
@@ -52,7 +52,7 @@ def _give(services: Services, actor: Person, body: GiveGrant) -> Json:
             advice="name at least one; * stands for anything",
         )
     _require(body.reason)
-    expires, now = _moment(body.expires), services.clock()
+    expires, now = read_moment(body.expires, "expires"), services.clock()
     if not now < expires <= now + MOST_MILLIS:
         raise InvalidInput(
             "a grant ends within a year, and not before it begins",
@@ -98,15 +98,6 @@ def _end(services: Services, actor: Person, body: EndGrant) -> Json:
 def _require(reason: str) -> None:
     if not reason.strip():
         raise InvalidInput("a reason is needed", where="reason", advice="say why")
-
-
-def _moment(text: str) -> int:
-    try:
-        return parse_millis(text)
-    except (ValueError, OverflowError):
-        raise InvalidInput(
-            "this is no moment", where="expires", advice="write it as 2026-03-01"
-        ) from None
 
 
 GRANTS: Final = (

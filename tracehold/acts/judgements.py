@@ -16,12 +16,12 @@ from catalog.events import (
     kind_of,
 )
 from catalog.people import Person
-from lineage.clock import format_millis, parse_millis
+from lineage.clock import format_millis
 from lineage.errors import InvalidInput, NotFound
 from lineage.facts import Json
 from lineage.refs import DatasetRef, ModelRef, parse_ref
 from privacy.events import FindingReviewed, RetentionAssigned, ScanCompleted
-from tracehold.acts.act import Act, Body
+from tracehold.acts.act import Act, Body, read_moment
 from tracehold.bootstrap import Services
 from tracehold.judging import due_rows, license_judgement
 
@@ -143,7 +143,7 @@ def _conclude(services: Services, actor: Person, body: ConcludeLicense) -> Json:
 def _grant(services: Services, actor: Person, body: GrantWaiver) -> Json:
     _require(body.reason, "reason")
     model = _model(body.model)
-    expires = _moment(body.expires)
+    expires = read_moment(body.expires, "expires")
     if expires <= services.clock():
         raise InvalidInput(
             "the waiver would be over before it begins", where="expires", advice="give a later date"
@@ -264,15 +264,6 @@ def _scope(text: str) -> str:
             advice="license, pii or quality, or one cause such as license/non-commercial",
         )
     return text
-
-
-def _moment(text: str) -> int:
-    try:
-        return parse_millis(text)
-    except (ValueError, OverflowError):
-        raise InvalidInput(
-            "this is no moment", where="expires", advice="write it as 2026-03-01"
-        ) from None
 
 
 def _require(text: str, field: str) -> None:
