@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 from typing import Final
 
 import msgspec
@@ -55,16 +55,15 @@ class Ingest:
 
     async def receive(self, request: Request) -> Response:
         """Receive one OpenLineage event."""
-        try:
-            return await self._receive(request)
-        except TraceholdError as error:
-            self._metrics.count("tracehold_events_total", outcome=error.code)
-            raise
+        return await self._counted(self._receive(request))
 
     async def receive_batch(self, request: Request) -> Response:
         """Receive an array of OpenLineage events."""
+        return await self._counted(self._receive_batch(request))
+
+    async def _counted(self, answer: Awaitable[Response]) -> Response:
         try:
-            return await self._receive_batch(request)
+            return await answer
         except TraceholdError as error:
             self._metrics.count("tracehold_events_total", outcome=error.code)
             raise
