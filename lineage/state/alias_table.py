@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import Final
 
 import msgspec
@@ -37,6 +38,12 @@ class AliasTable:
         self._rules: tuple[Rule, ...] | None = None
         self._all = False
         self._born: list[tuple[str, tuple[str, ...]]] = []
+        self._moved: set[str] = set()
+
+    def moved(self) -> set[str]:
+        """Keys that other rules join since this was asked last, at every moment."""
+        found, self._moved = self._moved, set()
+        return found
 
     @property
     def rules(self) -> tuple[Rule, ...]:
@@ -61,13 +68,15 @@ class AliasTable:
         self._rules = None
         self._all = False
         self._born.clear()
+        self._moved.clear()
 
     def settle(self) -> set[str]:
         """Bring the classes up to date; the keys whose other names may differ now."""
         if self._all:
             self._all = False
             self._born.clear()
-            return self._anew()
+            self._moved = self._anew()
+            return set(self._moved)
         if not self.rules:
             self._born.clear()
         changed: set[str] = set()
@@ -134,7 +143,8 @@ class AliasTable:
         waiting: dict[str, StoredPoint] = {}
         for point in sorted(proposed, key=lambda p: (p.time, p.rank)):
             value = point.value if point.slot == MANY and isinstance(point.value, dict) else {}
-            accepted.append(_with(point, {slot: value[slot] for slot in value if slot in fine}))
+            fits = {slot: value[slot] for slot in value if slot in fine}
+            accepted.append(replace(point, value=fits))
             waiting = {slot: waiting.get(slot, point) for slot in value}
         known = {slot: p for slot, p in waiting.items() if slot not in fine | decided}
         return accepted, known
@@ -174,10 +184,3 @@ class AliasTable:
     def _parts(self, key: str) -> list[str] | None:
         row = self._db.execute("select parts from entity where key = ?", (key,)).fetchone()
         return None if row is None else _decode(row[0])
-
-
-def _with(point: StoredPoint, value: object) -> StoredPoint:
-    return StoredPoint(
-        point.slot, point.source, point.time, point.rank,
-        point.fact_id, point.position, point.actor, value,
-    )  # fmt: skip

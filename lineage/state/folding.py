@@ -291,7 +291,9 @@ class Folding:
         self._changed.clear()
         self._timelines.dirty.clear()
         self._timelines.troubled.clear()
-        return self._picture.diff()
+        diff = self._picture.diff()
+        self._late.note(0, self._picture.names.moved())
+        return diff
 
     def finish(self, diff: GraphDiff, position: int) -> None:
         """Write the diff, the position and the digest in the open transaction."""

@@ -268,3 +268,16 @@ def test_a_proposal_waits_no_more_once_it_is_decided(tmp_path: Path, accepted: b
 def test_a_proposal_that_is_not_made_any_more_waits_no_more(tmp_path: Path) -> None:
     state = folded(tmp_path, [proposing(1, ("x", "y")), proposing(5, ("x", "z"))])
     assert waits(state) == ["dataset:[x]z"]
+
+
+def test_a_rule_concerns_decisions_made_before_it(tmp_path: Path, written: list[Any]) -> None:
+    state = open_state(tmp_path / "state.db")
+    state.late.watch(at(30))
+    facts = [*facts_of(written), native(4, HOST, 60)]
+    journal: Any = ListedJournal(facts[:3])
+    folder = Folder(journal, state, REGISTRY, IDENTITY)
+    folder.catch_up()
+    state.late.take()
+    journal.facts.append(facts[3])
+    folder.catch_up()
+    assert DatasetRef("file://w1", "/d/orders").key(IDENTITY) in state.late.take()
