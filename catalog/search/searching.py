@@ -18,7 +18,7 @@ from lineage.identity import Label
 
 __all__ = ["Hit", "Outcome", "search"]
 
-CANDIDATES: Final = 200
+CANDIDATES: Final = 120
 """Documents that are ranked at once; of more, those that are used most come first."""
 
 _ENOUGH: Final = 5
