@@ -10,6 +10,7 @@ import re
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -143,7 +144,9 @@ def read(
     yield from project.sources()
     yield from project.tables()
     yield from project.exposures()
-    known = Known(project.nodes, project.names, project.inputs, project.name, job_namespace)
+    known = Known(
+        project.nodes, project.names, project.inputs, project.called, project.name, job_namespace
+    )
     for run in artifacts.runs:
         yield from results(run, known, project.writer, report)
     project.rest(known.tested)
@@ -226,13 +229,23 @@ class _Project:
     def facets(self, uid: str, node: Mapping[str, Json]) -> Facets:
         """What manifest and catalog say of one table."""
         facets = self.writer.schema(fields_of(node, self.described.get(uid, {})))
-        facets |= describe(node, self.writer, self.groups, self.report, uid)
+        facets |= describe(
+            node, self.writer, self.groups, self.report, uid, called=partial(self.called, uid)
+        )
         # dbt-ol names a source as the project calls it, the warehouse by its identifier.
         called = relation({**node, "identifier": ""}, self.namespace)
         if called is not None and called != self.names[uid]:
             other = {"namespace": called.namespace, "name": called.name, "type": "TABLE"}
             facets |= self.writer.facet("symlinks", identifiers=[other])
         return facets
+
+    def called(self, uid: str, column: str) -> str:
+        """What the warehouse calls a column: some write all names in capitals."""
+        known = members(self.described.get(uid, {}).get("columns"))
+        if column in known or not known:
+            return column
+        lowered = column.lower()
+        return next((name for name in known if name.lower() == lowered), column)
 
     def statistics(self, uid: str) -> Facets:
         stats = self.described.get(uid, {}).get("stats")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Final
 
 from catalog.facets import license_facet
@@ -21,6 +21,7 @@ _OWNER: Final = "owner"
 _LICENSE: Final = "license"
 _PERSONAL: Final = ("pii", "contains_pii", "personal_data")
 """Keys of ``meta`` that say that a column holds personal data."""
+_META: Final = "only owner, license and pii have a meaning that all share"
 _SAYS_NO: Final = frozenset({"", "false", "no", "none", "null", "0"})
 
 
@@ -113,6 +114,8 @@ def describe(
     groups: Mapping[str, Json],
     report: Report,
     where: str,
+    *,
+    called: Callable[[str], str] = str,
 ) -> Facets:
     """Documentation, owners, tags and license of a table.
 
@@ -122,6 +125,7 @@ def describe(
         groups: Groups of the manifest, whose owner answers for what is in them.
         report: Told of what ``meta`` says beside.
         where: Id of the node.
+        called: What the warehouse calls a column that the project names.
     """
     meta = _meta(node)
     owners = list(owners_of(meta.pop(_OWNER, None)))
@@ -131,37 +135,35 @@ def describe(
             owners += owners_of(one.get("owner"))
     facets = writer.documentation(node.get("description"))
     facets |= writer.ownership(owners)
-    facets |= writer.tags(_tags(node, meta, report, where))
+    facets |= writer.tags(_tags(node, meta, report, where, called))
     declared = meta.pop(_LICENSE, None)
     if isinstance(declared, str) and declared:
         facets["tracehold_license"] = license_facet(declared, producer=writer.producer)
-    report.skip(
-        "keys of meta", "only owner, license and pii have a meaning that all share",
-        f"{where} meta", len(meta),
-    )  # fmt: skip
+    report.skip("keys of meta", _META, f"{where} meta", len(meta))
     return facets
 
 
 def _tags(
-    node: Mapping[str, Json], meta: dict[str, Json], report: Report, where: str
+    node: Mapping[str, Json],
+    meta: dict[str, Json],
+    report: Report,
+    where: str,
+    called: Callable[[str], str],
 ) -> Iterator[tuple[str, str, str]]:
     for tag in texts(node.get("tags")):
         yield tag, "true", ""
     yield from _personal(meta, "")
     for column in _values(node.get("columns")):
-        field = text(column.get("name"))
+        field = called(text(column.get("name")))
         for tag in texts(column.get("tags")):
             yield tag, "true", field
         said = _meta(column)
         yield from _personal(said, field)
-        report.skip(
-            "keys of meta", "only owner, license and pii have a meaning that all share",
-            f"{where} columns meta", len(said),
-        )  # fmt: skip
-        report.skip(
-            "constraints of columns", "they are declared, and say nothing of the data",
-            where, len(listed(column.get("constraints"))),
-        )  # fmt: skip
+        if said:
+            report.skip("keys of meta", _META, f"{where} columns meta", len(said))
+        if constraints := listed(column.get("constraints")):
+            why = "they are declared, and say nothing of the data"
+            report.skip("constraints of columns", why, where, len(constraints))
 
 
 def _personal(meta: dict[str, Json], field: str) -> Iterator[tuple[str, str, str]]:

@@ -30,6 +30,7 @@ class Known:
         nodes: Nodes and sources by id.
         names: Their tables.
         inputs: The tables that a node reads.
+        called: What the warehouse calls a column of a node.
         project: Name of the project.
         job_namespace: Of the jobs.
         tested: Filled with the tests that have a result.
@@ -38,6 +39,7 @@ class Known:
     nodes: Mapping[str, Mapping[str, Json]]
     names: Mapping[str, Name]
     inputs: Callable[[str], list[Name]]
+    called: Callable[[str, str], str]
     project: str
     job_namespace: str
     tested: set[str] = field(default_factory=set)
@@ -166,7 +168,7 @@ class _Invocation:
             "success": status == "pass",
         }
         if column := text(node.get("column_name")) or text(arguments.get("column_name")):
-            assertion["column"] = column
+            assertion["column"] = self.known.called(subject, column)
         if severity in ("warn", "error"):
             assertion["severity"] = severity
         if isinstance(failures, int):

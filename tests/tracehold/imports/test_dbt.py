@@ -78,8 +78,8 @@ def test_owner_license_tags_and_personal_data_are_read_from_meta(tmp_path: Path)
         assert source == "import"
         assert {(one["key"], one["value"], one.get("field", "")) for one in tags} == {
             ("finance", "true", ""),
-            ("contact", "true", "email"),
-            ("pii", "true", "email"),
+            ("contact", "true", "EMAIL"),
+            ("pii", "true", "EMAIL"),
         }
         assert estate.value(EXPOSURE, "ownership") == [
             ("import", {"owners": [{"name": "Finance"}]})
@@ -120,7 +120,7 @@ def test_results_of_tests_become_assertions(tmp_path: Path) -> None:
         [(_, value)] = estate.value(ORDERS, "assertions")
         assert value == {
             "assertion": "not_null",
-            "column": "id",
+            "column": "ID",
             "success": False,
             "severity": "error",
             "expected": "0",
