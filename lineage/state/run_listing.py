@@ -25,6 +25,19 @@ select (select count(*) from version where dataset_key = ?1)
      where v.dataset_key = ?1 and r.seen & 8 and not r.seen & 70)
 """
 
+# A run that named the version it made stands there by that name.
+_CURRENT: Final = """
+select wanted.value, v.version, v.last, r.run_id, r.ended from json_each(?) as wanted
+left join version v on (v.dataset_key, v.version) = (select dataset_key, version from version
+  where dataset_key = wanted.value order by last desc, version limit 1)
+left join run r on r.key = (select n.key from shape_io io cross join run n on n.key = (
+    select key from run where shape_id = io.shape_id and seen & 8 and not seen & 70
+    order by first desc, last desc, seen desc, key desc limit 1)
+  where io.entity_key = wanted.value and io.role = 'out' and not exists (
+    select 1 from version m where m.dataset_key = wanted.value and m.run_key = n.key)
+  order by n.ended desc, n.key limit 1)
+"""
+
 
 class RunListing:
     """Lists of runs, on the connection of one thread."""
@@ -88,6 +101,18 @@ class RunListing:
     def count_versions(self, dataset_key: str) -> int:
         """How many versions a dataset has: those named, and runs that wrote it unnamed."""
         return int(self._db.execute(_COUNT_VERSIONS, (dataset_key,)).fetchone()[0])
+
+    def current_versions(self, dataset_keys: Iterable[str]) -> dict[str, str]:
+        """The newest version of each dataset, by its name or the id of the run that wrote it."""
+        found = {}
+        for key, version, last, run_id, ended in self._db.execute(
+            _CURRENT, (listed([*dataset_keys]),)
+        ):
+            named = [(-last, version)] if version is not None else []
+            written = [(-ended, run_id)] if run_id is not None else []
+            if named or written:
+                found[key] = min(named + written)[1]
+        return found
 
     def runs_of_id(self, run_id: str, *, limit: int = 100) -> list[RunRow]:
         """The runs, one per job, that go by a run id; the earliest first."""

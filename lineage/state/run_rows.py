@@ -78,7 +78,7 @@ def versions_of(db: sqlite3.Connection, dataset_key: str, limit: int) -> list[Ve
         VersionRow(dataset_key, *row)
         for row in db.execute(
             "select version, first, last, run_key from version where dataset_key = ?"
-            " order by last desc, version desc limit ?",
+            " order by last desc, version limit ?",
             (dataset_key, limit),
         )
     ]

@@ -79,7 +79,10 @@ def test_pages_and_counts_are_those_of_the_whole(events: list[dict[str, Any]]) -
             assert run in runs.runs_of_id(run.run_id)
         for name in TABLES:
             key = table(name)
-            assert runs.count_versions(key) == len(state.versions(key, limit=1000))
+            versions = state.versions(key, limit=1000)
+            assert runs.count_versions(key) == len(versions)
+            current = runs.current_versions([key])
+            assert current == ({key: versions[0].version} if versions else {})
         for label in ("Dataset", "Job"):
             nodes = state.list_nodes(label, limit=1000)
             assert listing.named(label, NS, limit=1000) == nodes

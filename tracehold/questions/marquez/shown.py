@@ -56,11 +56,11 @@ class Shown:
         spans = self.listing.spans(keys)
         aspects = self.state.aspects(keys, _ASPECTS)
         changes = self.listing.lifecycles(keys)
+        newest = self.run_listing.current_versions(keys) if versions else {}
         shown = []
         for node in nodes:
             key = node.key
             span, held = spans.get(key, _NOTHING), aspects.get(key, {})
-            newest = self.state.versions(key, limit=1) if versions else ()
             change, deleted = changes.get(key, (None, False))
             shown.append(
                 self._described(node, held)
@@ -69,7 +69,7 @@ class Shown:
                     "updatedAt": _moment(span.last),
                     "lastModifiedAt": _moment(span.written),
                     "lastLifecycleState": change,
-                    "currentVersion": version_id(newest[0].version) if newest else None,
+                    "currentVersion": version_id(newest[key]) if key in newest else None,
                     "deleted": deleted,
                     "facets": {},
                 }
