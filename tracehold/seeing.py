@@ -105,6 +105,7 @@ class Seeing:
         self._identity = identity
         self._places: dict[str, bool] = {}
         self._named: dict[tuple[str, str], bool] = {}
+        self._texts: dict[str, str] = {}
         self.limited: Final = not sight.sees_everywhere(frozenset().union(*marks.values()))
         """Whether anything is hidden at all."""
 
@@ -163,7 +164,8 @@ class Seeing:
         if not self.limited:
             return answer
         if isinstance(answer, str):
-            return self._masked_text(answer)
+            # Most texts are no references, and have no colon.
+            return self._masked_text(answer) if ":" in answer else answer
         if isinstance(answer, dict):
             if self._names_hidden(answer):
                 return {"namespace": MASK, "name": MASK}
@@ -180,6 +182,12 @@ class Seeing:
         return not self._under(namespace, name)
 
     def _masked_text(self, text: str) -> str:
+        known = self._texts.get(text)
+        if known is None:
+            known = self._texts[text] = self._put_out(text)
+        return known
+
+    def _put_out(self, text: str) -> str:
         done, parts = 0, []
         for found in _REFERENCE.finditer(text):
             begin = found.start()
