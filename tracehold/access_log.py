@@ -30,7 +30,7 @@ MOST_TEXT: Final = 500
 _ENTRIES: Final = 10_000
 _ALWAYS: Final = frozenset({"pii.exposure", "reads"})
 # How findings are named in answers, be they ours or facets.
-_SIGNS: Final = (b'"pii', b'"tracehold_pii', b'"PiiDatasetFacet', b'"scan":')
+_SIGNS: Final = (b'"pii', b'"tracehold_pii', b'"PiiDatasetFacet', b'"scan":', b'"personal-data')
 
 
 def is_personal(question: str, answer: bytes) -> bool:
