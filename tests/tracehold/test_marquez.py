@@ -192,6 +192,37 @@ def test_lineage_goes_both_ways_from_a_dataset_and_from_a_job(api: Api) -> None:
     assert get(api, "lineage", namespace=NS, name="sum", type="job")["complete"] is True
 
 
+def test_lineage_goes_on_from_the_other_name_of_a_thing(own: Api) -> None:
+    other = facet(
+        "SymlinksDatasetFacet", identifiers=[{"namespace": NS, "name": "gov.t", "type": "TABLE"}]
+    )
+    send(
+        own,
+        run_event("COMPLETE", 50, job="spark", run="s", outputs=[dataset("/wh/t", symlinks=other)]),
+        run_event("COMPLETE", 51, job="dbt", run="t", inputs=["gov.t"], outputs=["report"]),
+    )
+    found = {one["id"]: one for one in get(own, "lineage", nodeId=f"job:{NS}:spark")["graph"]}
+    assert f"dataset:{NS}:report" in found
+    ends = {
+        frozenset((edge["origin"], edge["destination"]))
+        for edge in found[f"dataset:{NS}:/wh/t"]["outEdges"]
+        + found[f"dataset:{NS}:/wh/t"]["inEdges"]
+    }
+    assert frozenset((f"dataset:{NS}:/wh/t", f"dataset:{NS}:gov.t")) in ends
+
+
+def test_a_version_of_a_model_is_a_dataset_of_its_own_namespace(own: Api) -> None:
+    model = facet("ModelDatasetFacet", name="churn", version="1")
+    output = dataset("churn.bin", tracehold_model=model)
+    send(own, run_event("COMPLETE", 60, job="train", run="m", inputs=["mart"], outputs=[output]))
+    found = get(own, "lineage", nodeId="dataset:model:churn@1")
+    assert f"dataset:{NS}:raw" in {one["id"] for one in found["graph"]}
+    assert get(own, "namespaces/model/datasets/churn@1")["name"] == "churn@1"
+    assert get(own, f"namespaces/{NS}/jobs/train")["outputs"] == [
+        {"namespace": "model", "name": "churn@1"}
+    ]
+
+
 @pytest.mark.parametrize(
     ("query", "status"),
     [
