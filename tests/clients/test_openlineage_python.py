@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import re
+import subprocess
+import sys
+import textwrap
 import uuid
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -175,3 +180,19 @@ def test_a_hundred_runs_at_once_arrive_whole_over_the_async_transport(
         _send(talking, (event for pair in zip(*runs, strict=True) for event in pair))
     assert _facts(server) == before + 200
     assert _trace(server, f"dataset:[{NAMESPACE}]many_99")[0] == f"dataset:[{NAMESPACE}]many_99"
+
+
+def test_what_the_how_to_shows_works_as_it_stands(server: RunningServer) -> None:
+    page = Path(__file__).parents[2] / "docs" / "how-to" / "python.md"
+    (shown,) = re.findall(r"```python\n(.*?)```", page.read_text("utf-8"), re.DOTALL)
+    environment = {"OPENLINEAGE_URL": server.url, "OPENLINEAGE_API_KEY": server.token}
+    done = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(shown)],
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    _facts(server)
+    assert "dataset:[warehouse]orders" in _trace(server, "dataset:[warehouse]totals")

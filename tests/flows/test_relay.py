@@ -12,6 +12,7 @@ from contextlib import closing, suppress
 from pathlib import Path
 
 import pytest
+from campaign import record
 from load import LoadSpec, events
 from rounds import rounds
 from running_relay import FarServer, RunningRelay, far_server, relaying
@@ -20,6 +21,7 @@ from running_server import Client, RunningServer, lasting_port, make_workspace, 
 pytestmark = pytest.mark.slow
 
 LINEAGE = "/api/v1/lineage"
+SENT = 240
 
 
 def event(number: int) -> bytes:
@@ -137,7 +139,9 @@ def test_relay_and_server_are_killed_again_and_again_and_every_event_is_one_fact
 ) -> None:
     draw = random.Random(seed)
     workspace = make_workspace(tmp_path / "workspace")
-    waiting = list(events(LoadSpec(jobs=60, levels=4, columns=3, runs=120, namespace="relayed")))
+    waiting = list(
+        events(LoadSpec(jobs=60, levels=4, columns=3, runs=SENT // 2, namespace="relayed"))
+    )
     port, near = lasting_port(), lasting_port()
     with serving(workspace, port=port) as server:
         token = server.token
@@ -153,22 +157,35 @@ def test_relay_and_server_are_killed_again_and_again_and_every_event_is_one_fact
                     return
                 waiting.pop(0)
 
-    rounds_ = 0
-    while waiting:
-        rounds_ += 1
-        with relaying(f"http://127.0.0.1:{port}", tmp_path / "spool", port=near) as relay:
-            sending = threading.Thread(target=send, args=(relay, 60))
-            sending.start()
-            with serving(workspace, port=port) as server:
-                time.sleep(draw.random() * 0.3)
-                server.kill()
-            if draw.random() < 0.5:
-                relay.kill()
-            sending.join()
-    assert rounds_ >= 4
-    with (
-        relaying(f"http://127.0.0.1:{port}", tmp_path / "spool", port=near) as relay,
-        serving(workspace, port=port) as server,
-    ):
-        assert await_drained(relay)["refused"] == 0
-        assert health(server)["journal"] == before + 240
+    kills = 0
+    drained: dict[str, float] = {}
+    kept = -1.0
+    try:
+        while waiting:
+            kills += 1
+            with relaying(f"http://127.0.0.1:{port}", tmp_path / "spool", port=near) as relay:
+                sending = threading.Thread(target=send, args=(relay, 60))
+                sending.start()
+                if kills % 2:
+                    # While it takes events.
+                    time.sleep(draw.random() * 0.1)
+                    relay.kill()
+                else:
+                    # While it forwards.
+                    with serving(workspace, port=port) as server:
+                        time.sleep(draw.random() * 0.3)
+                        server.kill()
+                    if draw.random() < 0.5:
+                        relay.kill()
+                sending.join()
+        with (
+            relaying(f"http://127.0.0.1:{port}", tmp_path / "spool", port=near) as relay,
+            serving(workspace, port=port) as server,
+        ):
+            drained = await_drained(relay)
+            kept = health(server)["journal"] - before
+    finally:
+        record("Kills of a relay and its server", tried=kills, failed=kept != SENT, unit="rounds")
+    assert kills >= 4
+    assert drained["refused"] == 0
+    assert kept == SENT
