@@ -276,7 +276,7 @@ def receive(
     if members is None:
         raise NotAnEvent(
             "the event is not a JSON object",
-            advice="send one OpenLineage event per request as a JSON object",
+            advice="send each OpenLineage event as a JSON object",
         )
     reading = _Reading(scrubber)
     event = _event(reading, members)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import copy
+import re
+import shlex
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -180,3 +182,27 @@ def test_a_job_around_or_within_that_may_not_be_seen_is_not_named(tmp_path: Path
             assert "closed" not in hidden.text
         shown = api.send("GET", f"/api/v1/job?ref=job:[{NS}]task", token=eve).json()
         assert shown["nesting"] == {"around": [], "within": [], "outermost": None}
+
+
+def test_the_how_to_for_producers_works_as_written(
+    api: Api, capsys: pytest.CaptureFixture[str]
+) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "how-to" / "producers.md").read_text("utf-8")
+    commands = re.findall(r"^ {7}tracehold (.+)$", page, re.MULTILINE)
+    assert len(commands) == 5
+    at = ["--workspace", str(api.settings.folder)]
+    # The server of this test holds the workspace, so the first command is asked of it directly.
+    words = shlex.split(commands[0])
+    pairs = list(zip(words[3:-1:2], words[4:-1:2], strict=True))
+    namespaces = [value for name, value in pairs if name == "--namespace"]
+    token = api.hire(words[2], dict(pairs)["--role"], namespaces=namespaces)
+    event = run_event("START", 0, job="load_orders", inputs=["raw"])
+    event["job"]["namespace"], event["producer"] = "etl", "nobody"
+    event["outputs"] = [{"namespace": "postgres://sales:5432", "name": "shop.public.orders"}]
+    said = api.send("POST", "/api/v1/lineage", token=token, json=event)
+    assert said.status_code == 201, said.text
+    api.services.catch_up()
+    shown = ("producer-no-uri", "STALE", "STALE", "load_orders")
+    for command, drawn in zip(commands[1:], shown, strict=True):
+        assert run([*shlex.split(command), *at]) == 0
+        assert drawn in capsys.readouterr().out

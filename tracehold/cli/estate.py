@@ -78,7 +78,13 @@ def _draw(answer: Mapping[str, Json]) -> None:
             slot = f" [{value['slot']}]" if value["slot"] else ""
             fields({f"{name}{slot}": value["value"]})
     nesting = answer.get("nesting", {})
-    fields({name: nesting.get(name) for name in ("around", "outermost")})
+    outermost = nesting.get("outermost")
+    fields(
+        {
+            "around": nesting.get("around"),
+            "outermost": None if outermost == answer["ref"] else outermost,
+        }
+    )
     if answer.get("columns"):
         say()
         rows = [[c.get("field"), c.get("type"), c.get("description")] for c in answer["columns"]]
