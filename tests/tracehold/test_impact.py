@@ -85,6 +85,7 @@ def test_the_impact_list_has_owners_terms_and_models(api: Api) -> None:
     assert (found["count"], found["models"], found["complete"]) == (2, 1, True)
     assert found["owners"] == [{"owner": "", "count": 1}, {"owner": "=cmd()", "count": 1}]
     assert found["items"][0]["jobs"] == ["job:[warehouse]sum"]
+    assert "pii" not in found["items"][0]
     then = get(api, "impact", ref="raw", as_of="2026-01-01T00:05:00Z")
     assert [one["depth"] for one in then["items"]] == [1, 2, 3]
 

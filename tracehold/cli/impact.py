@@ -60,7 +60,7 @@ def impact(
 
     def text() -> None:
         shown = ("ref", "owner", "license", "retention", "pii")
-        rows = [[one[name] for name in shown] for one in answer["items"]]
+        rows = [[one.get(name) for name in shown] for one in answer["items"]]
         nothing = "no way leads there" if to else "nothing is made from it"
         table(["what is hit", *shown[1:]], rows, empty=nothing)
         owners = ", ".join(f"{one['owner'] or 'nobody'} {one['count']}" for one in answer["owners"])

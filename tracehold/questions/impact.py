@@ -73,10 +73,12 @@ def _impact(services: Services, params: AskImpact) -> Json:
 
 
 def _told(notes: Mapping[str, Json]) -> dict[str, Json]:
-    return {
+    told = {
         name: notes.get(name)
-        for name in ("owner", "license", "purposes", "retention", "pii", "stale_decisions")
+        for name in ("owner", "license", "purposes", "retention", "stale_decisions")
     }
+    # Only where there is some: an answer that speaks of personal data is put on record.
+    return told | ({"pii": notes["pii"]} if "pii" in notes else {})
 
 
 def _notes_of_homes(services: Services, found: Trace) -> dict[str, dict[str, Json]]:
