@@ -85,7 +85,7 @@ def _gather(
         urn = element["entityUrn"]
     elif isinstance(snapshot, dict):
         # An Avro union names its branch: one member, whose name ends in the type.
-        (body,) = snapshot.values() if len(snapshot) == 1 else (snapshot,)
+        body = next(iter(snapshot.values())) if len(snapshot) == 1 else snapshot
         urn = members(body).get("urn")
         found = [
             (_aspect_name(kind), value)

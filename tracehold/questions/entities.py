@@ -113,10 +113,7 @@ def _jobs(services: Services, params: ListJobs) -> Json:
 def _dataset(services: Services, params: ShowEntity) -> Json:
     node, as_of = _find(services, params, "Dataset")
     answer = _shown(services, node, _DATASET_ASPECTS, as_of)
-    answer["columns"] = [
-        {name: value for name, value in column.props.items() if name not in ("namespace", "name")}
-        for column in services.state.columns(node.key)
-    ]
+    answer["columns"] = _columns(services, node.key, as_of)
     answer["versions"] = [
         {
             "version": version.version,
@@ -127,6 +124,19 @@ def _dataset(services: Services, params: ShowEntity) -> Json:
         for version in services.state.versions(node.key, limit=_RUNS_SHOWN)
     ]
     return answer
+
+
+def _columns(services: Services, key: str, as_of: int) -> list[Json]:
+    """The columns, with what the schema in force says of each."""
+    schema = services.state.aspects([key], ["schema"], as_of).get(key, {}).get("schema", [])
+    fields = schema[0].value["fields"] if schema and schema[0].value else []
+    texts = {one["name"]: one["description"] for one in fields if one.get("description")}
+    made = []
+    for column in services.state.columns(key):
+        said = {name: v for name, v in column.props.items() if name not in ("namespace", "name")}
+        text = texts.get(said.get("field"))
+        made.append({**said, "description": text} if text else said)
+    return made
 
 
 def _model(services: Services, params: ShowEntity) -> Json:

@@ -66,6 +66,10 @@ def test_columns_have_types_of_the_catalog_and_texts_of_the_project(tmp_path: Pa
             ("ID", "BIGINT", "Key."),
             ("EMAIL", "TEXT", "Of whom."),
         ]
+        shown = estate.ask("dataset", ref=ORDERS)["columns"]
+        assert {one["field"]: one["description"] for one in shown} == {
+            "ID": "Key.", "EMAIL": "Of whom.",
+        }  # fmt: skip
 
 
 def test_owner_license_tags_and_personal_data_are_read_from_meta(tmp_path: Path) -> None:
