@@ -253,3 +253,28 @@ def test_breaking_changes_are_told_and_decide_the_exit_code_where_asked(
     said(capsys, folder, *DIFF, "--breaking", "all", code=2)
     same = ("diff", "island", "--from", "2026-01-01T00:05:00Z", "--to", "2026-01-01T01:00:00Z")
     said(capsys, folder, *same, "--breaking", "any")
+
+
+def test_a_change_that_a_manifest_declares_to_break_readers_is_exit_code_1(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    settings = workspace(tmp_path / "shop")
+    manifest = settings.folder / "manifests" / "datasets.yaml"
+    said_so = manifest.read_text("utf-8")
+    parcels = [
+        {**dataset("parcels", schema=fields(weight_kg=kind)), "namespace": "shop"}
+        for kind in ("DOUBLE", "TEXT")
+    ]
+    with services_of(settings) as services:
+        made = Api(services, settings)
+        for minute, one in enumerate(parcels):
+            event = run_event("COMPLETE", 10 * minute, run=f"p{minute}", outputs=[one])
+            made.send("POST", "/api/v1/lineage", token=made.token(), json=event)
+    words = ("diff", "dataset:[shop]parcels", "--from", "2026-01-01T00:05:00Z",
+             "--to", "2026-01-01T01:00:00Z", "--breaking", "declared", "--json")  # fmt: skip
+    for declares, code in (("drop", 0), ("retype", 1)):
+        manifest.write_text(said_so.replace("retention:", f"breaking: [{declares}]\nretention:", 1))
+        told, _ = said(capsys, settings.folder, *words, code=code)
+        [one] = json.loads(told)["breaking"]
+        assert (one["kind"], one["declared"]) == ("retype", bool(code))
+    said(capsys, settings.folder, "check")
