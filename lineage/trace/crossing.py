@@ -36,9 +36,13 @@ def cross(
         closure: Asks the engine what is reached from some keys.
     """
     first = closure(starts)
+    frontier = aliases.of(first.depths) - first.depths.keys()
+    if not frontier:
+        reached = frozenset(first.depths)
+        return Contents(first.depths, first.edges, {}, reached, {}, first.truncated, first.nodes)
     depths, edges = dict(first.depths), {edge.id: edge for edge in first.edges}
+    nodes = dict(first.nodes)
     truncated = dict.fromkeys(first.truncated)
-    frontier = aliases.of(depths) - depths.keys()
     while frontier:
         if len(depths) + len(frontier) > limits.nodes:
             truncated["nodes"] = None
@@ -49,11 +53,12 @@ def cross(
         more = closure(sorted(frontier))
         truncated |= dict.fromkeys(more.truncated)
         edges |= {edge.id: edge for edge in more.edges}
+        nodes |= more.nodes
         fresh = (more.depths.keys() | frontier) - depths.keys()
         depths |= dict.fromkeys(fresh, 0)
         frontier = aliases.of(fresh) - depths.keys()
     passed = [edges[number] for number in sorted(edges)]
-    return Contents(depths, passed, {}, frozenset(depths), {}, tuple(truncated))
+    return Contents(depths, passed, {}, frozenset(depths), {}, tuple(truncated), nodes)
 
 
 def with_names(
