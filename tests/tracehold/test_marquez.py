@@ -309,6 +309,13 @@ def test_search_finds_datasets_and_jobs_by_a_part_of_the_name(api: Api) -> None:
     assert get(api, "search", 400, q="a", after="x")["where"] == "after"
 
 
+def test_a_search_with_many_placeholders_ends(own: Api) -> None:
+    send(own, run_event("COMPLETE", 70, run="long", outputs=["a" * 1500]))
+    assert get(own, "search", q="%a" * 40 + "%b")["results"] == []
+    assert get(own, "search", q="%a" * 40 + "%")["totalCount"] == 1
+    assert get(own, "search", q="_" * 1500)["totalCount"] == 1
+
+
 def test_sources_tags_and_figures(own: Api) -> None:
     uri = facet("DatasourceDatasetFacet", name="main", uri="postgres://h:5432/db")
     send(own, dataset_event(9, dataset("elsewhere", dataSource=uri)))

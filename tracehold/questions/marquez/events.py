@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Final, Literal
 
 import msgspec
@@ -9,8 +10,10 @@ import msgspec
 from lineage.clock import parse_millis
 from lineage.errors import InvalidInput
 from lineage.facts import Fact, Json
+from lineage.graph.walk import Deadline
 from lineage.openlineage.read import KIND
 from tracehold.bootstrap import Services
+from tracehold.questions.knowing import limits_of
 from tracehold.questions.marquez.paging import Paged
 from tracehold.questions.marquez.seen import seen_event
 from tracehold.questions.question import Question
@@ -56,7 +59,11 @@ def _events(services: Services, params: AskEvents) -> Json:
     found: list[Json] = []
     skipped = looked = 0
     place = 0 if upwards else size
+    limits = limits_of(services)
+    deadline = Deadline(limits.seconds, time.monotonic, limits.stopped)
     while len(found) < limit and looked < LOOKED_AT and (place < size if upwards else place > 0):
+        if deadline.passed():
+            break
         # As many as are wanted, and more once few of them fit.
         piece = min(max(limit + offset - skipped - len(found), looked), PIECE)
         begin = place if upwards else max(place - piece, 0)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import islice
 from typing import Final, Literal
 
@@ -76,22 +76,38 @@ def _search(services: Services, params: AskSearch) -> Json:
 
 def _named(services: Services, label: Label, text: str, namespace: str) -> Iterator[Node]:
     """Nodes whose name fits, by name, from as many as are looked at."""
-    pattern = None
-    if "%" in text or "_" in text:
-        signs = {"%": ".*", "_": "."}
-        pattern = re.compile("".join(signs.get(c, re.escape(c)) for c in text.lower()), re.DOTALL)
+    pieces = [_piece(piece) for piece in text.lower().split("%") if piece]
     # The longest piece without a placeholder narrows the look-up.
     piece = max(re.split("[%_]", text), key=len, default="")
     after, seen = "", 0
     while seen < LOOKED_AT:
         page = services.state.list_nodes(label, text=piece, after=after, limit=_PAGE)
         for node in page:
-            fits = pattern is None or pattern.search(str(node.props["name"]).lower())
+            fits = _fits(str(node.props["name"]).lower(), pieces)
             if fits and namespace in ("", node.props.get("namespace")):
                 yield node
         if len(page) < _PAGE:
             return
         after, seen = page[-1].key, seen + len(page)
+
+
+def _piece(text: str) -> re.Pattern[str]:
+    """What stands between two ``%``."""
+    return re.compile("".join("." if char == "_" else re.escape(char) for char in text), re.DOTALL)
+
+
+def _fits(name: str, pieces: Sequence[re.Pattern[str]]) -> bool:
+    """Whether the pieces stand in the name one behind the other; the first place of each will do.
+
+    One expression with a ``.*`` for each ``%`` would try every way to part a name.
+    """
+    place = 0
+    for piece in pieces:
+        found = piece.search(name, place)
+        if found is None:
+            return False
+        place = found.end()
+    return True
 
 
 def _times(services: Services, nodes: list[Node]) -> dict[str, int | None]:
