@@ -6,6 +6,7 @@ Things are shown as they are wired now. A limit that ends a walk is told in ``co
 
 from __future__ import annotations
 
+import time
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
@@ -14,6 +15,7 @@ from lineage.clock import format_millis
 from lineage.errors import InvalidInput
 from lineage.facts import Json
 from lineage.graph.port import Direction, Edge, Limits, Node
+from lineage.graph.walk import Deadline
 from lineage.state.listing import Touched
 from lineage.state.pinning import pinned_inputs
 from lineage.state.port import RunRow
@@ -70,7 +72,9 @@ def _lineage(services: Services, params: AskNode) -> Json:
             "this graph has jobs and datasets", where="nodeId", advice="ask /api/v1/column-lineage"
         )
     shown = Shown(services)
-    reached = _walk(shown, start, _depth(params.depth), limits_of(services))
+    limits = limits_of(services)
+    with services.state.within(Deadline(limits.seconds, time.monotonic, limits.stopped)):
+        reached = _walk(shown, start, _depth(params.depth), limits)
     jobs = services.state.nodes(list(reached.jobs))
     drawing = _Drawing(reached.datasets | jobs)
     for job, ends in reached.jobs.items():
