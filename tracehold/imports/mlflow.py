@@ -1,14 +1,14 @@
 """MLflow: runs with the datasets they logged, and versions of registered models. Pure.
 
-A run becomes a run of a job named after its experiment. What ``log_input`` recorded becomes its
-inputs, each with its digest as version and with the role it had in training; a version of a
-registered model that the run made becomes a model trained on them.
+A run becomes a run of a job named after its experiment and the model that it made. What
+``log_input`` recorded becomes its inputs, each with its digest as version and with the role it had
+in training; a version of a registered model that the run made becomes a model trained on them.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
@@ -82,9 +82,9 @@ class _Reader:
             self.report.skip("runs without an id", "they cannot be told apart")
             return
         tags, params, metrics = (_pairs(data.get(one)) for one in ("tags", "params", "metrics"))
-        experiment = str(info.get("experiment_id", ""))
+        models = self.versions.pop(run_id, [])
         job = self.writer.named(
-            Name(self.namespace, self.experiments.get(experiment) or f"experiment {experiment}"),
+            Name(self.namespace, self.job(str(info.get("experiment_id", "")), models)),
             self.writer.job_type("MLFLOW", "TRAINING") | self.code(tags),
         )
         where = f"run {run_id}"
@@ -93,22 +93,30 @@ class _Reader:
         state = _STATES.get(str(info.get("status")))
         yield self.writer.run_event("START", started, named, job, where)
         inputs = self.inputs(run, where)
-        models = self.versions.pop(run_id, [])
         self.left(info, tags, params, bool(models), where)
         logged = parts(members(run.get("outputs")).get("model_outputs"))
         self.report.skip(
             "logged models without a version", "only registered ones are known by name and version",
             where, 0 if models else len(logged),
         )  # fmt: skip
-        if state is None:
-            # It has not ended: what it has read until now is all that is known.
-            if inputs:
-                yield self.writer.run_event("OTHER", started, named, job, where, inputs=inputs)
-            return
         outputs = [self.model(version, params, metrics) for version in models]
-        yield self.writer.run_event(
-            state, ended or started, named, job, where, inputs=inputs, outputs=outputs
-        )
+        if state is not None:
+            yield self.writer.run_event(
+                state, ended or started, named, job, where, inputs=inputs, outputs=outputs
+            )
+        elif inputs or outputs:
+            # It has not ended: what is known until now.
+            yield self.writer.run_event(
+                "OTHER", started, named, job, where, inputs=inputs, outputs=outputs
+            )
+
+    def job(self, experiment: str, models: Sequence[Mapping[str, Json]]) -> str:
+        """One job per version of a model: the next version must not end how this one was made."""
+        name = self.experiments.get(experiment) or f"experiment {experiment}"
+        if not models:
+            return name
+        made = sorted(f"{text(one.get('name'))}-{one.get('version')}" for one in models)
+        return f"{name}/{','.join(made)}"
 
     def inputs(self, run: Mapping[str, Json], where: str) -> list[dict[str, Json]]:
         found: dict[Name, dict[str, Json]] = {}

@@ -30,7 +30,7 @@ def test_a_registered_model_is_trained_on_what_its_run_logged(tmp_path: Path) ->
         assert estate.value(ORDERS, "statistics") == [("import", {"rows": 41})]
         [(source, model)] = estate.value("model:churn@1", "model")
         assert (source, model["metrics"]) == ("import", {"auc": 0.75})
-        [run] = estate.ask("runs", job="job:[mlflow]churn")["items"]
+        [run] = estate.ask("runs", job="job:[mlflow]churn/churn-1")["items"]
         assert (run["state"], run["started"][:16]) == ("COMPLETE", "2026-01-10T08:00")
 
 
@@ -74,6 +74,22 @@ def test_a_deleted_run_is_left_out() -> None:
     tracking = mlflow.Tracking({}, [run(lifecycle_stage="deleted")], [])
     assert list(mlflow.read(tracking, namespace="mlflow", report=report)) == []
     assert [one["what"] for one in report.as_list()] == ["deleted runs"]
+
+
+def test_a_version_of_a_model_stays_wired_when_the_next_one_is_made(tmp_path: Path) -> None:
+    runs, versions = [], []
+    for number in (1, 2):
+        one = run(run_id=f"r{number}", status="FINISHED", start_time=number, end_time=number + 1)
+        logged = {"name": f"set{number}", "digest": "d"}
+        one["inputs"] = {"dataset_inputs": [{"dataset": logged}]}
+        runs.append(one)
+        versions.append({"name": "churn", "version": str(number), "run_id": f"r{number}"})
+    with estate_of(tmp_path) as estate:
+        tracking = mlflow.Tracking({"1": "x"}, runs, versions)
+        estate.take(mlflow.read(tracking, namespace="mlflow", report=Report()))
+        for number in (1, 2):
+            edge = (f"dataset:[mlflow]set{number}", f"model:churn@{number}", "declared")
+            assert estate.edges(f"model:churn@{number}") == {edge}
 
 
 @pytest.mark.parametrize(
