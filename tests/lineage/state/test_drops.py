@@ -186,3 +186,22 @@ def test_drops_and_sql_are_known_as_they_were(world: World, start: str) -> None:
             for minutes in (4, 6, 9):
                 told = [inside(one.state, one.graph, start, minutes) for one in (partly, wholly)]
                 assert told[0] == told[1], (position, minutes)
+
+
+@pytest.mark.parametrize("batch", [1, 9])
+def test_what_sql_alone_names_is_not_what_a_drop_meant(tmp_path: Path, batch: int) -> None:
+    query = run_event("START", 0, job="a", run="r")
+    text = facet("SQLJobFacet", query="INSERT INTO o SELECT * FROM p")
+    query["job"]["facets"]["sql"] = text
+    gone = dataset("/d/o", change="DROP") | {"namespace": NS}
+    gone["facets"]["symlinks"] = facet(
+        "Symlinks", identifiers=[{"namespace": NS, "name": "o", "type": "T"}]
+    )
+    dropped = run_event("START", 0, job="a", run="r", outputs=["x", gone])
+    digests = set()
+    for order in ([query, dropped], [dropped, query]):
+        world = World(tmp_path, make_registry()).send(*order, batch=batch)
+        assert states(world) == {table("/d/o"): ("unknown", None)}
+        digests.add(world.state.digest())
+        world.close()
+    assert len(digests) == 1
