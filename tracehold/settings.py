@@ -19,7 +19,6 @@ from typing import Any, Final
 from lineage.errors import InvalidInput, NotFound, Unavailable
 from lineage.graph.port import Limits
 from lineage.state.standing import Ages
-from privacy.sensitivity import CLASSES
 from tracehold.settings_file import Reader, environment_name
 
 __all__ = [
@@ -306,13 +305,7 @@ def _checked(settings: Settings, read: Reader) -> Settings:
     ):
         if not number > 0:
             raise InvalidInput(f"{section}.{key} must be positive", where=read.where(section, key))
-    strange = sorted({*settings.access.guarded} - {*CLASSES})
-    if strange:
-        raise InvalidInput(
-            f"there is no class of sensitivity {strange[0]!r}",
-            where=read.where("access", "guarded"),
-            advice=f"classes: {', '.join(CLASSES)}",
-        )
+    _check_classes(settings.access.guarded, read)
     for section, key, allowed in (
         ("graph", "max_lag_facts", settings.graph.max_lag_facts),
         ("graph", "max_lag_seconds", settings.graph.max_lag_seconds),
@@ -343,6 +336,18 @@ def _checked(settings: Settings, read: Reader) -> Settings:
         access=settings.access,
         runs=settings.runs,
     )
+
+
+def _check_classes(guarded: tuple[str, ...], read: Reader) -> None:
+    from privacy.sensitivity import CLASSES  # late: help needs none of it
+
+    strange = sorted({*guarded} - {*CLASSES})
+    if strange:
+        raise InvalidInput(
+            f"there is no class of sensitivity {strange[0]!r}",
+            where=read.where("access", "guarded"),
+            advice=f"classes: {', '.join(CLASSES)}",
+        )
 
 
 def _local_graph(graph: GraphSettings, data: Path) -> GraphSettings:

@@ -121,3 +121,13 @@ def test_a_local_neo4j_counts_only_while_it_runs_and_never_over_a_url(tmp_path: 
     assert load(tmp_path, environ={}).graph.url == ""
     by_environment = load(tmp_path, environ={"TRACEHOLD_GRAPH_URL": "bolt://h:1"})
     assert by_environment.graph.url == "bolt://h:1"
+
+
+def test_rights_to_look_are_lists_of_known_words(tmp_path: Path) -> None:
+    write(tmp_path, '[workspace]\nname = "x"\n[access]\nopen = ["shop*"]\nguarded = []\n')
+    access = load(tmp_path, environ={}).access
+    assert (access.open, access.guarded) == (("shop*",), ())
+    write(tmp_path, '[workspace]\nname = "x"\n[access]\nguarded = ["secret"]\n')
+    with pytest.raises(InvalidInput, match="no class of sensitivity 'secret'") as caught:
+        load(tmp_path, environ={})
+    assert "special" in caught.value.advice
