@@ -123,6 +123,15 @@ def _traces(
     return rows
 
 
+def _await_engine(client: Client, engine: str) -> None:
+    """A Neo4j that was just filled is slow with its first answers."""
+    until = time.monotonic() + 60
+    question = {"ref": "model:model_0@1", "limit": _PAGE, "detail": "names"}
+    while client.json("/api/v1/trace", **question)["answered_by"] != engine:
+        if time.monotonic() > until:
+            raise SystemExit(f"{engine} does not answer")
+
+
 def _first_page(
     client: Client, params: Mapping[str, str | int], engine: str
 ) -> tuple[float, list[Any]]:
@@ -231,6 +240,7 @@ def _in_neo4j(options: Options) -> list[Row]:
             closing(server.client()) as client,
         ):
             wait_for(server, "mirror", positions(client)["journal"])
+            _await_engine(client, "neo4j")
             return _traces(server, client, options, "neo4j", "≤ 60")
 
 
