@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import gzip
 import json
+import threading
 from collections.abc import AsyncIterator, Iterator
+from concurrent.futures import Future
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +20,7 @@ from tracehold_world import HOST, Api, complete, services_of, workspace
 
 from lineage.errors import Denied, Unavailable
 from lineage.facts import Receipt
+from lineage.journal import sequencer
 from lineage.openlineage.read import BATCH_EVENTS
 from tracehold.http.batch import pieces, report
 from tracehold.questions import answer
@@ -291,3 +294,46 @@ def test_more_than_fits_is_503_and_is_taken_once_there_is_room(tmp_path: Path) -
         assert int(one.headers["retry-after"]) > 0
         assert one.json()["advice"]
     assert after.status_code == 201
+
+
+def test_what_waits_for_the_disk_is_bounded_and_more_of_it_is_503(
+    api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sequencer, "WAITING_BYTES", 1)
+    queue = api.services.journal._sequencer
+    disk = threading.Event()
+    queue._put(sequencer._Job(Future(), work=disk.wait))
+    headers = {"authorization": f"Bearer {api.token()}"}
+
+    async def crowd() -> tuple[list[httpx.Response], httpx.Response]:
+        transport = httpx.ASGITransport(app=api.app)
+        async with httpx.AsyncClient(transport=transport, base_url=f"http://{HOST}") as client:
+
+            def post(path: str, body: Any) -> Any:
+                content = msgspec.json.encode(body)
+                return asyncio.create_task(client.post(path, content=content, headers=headers))
+
+            first = post(LINEAGE, complete())
+            while not queue._waiting:
+                await asyncio.sleep(0.001)
+            more = [post(LINEAGE, complete(number=2)), post(BATCH, [complete(number=3)])]
+            refused = await asyncio.gather(*more)
+            disk.set()
+            return refused, await first
+
+    refused, taken = asyncio.run(crowd())
+    assert [one.status_code for one in refused] == [503, 503]
+    assert all(int(one.headers["retry-after"]) > 0 for one in refused)
+    assert taken.status_code == 201
+
+
+def test_events_of_a_batch_are_counted_one_by_one(api: Api) -> None:
+    api.send("POST", BATCH, token=api.token(), json=[complete(), complete(), {}, complete("b")])
+    api.send("POST", BATCH, token=api.token(), json={})
+    told = api.send("GET", "/metrics", token=api.token()).text
+    for outcome, count in (("accepted", 2), ("duplicate", 1), ("no-identity", 1)):
+        assert f'tracehold_events_total{{outcome="{outcome}"}} {count}\n' in told
+    assert 'tracehold_events_total{outcome="not-an-event"} 1\n' in told
+    taken = [complete(), complete(), complete("b")]
+    size = sum(len(msgspec.json.encode(event)) for event in taken)
+    assert f"tracehold_event_bytes_total {size}\n" in told
