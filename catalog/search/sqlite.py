@@ -80,7 +80,7 @@ _fields = msgspec.json.Decoder(list[str])
 
 
 class SqliteText:
-    """Implements ``catalog.search.port.FullText`` on one connection."""
+    """Implements ``catalog.search.port.FullText`` on one connection; discarded after an error."""
 
     def __init__(self, db: sqlite3.Connection) -> None:
         self.db = db
@@ -214,7 +214,7 @@ class SqliteText:
 
 def _marks(label: Label | None, namespace: str | None) -> Iterator[str]:
     """Words that no text can have, for what narrows a search down."""
-    # An underscore separates words everywhere else, here it is written as what ASCII does not hold.
+    # Characters of private use separate words everywhere else.
     if label is not None:
         yield f"\ue000{label.lower()}"
     if namespace is not None:
