@@ -7,33 +7,29 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from lineage.errors import NotFound
-from lineage.state.port import RunRow
-from lineage.state.run_listing import RunListing
 from lineage.trace.names import reference_text
-from tracehold.questions.entities import ref_of_key, runs_json
+from tracehold.questions.entities import ref_of_key
 from tracehold.ui.asked import Asked
 from tracehold.ui.entities import facts, listing, owners, said
-from tracehold.ui.marks import Cell, Section, Tone, link, mark, moment, section, took
-from tracehold.ui.work import touching
+from tracehold.ui.marks import Cell, Section, link, mark, moment, section
+from tracehold.ui.work import newest_of, run_rows, touching
 
 __all__ = ["job", "jobs", "run"]
 
 _RUNS: Final = 50
-_TONES: Final[dict[str, Tone]] = {"COMPLETE": "good", "FAIL": "bad", "ABORT": "bad"}
 
 
 def jobs(asked: Asked) -> dict[str, Any]:
     """The list of jobs, each with its newest run."""
     shown, known, context = listing(asked, "Job", ("ownership",))
-    newest = RunListing(asked.services.state).newest_runs([node.key for node in shown])
-    states = dict(zip(newest, _states(asked, list(newest.values())), strict=True))
+    newest = newest_of(asked, [node.key for node in shown])
     rows: list[list[Cell]] = []
     for node in shown:
-        _, state, started, _ = states.get(node.key, ["", None, None, ""])
         name = link("Job", node.key, str(node.props.get("name", node.key)))
         place = str(node.props.get("namespace", ""))
-        rows.append([name, place, owners(known.get(node.key, {})), state, started])
-    columns = ["Job", "Namespace", "Owner", "Newest run", "Started"]
+        owner = owners(known.get(node.key, {}))
+        rows.append([name, place, owner, *newest.get(node.key, [None, None])])
+    columns = ["Job", "Namespace", "Owner", "Newest run", "Last heard"]
     return {"heading": "Jobs", "columns": columns, "rows": rows, **context}
 
 
@@ -56,7 +52,7 @@ def job(asked: Asked) -> dict[str, Any]:
             touching(asked, node, "Reads"),
             touching(asked, node, "Writes"),
             section(
-                "Runs, newest first", ["Run", "State", "Started", "Took"], _states(asked, runs)
+                "Runs, newest first", ["Run", "State", "Started", "Took"], run_rows(asked, runs)
             ),
         ],
         "texts": [("Statement", str(statement))] if statement else [],
@@ -72,7 +68,7 @@ def run(asked: Asked) -> dict[str, Any]:
     found = asked.services.state.run(str(asked.path["key"]))
     if found is None:
         raise NotFound("there is no such run", advice="it may have another key now")
-    [[_, state, started, lasted]] = _states(asked, [found])
+    [[_, state, started, lasted]] = run_rows(asked, [found])
     owner = link("Job", found.job_key, ref_of_key(asked.services, found.job_key))
     return {
         "heading": f"Run {found.run_id}",
@@ -93,19 +89,6 @@ def run(asked: Asked) -> dict[str, Any]:
             for name, value in sorted(found.facets.items())
         ],
     }
-
-
-def _states(asked: Asked, runs: Sequence[RunRow]) -> list[list[Cell]]:
-    """Runs as rows: id, state, start and duration."""
-    return [
-        [
-            link("Run", row.key, row.run_id),
-            mark(str(told["state"]).lower(), _TONES.get(str(told["state"]), "warn")),
-            moment(row.started),
-            took(row.started, row.ended),
-        ]
-        for row, told in zip(runs, runs_json(asked.services, runs), strict=True)
-    ]
 
 
 def _things(asked: Asked, heading: str, keys: Sequence[str]) -> Section:

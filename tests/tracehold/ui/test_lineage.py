@@ -207,6 +207,14 @@ def test_a_moment_that_cannot_be_read_is_named_and_the_picture_stays(page: Page)
     expect(page.locator("#said")).to_be_empty()
 
 
+def test_the_jobs_of_a_table_stand_there_with_their_newest_runs(page: Page) -> None:
+    read = page.get_by_role("table", name="Read by").get_by_role("row")
+    expect(read.filter(has_text="tell")).to_contain_text("fail")
+    expect(read.filter(has_text="spread")).to_contain_text("complete")
+    written = page.get_by_role("table", name="Written by").get_by_role("row")
+    expect(written.filter(has_text="build")).to_contain_text("2026-01-31")
+
+
 def test_before_it_failed_a_job_is_not_marked(page: Page) -> None:
     expect(page.locator(".link.failed")).to_have_count(1)
     page.get_by_label("As of").fill(format_millis(at(30.5 * DAY))[:16])
