@@ -6,7 +6,7 @@ there are.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -33,13 +33,15 @@ select distinct name from found where name is not null order by name
 """  # noqa: S608
 _OF_NAMESPACE: Final = f"""
 select key, props from node
-where {_NAMED} and label = ? and props ->> 'namespace' = ? order by name, key limit ? offset ?
+where {_NAMED} and label = ? and props ->> 'namespace' = ?
+and key not in (select value from json_each(?)) order by name, key limit ? offset ?
 """  # noqa: S608
 _OF_LABEL: Final = """
 select key, props from node where live = 1 and label = ? order by name, key limit ? offset ?
 """
 _COUNT: Final = f"""
 select count(*) from node where {_NAMED} and label = ? and props ->> 'namespace' = ?
+and key not in (select value from json_each(?))
 """  # noqa: S608
 # Numbers of nodes grow as they are first named; the rows themselves are not read.
 _NAMED_BETWEEN: Final = f"""
@@ -117,15 +119,25 @@ class Touched:
 class Listing:
     """Lists, on the connection of one thread."""
 
-    def __init__(self, state: SqlState, *, narrowed: bool = False) -> None:
+    def __init__(
+        self,
+        state: SqlState,
+        *,
+        open_places: Callable[[str], bool] | None = None,
+        hidden: Collection[str] = (),
+    ) -> None:
         """Reads a state.
 
         Args:
-            state: What is listed goes through its ``nodes`` and ``run``.
-            narrowed: Whether these hide something, so that pages and counts must leave it out.
+            state: What is listed goes through its ``nodes``.
+            open_places: Says of a namespace whether anything of it may be seen; None where
+                everything may.
+            hidden: Keys of what may not be seen in open namespaces.
         """
         self._state = state
-        self._narrowed = narrowed
+        self._open = open_places
+        self._narrowed = open_places is not None
+        self._hidden = listed(sorted(hidden))
         self._db = state.connection()
 
     def namespaces(self) -> list[str]:
@@ -141,31 +153,31 @@ class Listing:
         self, label: Label, namespace: str | None, *, limit: int, offset: int = 0
     ) -> list[Node]:
         """Datasets or jobs of a namespace, or of all where it is None, by name."""
-        if self._narrowed:
-            return self._seen(label, namespace)[offset : offset + limit]
-        return [
-            Node(key, label, decode_props(props))
-            for key, props in self._rows(label, namespace, limit, offset)
-        ]
+        if namespace is None:
+            if self._narrowed:
+                return self._seen(label)[offset : offset + limit]
+            rows = self._db.execute(_OF_LABEL, (label, limit, offset))
+        elif not self._is_open(namespace):
+            return []
+        else:
+            rows = self._db.execute(_OF_NAMESPACE, (label, namespace, self._hidden, limit, offset))
+        return [Node(key, label, decode_props(props)) for key, props in rows]
 
     def count(self, label: Label, namespace: str | None) -> int:
         """How many datasets or jobs a namespace has, or all have."""
-        if self._narrowed:
-            return len(self._seen(label, namespace))
         if namespace is None:
-            return self._state.count(label)
-        return int(self._db.execute(_COUNT, (label, namespace)).fetchone()[0])
+            return len(self._seen(label)) if self._narrowed else self._state.count(label)
+        if not self._is_open(namespace):
+            return 0
+        row = self._db.execute(_COUNT, (label, namespace, self._hidden)).fetchone()
+        return int(row[0])
 
-    def _seen(self, label: Label, namespace: str | None) -> list[Node]:
-        rows = self._rows(label, namespace, -1, 0)
+    def _is_open(self, namespace: str) -> bool:
+        return self._open is None or self._open(namespace)
+
+    def _seen(self, label: Label) -> list[Node]:
+        rows = self._db.execute(_OF_LABEL, (label, -1, 0)).fetchall()
         return list(self._state.nodes([key for key, _ in rows]).values())
-
-    def _rows(
-        self, label: Label, namespace: str | None, limit: int, offset: int
-    ) -> list[tuple[str, str]]:
-        if namespace is None:
-            return self._db.execute(_OF_LABEL, (label, limit, offset)).fetchall()
-        return self._db.execute(_OF_NAMESPACE, (label, namespace, limit, offset)).fetchall()
 
     def spans(self, keys: Iterable[str]) -> dict[str, Span]:
         """When events spoke of datasets; absent where none did."""

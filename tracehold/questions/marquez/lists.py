@@ -121,7 +121,8 @@ def _one_namespace(services: Services, params: OneNamespace) -> Json:
 
 
 def _namespace(services: Services, listing: Listing, name: str) -> dict[str, Json]:
-    first, last = listing.positions(name)
+    # Of a namespace with something hidden in it these moments could be of just that.
+    first, last = (None, None) if services.seeing.limited else listing.positions(name)
     return {
         "name": name,
         "createdAt": _recorded(services, first),

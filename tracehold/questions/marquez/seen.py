@@ -29,7 +29,12 @@ _TOLD: Final = frozenset({
 
 def listing_of(services: Services) -> Listing:
     """The lists of what may be seen."""
-    return Listing(services.state, narrowed=services.seeing.limited)
+    seeing = services.seeing
+    if not seeing.limited:
+        return Listing(services.state)
+    marked = services.whole.state.nodes(list(seeing.marks))
+    hidden = [key for key, node in marked.items() if not seeing.sees(node)]
+    return Listing(services.state, open_places=seeing.sees_place, hidden=hidden)
 
 
 def runs_of(services: Services) -> RunListing:
@@ -42,7 +47,7 @@ def namespaces_of(services: Services, listing: Listing) -> list[str]:
     names = listing.namespaces()
     if not services.seeing.limited:
         return names
-    return [name for name in names if services.seeing.sees(Node("", "Job", {"namespace": name}))]
+    return [name for name in names if services.seeing.sees_place(name)]
 
 
 def seen_facets(services: Services, facets: Mapping[str, Json]) -> dict[str, Json]:
