@@ -156,6 +156,12 @@ class SeenState(SqlState):
         """The ``SAME_AS`` edges at any of the keys, both ends seen."""
         return self._joining(super().same_as(keys))
 
+    def outer_jobs(self, keys: Sequence[str]) -> dict[str, set[str]]:
+        """The jobs directly around each of some jobs that may be seen."""
+        found = super().outer_jobs(keys)
+        hidden = self._hidden({job for jobs in found.values() for job in jobs})
+        return {key: jobs - hidden for key, jobs in found.items() if jobs - hidden}
+
     def _joining(self, edges: Sequence[Edge]) -> list[Edge]:
         hidden = self._hidden({end for edge in edges for end in (edge.src, edge.dst)})
         return [edge for edge in edges if edge.src not in hidden and edge.dst not in hidden]

@@ -83,3 +83,22 @@ def paged(seen: SeenState, label: Label, size: int) -> list[Node]:
     while page := seen.list_nodes(label, after=found[-1].key if found else "", limit=size):
         found += page
     return found
+
+
+WITHOUT_NAMES = {
+    "path", "connections", "connection", "writer", "writer_graph", "close", "position", "digest",
+    "fold_version", "standing", "erased", "is_erased", "needs_rebuild", "claim_version", "within",
+    "made",
+}  # fmt: skip
+"""Where the state stands, and how it is opened."""
+AMONG_KEYS = {"mentioned"}
+"""Answers with some of the keys that it is given."""
+NOT_NARROWED = {"graph", "passages"}
+"""What traces walk, with ``Seeing.allowed`` in their hands."""
+
+
+def test_each_question_to_the_state_is_narrowed_or_tells_nothing_of_what_there_is() -> None:
+    public = {name for name in vars(SqlState) if not name.startswith("_")}
+    narrowed = {name for name in vars(SeenState) if not name.startswith("_")}
+    assert public - narrowed == WITHOUT_NAMES | AMONG_KEYS | NOT_NARROWED
+    assert narrowed <= public
