@@ -112,22 +112,31 @@ class AliasTable:
     def _members(self, name: str) -> set[str]:
         return {key for (key,) in self._db.execute(_MEMBERS, (name,))}
 
-    def edges(self, key: str, parts: Sequence[str]) -> tuple[dict[str, DatasetRef], list[Edge]]:
-        """The other names of a dataset by key, and an edge to each that was ever accepted."""
+    def edges(
+        self, key: str, parts: Sequence[str]
+    ) -> tuple[dict[str, DatasetRef], dict[str, DatasetRef], list[Edge]]:
+        """The other names of a dataset, and an edge to each that was ever accepted.
+
+        Returns:
+            Names by key that are known from now on, those that are as long as somebody trusts what
+            was proposed, and the edges.
+        """
         said = read_points(self._db, key, ASPECT)
         proposed = read_points(self._db, key, PROPOSED)
-        groups = [said]
+        groups, trusting = [said], dict[str, DatasetRef]()
         if proposed:
             accepted, waiting = self._reviewed(parts[0], proposed, said)
             groups.append([*accepted, *(p for p in said if p.source == "decision")])
             self._wait(key, waiting)
+            trusting = {r.key(self._identity): r for r in named_slots(accepted).values()}
         joined = [*self._class(key), *resolved_drop(self._db, key)]
         others, edges = alias_edges(key, groups, self._identity, joined)
         self._db.executemany(
             "insert or ignore into naming values (?, ?)",
             sorted((other, key) for other in others if other != key),
         )
-        return others, edges
+        known = {ref.key(self._identity): ref for ref in named_slots(said).values()}
+        return known, trusting, edges
 
     def _reviewed(
         self, namespace: str, proposed: Sequence[StoredPoint], said: Sequence[StoredPoint]

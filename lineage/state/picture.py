@@ -19,7 +19,7 @@ from lineage.state.columns import columns
 from lineage.state.point_table import read_points
 from lineage.state.resolve import resolve
 
-__all__ = ["NAME_SHOWN", "Picture"]
+__all__ = ["NAME_SHOWN", "Picture", "short"]
 
 NAME_SHOWN: Final = 2000
 """Characters of a name that the graph shows; the entity keeps all of them."""
@@ -30,7 +30,8 @@ _encode = msgspec.json.Encoder(order="deterministic").encode
 EdgeId = tuple[str, str, str, str, str]
 
 
-def _short(text: str) -> str:
+def short(text: str) -> str:
+    """A name as the graph shows it."""
     return text if len(text) <= NAME_SHOWN else text[:NAME_SHOWN] + "…"
 
 
@@ -191,8 +192,15 @@ class Picture:
     def _aliases(self, key: str) -> None:
         if not self.knows(key):
             return
-        others, edges = self.names.edges(key, self.entity(key)[1])
-        for other, ref in others.items():
+        known, trusting, edges = self.names.edges(key, self.entity(key)[1])
+        self.claim_nodes(
+            f"{key}:proposed",
+            [
+                Node(other, "Dataset", {"namespace": ref.namespace, "name": short(ref.name)})
+                for other, ref in trusting.items()
+            ],
+        )
+        for other, ref in known.items():
             self.mention(other, "Dataset", (ref.namespace, ref.name))
         self.replace_owner(f"{key}:{SYMLINKS}", {edge.id: edge for edge in edges})
 
@@ -235,9 +243,9 @@ class Picture:
     def _base(self, key: str, label: Label, parts: tuple[str, ...]) -> dict[str, Json]:
         props: dict[str, Json]
         if label in ("Dataset", "Job"):
-            props = {"namespace": parts[0], "name": _short(parts[1])}
+            props = {"namespace": parts[0], "name": short(parts[1])}
         elif label == "Column":
-            props = {"namespace": parts[0], "name": _short(parts[1]), "field": parts[2]}
+            props = {"namespace": parts[0], "name": short(parts[1]), "field": parts[2]}
         elif label == "Model":
             props = {"name": parts[0], "version": parts[1]}
         else:

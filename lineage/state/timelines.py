@@ -10,6 +10,7 @@ from typing import Final
 from lineage.graph.port import OPEN, Edge, Node
 from lineage.identity import Identity
 from lineage.state.closings import Writing, declared_modes, purges
+from lineage.state.picture import short
 from lineage.state.resolve import StoredPoint
 from lineage.state.run_table import Update
 from lineage.state.runs import BITS, STATIC, RunState, contradicted, state_of
@@ -200,7 +201,7 @@ class Timelines:
         self._settle(owner, occurrences, wirings, edges.values())
         parsed = {key: name for wiring in wirings.values() for key, name in wiring.parsed.items()}
         nodes = [
-            Node(key, "Dataset", {"namespace": namespace, "name": name})
+            Node(key, "Dataset", {"namespace": namespace, "name": short(name)})
             for key, (namespace, name) in parsed.items()
             if any(key in (edge.src, edge.dst) for edge in edges.values())
         ]

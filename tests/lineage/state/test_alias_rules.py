@@ -281,3 +281,13 @@ def test_a_rule_concerns_decisions_made_before_it(tmp_path: Path, written: list[
     journal.facts.append(facts[3])
     folder.catch_up()
     assert DatasetRef("file://w1", "/d/orders").key(IDENTITY) in state.late.take()
+
+
+def test_a_name_is_known_by_trust_as_long_as_somebody_trusts(tmp_path: Path) -> None:
+    trust = [(ruled("T1", "trusted", "hive://*"), 60), (ruled("T2", "trusted", NS), 60)]
+    over = (AliasRuleEnded("T1", "no"), 61)
+    proposed = proposing(1, ("hive://m", "d.t"))
+    assert folded(tmp_path, [proposed, *trust], 1).count("Dataset") == 2
+    digests = {folded(tmp_path, [proposed, *trust, over], batch).digest() for batch in (1, 9)}
+    assert len(digests) == 1
+    assert folded(tmp_path, [proposed, *trust, over], 1).count("Dataset") == 1
