@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Protocol
+from typing import Any, Protocol
 
 import msgspec
 
@@ -173,19 +173,22 @@ def _too_deep() -> TooDeep:
 
 
 def _walk(value: Json, member: str, rule: _Walk, masked: bool, depth: int) -> Json:
-    if isinstance(value, str):
+    kind = type(value)
+    if kind is str:
         return rule(member, value)
-    if isinstance(value, dict):
+    if kind in _NESTING:
         if depth >= DEPTH_LIMIT:
             raise _too_deep()
-        if _is_secret(member):
-            # What a secret holds is secret, whatever it calls its own members.
-            return {k: _walk(v, member, rule, masked, depth + 1) for k, v in value.items()}
-        return {k: _walk(v, k, rule, masked, depth + 1) for k, v in value.items()}
-    if isinstance(value, list):
-        if depth >= DEPTH_LIMIT:
-            raise _too_deep()
-        return [_walk(v, member, rule, masked, depth + 1) for v in value]
+        # What a secret holds is secret, whatever it calls its own members.
+        own = kind is dict and not _is_secret(member)
+        items: Iterable[tuple[Any, Json]] = value.items() if kind is dict else enumerate(value)
+        for place, inner in items:
+            name = place if own else member
+            if type(inner) is str:
+                value[place] = rule(name, inner)
+            elif masked or type(inner) in _NESTING:
+                value[place] = _walk(inner, name, rule, masked, depth + 1)
+        return value
     if masked and member == "value" and value is not None:
         return "[masked]"
     return value
