@@ -82,9 +82,12 @@ class AliasTable:
         changed: set[str] = set()
         for key, parts in self._born:
             row = self._place(key, parts)
-            if row is not None:
-                self._db.execute("insert or replace into alias_class values (?, ?, ?)", row)
-            changed |= self._members(key if row is None else row[0])
+            changed |= self._members(key)
+            if row is None:
+                continue
+            self._db.execute("insert or replace into alias_class values (?, ?, ?)", row)
+            # A folder may have a hundred thousand parts: mostly one more changes itself alone.
+            changed |= self._members(row[0]) if self._middle(row[0]) == key else {key}
         self._born.clear()
         return changed
 
@@ -173,10 +176,7 @@ class AliasTable:
         if row is None:
             return
         name, rules = row
-        middle = name
-        if self._parts(name) is None:
-            # Nobody uses the name that the rules lead to: one of those that are used stands for it.
-            middle = min(self._members(name))
+        middle = self._middle(name)
         if middle == key:
             return
         if middle != name:
@@ -189,6 +189,14 @@ class AliasTable:
             yield Joined(
                 DatasetRef(parts[0], parts[1]), "rule", "+".join(by), decided[next(iter(by))].actor
             )
+
+    def _middle(self, name: str) -> str:
+        """The name that rules lead to, or where nobody uses it the first of those that are used."""
+        if self._parts(name) is not None:
+            return name
+        row = self._db.execute("select min(entity_key) from alias_class where class = ?", (name,))
+        [(middle,)] = row.fetchall()
+        return str(middle)
 
     def _parts(self, key: str) -> list[str] | None:
         row = self._db.execute("select parts from entity where key = ?", (key,)).fetchone()

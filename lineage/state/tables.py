@@ -107,7 +107,7 @@ insert or ignore into meta (key, value) values ('made', lower(hex(randomblob(16)
 create table if not exists alias_class (
   class text not null, entity_key text primary key, rules text not null
 ) without rowid;
-create index if not exists alias_by_class on alias_class (class);
+create index if not exists alias_by_class on alias_class (class, entity_key);
 create table if not exists alias_waiting (
   entity_key text not null, slot text not null,
   since integer not null, actor text not null, fact_id text not null,

@@ -118,7 +118,7 @@ KEPT = (
     "select * from alias_class order by 1, 2",
     "select entity_key, slot, since, actor from alias_waiting order by 1, 2",
     "select * from dropped order by 1",
-    "select entity_key, owner from shape_io where role = 'drop' order by 1, 2",
+    "select distinct entity_key, owner from shape_io where role = 'drop' order by 1, 2",
 )
 
 
