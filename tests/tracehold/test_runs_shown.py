@@ -181,7 +181,8 @@ def test_a_job_around_or_within_that_may_not_be_seen_is_not_named(tmp_path: Path
             assert "secret" not in hidden.text
             assert "closed" not in hidden.text
         shown = api.send("GET", f"/api/v1/job?ref=job:[{NS}]task", token=eve).json()
-        assert shown["nesting"] == {"around": [], "within": [], "outermost": None}
+        task = f"job:[{NS}]task"
+        assert shown["nesting"] == {"around": [], "within": [], "outermost": task}
 
 
 def test_the_how_to_for_producers_works_as_written(
