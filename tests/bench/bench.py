@@ -10,12 +10,8 @@ from __future__ import annotations
 
 import argparse
 import os
-import platform
-import shlex
 import sys
 from collections.abc import Mapping
-from datetime import UTC, datetime
-from pathlib import Path
 
 import accepting
 import bringing
@@ -28,9 +24,9 @@ import searching
 import stages
 import starting
 import visibility
-from rig import Options, Scenario, cores, table
+from bench_page import PAGE, renewed, section
+from rig import Options, Scenario, table
 
-PAGE = Path(__file__).resolve().parents[2] / "docs" / "reference" / "benchmarks.md"
 SCENARIOS: tuple[Scenario, ...] = (
     *accepting.SCENARIOS,
     *visibility.SCENARIOS,
@@ -53,18 +49,20 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--senders", type=int, default=32)
     parser.add_argument("--small", action="store_true", help="show that everything works")
-    parser.add_argument("--write", action="store_true", help=f"write {PAGE.name}")
+    parser.add_argument("--write", action="store_true", help=f"renew its section of {PAGE.name}")
     asked = parser.parse_args()
     options = Options(asked.rounds, asked.senders, asked.small, _graph())
-    busy = os.getloadavg()[0]
-    results: dict[Scenario, str] = {}
     for scenario in _chosen(asked.only, with_neo4j=bool(options.graph)):
         print(f"\n## {scenario.title} ({scenario.name})\n", flush=True)
-        results[scenario] = table(scenario.run(options))
-        print(results[scenario], flush=True)
-    if asked.write:
-        PAGE.write_text(_page(results, options, busy), "utf-8")
-        print(f"\nwritten: {PAGE.name}")
+        busy = os.getloadavg()[0]
+        figures = table(scenario.run(options))
+        print(figures, flush=True)
+        if asked.write:
+            words = sys.argv[1:]
+            made = section(scenario.title, scenario.note, figures, words=words, busy=busy)
+            page = PAGE.read_text("utf-8")
+            PAGE.write_text(renewed(page, made, [one.title for one in SCENARIOS]), "utf-8")
+            print(f"\nwritten: {PAGE.name}", flush=True)
 
 
 def _graph() -> Mapping[str, str]:
@@ -90,36 +88,6 @@ def _chosen(only: str, *, with_neo4j: bool) -> list[Scenario]:
         if scenario.neo4j and not with_neo4j:
             print(f"left out, for want of a Neo4j: {scenario.name}", flush=True)
     return [scenario for scenario in found if with_neo4j or not scenario.neo4j]
-
-
-def _machine() -> str:
-    python = platform.python_version()
-    return f"{platform.system()} {platform.machine()}, {cores()} cores, Python {python}"
-
-
-def _page(results: Mapping[Scenario, str], options: Options, busy: float) -> str:
-    command = "make bench" + (
-        f" ARGS={shlex.quote(' '.join(sys.argv[1:]))}" if sys.argv[1:] else ""
-    )
-    load = (
-        "Load: OpenLineage events of 14 kB (three datasets of 20 columns, column lineage), START"
-        f" and COMPLETE; {options.senders} senders beside the server on the same cores;"
-        f" {options.rounds} rounds, each with a fresh workspace. Load average of the machine"
-        f" before the start: {busy:.1f}."
-    )
-    parts = [
-        "# Benchmarks",
-        "Written by `tests/bench/bench.py`; run it yourself with `make bench`.",
-        f"Machine: {_machine()} · date: {datetime.now(UTC):%Y-%m-%d} · command: `{command}`",
-        load,
-    ]
-    for scenario, text in results.items():
-        parts += [
-            f"## {scenario.title}",
-            f"`--only {scenario.name}`. {scenario.note}".strip(),
-            text,
-        ]
-    return "\n\n".join(parts) + "\n"
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from bench_page import renewed
 
 BENCH = Path(__file__).with_name("bench.py")
 ROOT = BENCH.parents[2]
@@ -74,3 +75,13 @@ def test_a_small_journal_has_the_figures_of_proofs() -> None:
     done = run("--small", "--only", "proofs")
     assert done.returncode == 0, done.stderr
     assert "hashes in a proof" in done.stdout
+
+
+def test_a_section_takes_the_place_of_its_former_one_and_leaves_the_others() -> None:
+    order = ["First", "Second", "Third"]
+    page = "# Of old\n\n## Gone\n\nx\n\n## Third\n\n3\n\n## First\n\n1\n"
+    page = renewed(page, "## Second\n\n2\n", order)
+    page = renewed(page, "## First\n\none\n", order)
+    assert page.startswith("# Benchmarks\n")
+    sections = [part.split() for part in page.split("## ")[1:]]
+    assert sections == [["First", "one"], ["Second", "2"], ["Third", "3"]]

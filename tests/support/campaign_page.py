@@ -21,7 +21,7 @@ from typing import Any
 from campaign import REPORT
 from rounds import profile
 
-__all__ = ["Run", "insert", "main", "render"]
+__all__ = ["Run", "insert", "machine", "main", "render"]
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "reference" / "reliability.md"
 _BEGIN = "<!-- runs: written by `make campaign` from here on -->"
@@ -106,7 +106,8 @@ def _span(seconds: float) -> str:
     return f"{seconds / 60:.0f} min" if seconds >= 120 else f"{seconds:.0f} s"
 
 
-def _machine() -> str:
+def machine() -> str:
+    """System, cores, memory and Python, in words."""
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
     system = f"{platform.system()} {platform.machine()}"
     return f"{system}, {os.cpu_count()} cores, {memory:.0f} GB, Python {platform.python_version()}"
@@ -158,7 +159,7 @@ def main(options: Sequence[str], words: Sequence[str]) -> int:
         wrong = [c for c in cases if c.find("failure") is not None or c.find("error") is not None]
         run = Run(
             command=_command(words),
-            machine=_machine(),
+            machine=machine(),
             date=dt.datetime.now(dt.UTC).date().isoformat(),
             commit=commit,
             seconds=time.monotonic() - began,
