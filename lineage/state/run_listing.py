@@ -35,7 +35,7 @@ left join run r on r.key = (select n.key from shape_io io cross join run n on n.
     order by first desc, last desc, seen desc, key desc limit 1)
   where io.entity_key = wanted.value and io.role = 'out' and not exists (
     select 1 from version m where m.dataset_key = wanted.value and m.run_key = n.key)
-  order by n.ended desc, n.key limit 1)
+  order by n.ended desc, n.run_id limit 1)
 """
 
 

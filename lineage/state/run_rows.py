@@ -90,7 +90,7 @@ def versions_of(db: sqlite3.Connection, dataset_key: str, limit: int) -> list[Ve
         " where io.entity_key = ?1 and io.role = 'out'"
         " and not exists (select 1 from version v where v.dataset_key = io.entity_key"
         "                 and v.run_key = r.key)"
-        " order by r.ended desc, r.key limit ?2",
+        " order by r.ended desc, r.run_id limit ?2",
         (dataset_key, limit),
     )
     unnamed = [VersionRow(dataset_key, run_id, at, at, key) for run_id, at, key in rows]

@@ -308,17 +308,29 @@ class Recorder:
         url: Where clients send to.
         bodies: (body, content encoding).
         statuses: What came back for each.
+        doors: Held shut before the body of a number, counted from 1, is passed on.
     """
 
     url: str = ""
     bodies: list[tuple[bytes, str]] = field(default_factory=list)
     statuses: list[int] = field(default_factory=list)
+    doors: dict[int, threading.Event] = field(default_factory=dict)
+    arrived: int = 0
     news: threading.Condition = field(default_factory=threading.Condition)
 
-    def await_bodies(self, count: int, seconds: float = _SECONDS) -> None:
-        """Return once so many passed."""
+    def await_arrivals(self, count: int) -> None:
+        """Return once so many came, passed on or not."""
         with self.news:
-            assert self.news.wait_for(lambda: len(self.bodies) >= count, timeout=seconds)
+            assert self.news.wait_for(lambda: self.arrived >= count, timeout=_SECONDS)
+
+    def enter(self) -> None:
+        """One more came; return once it may be passed on."""
+        with self.news:
+            self.arrived += 1
+            door = self.doors.get(self.arrived)
+            self.news.notify_all()
+        if door is not None:
+            assert door.wait(_SECONDS)
 
 
 @contextmanager
@@ -328,6 +340,7 @@ def recording(to: str) -> Iterator[Recorder]:
     address = urlsplit(to)
 
     def forward(body: bytes, headers: dict[str, str]) -> tuple[int, bytes]:
+        recorder.enter()
         connection = http.client.HTTPConnection(
             address.hostname or "", address.port, timeout=_SECONDS
         )
