@@ -9,7 +9,8 @@ import sys
 import time
 from pathlib import Path
 
-from import_samples import PG, large_manifest
+from dbt_samples import large_manifest
+from import_samples import PG
 from rig import Options, Row, Scenario, folder
 from running_server import make_workspace
 

@@ -19,9 +19,12 @@ from lineage.state.store import open_state
 from tracehold.bootstrap import STATE
 from tracehold.settings import load
 
-__all__ = ["LINEAGE", "Hostile", "bomb", "event", "named", "pieces"]
+__all__ = ["LINEAGE", "MIB", "PEAK", "Hostile", "bomb", "event", "named", "pieces"]
 
 LINEAGE = "/api/v1/lineage"
+MIB = 1024 * 1024
+PEAK = 1024 * MIB
+"""The server never has more memory than this, whatever is sent."""
 _numbers = iter(range(1, 1 << 30))
 
 

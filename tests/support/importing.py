@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import dbt_samples
 import import_samples as samples
 import msgspec
 from tracehold_world import Clockwork, services_of, workspace
@@ -31,7 +32,7 @@ def _openlineage(folder: Path, _: Report) -> Iterable[Item]:
 
 
 def _dbt(folder: Path, report: Report) -> Iterable[Item]:
-    artifacts = dbt.load(samples.dbt_project(folder))
+    artifacts = dbt.load(dbt_samples.dbt_project(folder))
     return dbt.read(artifacts, namespace=samples.PG, job_namespace="dbt", report=report)
 
 

@@ -2,75 +2,38 @@
 
 from __future__ import annotations
 
-import gc
 import random
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing, suppress
 from pathlib import Path
-from typing import Any
 from urllib.parse import urlsplit
 
 import neo4j
 import pytest
 from campaign import record
 from graph_builders import Ticks, chain, dataset, feeds
+from mirror_world import State, Target, behind, catch_up, engines, every_call
 from neo4j.exceptions import Neo4jError
-from neo4j_home import Neo4jHome
-from neo4j_service import Neo4jAddress, forget_workspace
+from neo4j_service import Neo4jAddress
 from rounds import rounds
-from sqlite_memory import connect
 from tcp_gate import TcpGate
 
 from lineage.errors import Unavailable
 from lineage.graph import bolt
-from lineage.graph.mirror import LONGEST_WAIT, Mirror
+from lineage.graph.mirror import Mirror
 from lineage.graph.neo4j import Neo4jGraph
-from lineage.graph.port import Edge, GraphDiff, Limits, Node
+from lineage.graph.port import Edge, GraphDiff, Node
 from lineage.graph.refusal import GraphRefused
 from lineage.graph.router import Allowance, GraphRouter
-from lineage.graph.sql import SqlGraph, create_tables
 
 pytestmark = [
     pytest.mark.neo4j,
     # The driver forgets connections that break while they are being made.
     pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
 ]
-
-Target = Callable[..., Neo4jGraph]
-
-
-class State:
-    """A state file with a graph, and what opens it."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self.position = 0
-        self.graph = self.open()
-
-    def open(self) -> SqlGraph:
-        connection = connect(self.path, isolation_level=None, check_same_thread=False)
-        connection.execute("PRAGMA journal_mode = WAL")
-        create_tables(connection)
-        return SqlGraph(connection)
-
-    def change(self, diff: GraphDiff) -> None:
-        self.position += 1
-        self.graph.apply(diff, self.position)
-
-    def churn(self, chance: random.Random, size: int = 40) -> None:
-        """Some change: nodes and edges come, change and go."""
-        keys = [f"k{number:03}" for number in range(120)]
-        pairs = {tuple(chance.sample(keys, 2)) for _ in range(size)}
-        edges = [
-            feeds(a, b, structural=((chance.randrange(9), 10),), job=chance.random())
-            for a, b in pairs
-        ]
-        gone = [edge.id for edge in self.graph.all_edges() if chance.random() < 0.1]
-        nodes = [dataset(key, turn=self.position) for key in chance.sample(keys, size)]
-        self.change(GraphDiff(nodes, edges, chance.sample(keys, 3), gone))
 
 
 @pytest.fixture
@@ -82,24 +45,8 @@ def state(tmp_path: Path) -> Iterator[State]:
 
 @pytest.fixture
 def target(neo4j_address: Neo4jAddress) -> Iterator[Target]:
-    """Makes engines on the test Neo4j, which is empty at first."""
-    made: list[Neo4jGraph] = []
-
-    def make(url: str = "", password: str = "", **named: Any) -> Neo4jGraph:
-        engine = Neo4jGraph(
-            url or neo4j_address.url,
-            named.pop("user", neo4j_address.user),
-            password or neo4j_address.password,
-            **{"deadline_seconds": 60, **named},
-        )
-        made.append(engine)
-        return engine
-
-    forget_workspace(empty=True)
-    yield make
-    for engine in made:
-        engine.close()
-    gc.collect()
+    with engines(neo4j_address) as make:
+        yield make
 
 
 @pytest.fixture
@@ -110,47 +57,7 @@ def gate(neo4j_address: Neo4jAddress) -> Iterator[TcpGate]:
         yield gate
 
 
-def behind(gate: TcpGate) -> str:
-    return f"bolt://127.0.0.1:{gate.port}"
-
-
-def catch_up(mirror: Mirror, ticks: Ticks | None = None, *, steps: int = 400) -> None:
-    """Step until it is level, however often it has to wait; time passes as fast as it likes."""
-    for _ in range(steps):
-        if mirror.step():
-            continue
-        status = mirror.status()
-        if status.state == "following" and status.lag == 0:
-            return
-        if ticks is None:
-            time.sleep(0.1)
-        else:
-            ticks.now += LONGEST_WAIT
-            time.sleep(0.02)
-    raise AssertionError(mirror.status())
-
-
 # Hung, slow, gone
-
-
-def every_call(graph: Neo4jGraph) -> dict[str, Callable[[], object]]:
-    return {
-        "meta": graph.meta,
-        "position": graph.position,
-        "digest": graph.digest,
-        "nodes": lambda: graph.nodes(["n001"]),
-        "neighbors": lambda: graph.neighbors("n001"),
-        "find": lambda: graph.find("Dataset"),
-        "count_linked": lambda: graph.count_linked("Dataset"),
-        "rows": lambda: graph.rows("", "z"),
-        "closure": lambda: graph.closure(
-            ["n002"], "up", edge_type="FEEDS", view="content", as_of=1, limits=Limits(seconds=900)
-        ),
-        "begin": graph.begin,
-        "add": lambda: graph.add([dataset("more")], []),
-        "apply": lambda: graph.apply(GraphDiff([dataset("more")]), 2),
-        "load": lambda: graph.load([], [], 0),
-    }
 
 
 def test_no_call_outlasts_its_deadline_when_the_server_never_answers(
@@ -313,75 +220,6 @@ def test_a_connection_cut_in_the_middle_of_anything_costs_nothing_but_time(
 
 
 # Killed, set back
-
-
-@pytest.fixture(scope="module")
-def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Neo4jHome]:
-    """A Neo4j of our own."""
-    with Neo4jHome(tmp_path_factory.mktemp("neo4j") / "home") as home:
-        yield home
-
-
-@pytest.mark.campaign
-@pytest.mark.slow
-def test_a_neo4j_killed_in_a_transaction_comes_back_and_is_made_equal(
-    state: State, target: Target, home: Neo4jHome
-) -> None:
-    chance, ticks = random.Random(7), Ticks()
-    server = home.server
-    assert server is not None
-    graph = target(server.url, server.password, deadline_seconds=30)
-    mirror = Mirror(state.open, graph, batch=30, monotonic=ticks)
-    for turn in range(rounds(usual=1, campaign=50)):
-        state.churn(chance)
-        if turn:
-            catch_up(mirror, ticks)
-        state.churn(chance, 100)
-        killing = threading.Timer(chance.uniform(0.0, 0.25), home.kill)
-        killing.start()
-        while killing.is_alive():
-            mirror.step()
-            ticks.now += LONGEST_WAIT
-            state.churn(chance)
-        killing.join()
-        mirror.step()
-        ticks.now += LONGEST_WAIT
-        assert not mirror.step()
-        assert mirror.status().state == "unreachable"
-        home.start()
-        catch_up(mirror, ticks)
-        equal = mirror.verify()
-        record("kill -9 of Neo4j under the mirror", tried=1, failed=int(not equal), unit="kills")
-        assert equal
-
-
-@pytest.mark.slow
-def test_a_neo4j_set_back_to_an_older_state_gets_what_it_misses_and_no_more(
-    state: State, target: Target, home: Neo4jHome
-) -> None:
-    server, ticks = home.server, Ticks()
-    assert server is not None
-    graph = target(server.url, server.password, deadline_seconds=30)
-    mirror = Mirror(state.open, graph, monotonic=ticks)
-    state.change(chain(30))
-    assert mirror.fill(take_over=True)
-    home.keep()
-    home.start()
-    state.change(GraphDiff([dataset("later")], drop_nodes=["n003"]))
-    catch_up(mirror, ticks)
-    fills = mirror.status().fills
-    home.restore()
-    home.start()
-    catch_up(mirror, ticks)
-    assert mirror.verify()
-    assert mirror.status().fills == fills
-    # What was dropped since is forgotten: only comparing helps.
-    state.graph.prune(state.position)
-    home.restore()
-    home.start()
-    catch_up(mirror, ticks)
-    assert mirror.verify()
-    assert mirror.status().fills == fills + 1
 
 
 # Refused

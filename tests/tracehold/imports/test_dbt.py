@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from import_samples import PG, dbt_project, manifest, run_results
+from dbt_samples import dbt_project, manifest, run_results
+from import_samples import PG
 from importing import FORMATS, estate_of, events_of, left_of
 
 from lineage.errors import InvalidInput

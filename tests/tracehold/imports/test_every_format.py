@@ -11,12 +11,12 @@ from typing import Any
 import msgspec
 import pytest
 from campaign import record
+from dbt_samples import manifest
 from import_samples import (
     ACCESS_HISTORY,
     DEPENDENCIES,
     croissant,
     datahub,
-    manifest,
     mlflow_server,
     unity_rows,
 )

@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from dbt_samples import dbt_project
 from import_samples import (
     PG,
     archive,
     croissant_file,
     datahub_file,
-    dbt_project,
     marquez_pages,
     mlruns,
     serving_json,
