@@ -101,7 +101,8 @@ def _in_neo4j(options: Options) -> list[Row]:
         with _asked(wide, options.graph) as many:
             _await_mirror(many[0])
             loaded = time.perf_counter() - began
-            rows = _answers(*many, core, options.sized(300, 5), "neo4j", "≤ 100")
+            with closing(many[0].client()) as client:
+                rows = _answers(many[0], client, core, options.sized(300, 5), "neo4j", "≤ 100")
             # Two catalogs at once need two databases.
             with Neo4jHome(home / "one") as other, _asked(alone, other.environment()) as few:
                 wider = _compared(few, many, core, pairs)
@@ -124,10 +125,13 @@ def _in_neo4j(options: Options) -> list[Row]:
 def _compared(
     few: _Asked, many: _Asked, core: LoadSpec, pairs: int
 ) -> tuple[list[float], list[float]]:
-    for server, client in (few, many):
+    for server, _ in (few, many):
         _await_mirror(server)
-        _warm(client, core, "neo4j")
-    return interleaved(few[1], many[1], questions(core, pairs), "neo4j")
+    # Connections that were idle until now are closed.
+    with closing(few[0].client()) as one, closing(many[0].client()) as other:
+        for client in (one, other):
+            _warm(client, core, "neo4j")
+        return interleaved(one, other, questions(core, pairs), "neo4j")
 
 
 def _await_mirror(server: RunningServer) -> None:
