@@ -14,7 +14,7 @@ from neo4j_home import Neo4jHome
 from neo4j_service import forget_workspace
 from rig import Options, Row, Scenario, folder, quantile, ratios
 from running_server import Client, RunningServer, serving
-from sending import positions, wait_for
+from sending import positions, wait_for, wait_for_search
 
 __all__ = ["SCENARIOS"]
 
@@ -32,6 +32,7 @@ def _core(options: Options) -> LoadSpec:
 @contextmanager
 def _asked(workspace: Path, graph: Mapping[str, str]) -> Iterator[_Asked]:
     with serving(workspace, environment=graph) as server:
+        wait_for_search(server)
         client = server.client()
         yield server, client
         client.close()

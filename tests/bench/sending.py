@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 from rig import quantile
 from running_server import Client, RunningServer
 
-__all__ = ["Sent", "positions", "send", "wait_for"]
+__all__ = ["Sent", "positions", "send", "wait_for", "wait_for_search"]
 
 _DEADLINE_SECONDS = 900.0
 _PAUSE_SECONDS = 0.02
@@ -142,6 +142,20 @@ def positions(client: Client) -> dict[str, int]:
         "state": journal - int(health["lag"]),
         "mirror": -1 if lag is None else journal - int(lag),
     }
+
+
+def wait_for_search(server: RunningServer) -> None:
+    """Return once the index for search is made, which else works beside what is measured.
+
+    Raises:
+        SystemExit: It was not within 15 minutes.
+    """
+    end = time.monotonic() + _DEADLINE_SECONDS
+    with closing(server.client()) as client:
+        while b"\ntracehold_search_lag 0\n" not in client.get("/metrics")[1]:
+            if time.monotonic() > end:
+                raise SystemExit("the index for search was not made")
+            time.sleep(_PAUSE_SECONDS)
 
 
 def wait_for(server: RunningServer, what: str, goal: int) -> None:
