@@ -12,7 +12,7 @@ from typing import Final
 import msgspec
 
 from lineage.facts import Json
-from lineage.openlineage.reach import Reach
+from lineage.openlineage.reach import Reach, datasets
 
 __all__ = ["PROPOSED", "propose"]
 
@@ -57,10 +57,8 @@ def _datasets(event: dict[str, Json]) -> Iterator[tuple[str, dict[str, Json]]]:
     if isinstance(subject, dict):
         yield "/dataset", subject
     for member in ("inputs", "outputs"):
-        found = event.get(member)
-        for place, one in enumerate(found if isinstance(found, list) else ()):
-            if isinstance(one, dict) and isinstance(one.get("namespace"), str):
-                yield f"/{member}/{place}", one
+        for place, one in datasets(event.get(member)):
+            yield f"/{member}/{place}", one
 
 
 def _within(identifier: Json, reach: Reach) -> bool:

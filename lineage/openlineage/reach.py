@@ -13,7 +13,7 @@ from typing import Final
 from lineage.errors import Denied
 from lineage.facts import Json
 
-__all__ = ["Reach", "confine"]
+__all__ = ["Reach", "confine", "datasets"]
 
 Reach = Callable[[str], bool]
 """Whether a producer speaks for a namespace."""
@@ -44,9 +44,9 @@ def confine(event: dict[str, Json], reach: Reach) -> Iterator[tuple[str, str]]:
         _check(event["dataset"], "/dataset", reach)
         return
     _check(event["job"], "/job", reach)
-    for place, output in _datasets(event.get("outputs")):
+    for place, output in datasets(event.get("outputs")):
         _check(output, f"/outputs/{place}", reach)
-    for place, given in _datasets(event.get("inputs")):
+    for place, given in datasets(event.get("inputs")):
         if reach(given["namespace"]):
             continue
         for member in ("facets", "inputFacets"):
@@ -59,7 +59,8 @@ def confine(event: dict[str, Json], reach: Reach) -> Iterator[tuple[str, str]]:
                     yield f"/inputs/{place}/{member}", name
 
 
-def _datasets(found: Json) -> Iterator[tuple[int, dict[str, Json]]]:
+def datasets(found: Json) -> Iterator[tuple[int, dict[str, Json]]]:
+    """Place and dataset of each input or output that names its namespace."""
     for place, one in enumerate(found if isinstance(found, list) else ()):
         if isinstance(one, dict) and isinstance(one.get("namespace"), str):
             yield place, one

@@ -15,7 +15,7 @@ import neo4j
 import pytest
 from campaign import record
 from graph_builders import Ticks, chain, dataset, feeds
-from mirror_world import State, Target, behind, catch_up, engines, every_call
+from mirror_world import State, Target, behind, catch_up, every_call
 from neo4j.exceptions import Neo4jError
 from neo4j_service import Neo4jAddress
 from rounds import rounds
@@ -34,19 +34,6 @@ pytestmark = [
     # The driver forgets connections that break while they are being made.
     pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
 ]
-
-
-@pytest.fixture
-def state(tmp_path: Path) -> Iterator[State]:
-    made = State(tmp_path / "state.db")
-    yield made
-    made.graph.close()
-
-
-@pytest.fixture
-def target(neo4j_address: Neo4jAddress) -> Iterator[Target]:
-    with engines(neo4j_address) as make:
-        yield make
 
 
 @pytest.fixture

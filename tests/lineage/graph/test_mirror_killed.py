@@ -5,14 +5,12 @@ from __future__ import annotations
 import random
 import threading
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from campaign import record
 from graph_builders import Ticks, chain, dataset
-from mirror_world import State, Target, catch_up, engines
+from mirror_world import State, Target, catch_up
 from neo4j_home import Neo4jHome
-from neo4j_service import Neo4jAddress
 from rounds import rounds
 
 from lineage.graph.mirror import LONGEST_WAIT, Mirror
@@ -23,19 +21,6 @@ pytestmark = [
     # The driver forgets connections that break while they are being made.
     pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
 ]
-
-
-@pytest.fixture
-def state(tmp_path: Path) -> Iterator[State]:
-    made = State(tmp_path / "state.db")
-    yield made
-    made.graph.close()
-
-
-@pytest.fixture
-def target(neo4j_address: Neo4jAddress) -> Iterator[Target]:
-    with engines(neo4j_address) as make:
-        yield make
 
 
 @pytest.fixture(scope="module")
