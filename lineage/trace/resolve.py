@@ -9,7 +9,7 @@ from urllib.parse import unquote
 from lineage.errors import InvalidInput, NotFound
 from lineage.graph.port import Node
 from lineage.identity import Identity, Label
-from lineage.refs import KIND_LABELS, Ref, parse_ref
+from lineage.refs import KIND_LABELS, JobRef, Ref, parse_ref
 from lineage.state.port import StateReader
 from lineage.trace.names import clean, reference
 
@@ -20,7 +20,7 @@ MOST_READ: Final = 5_000
 """Nodes looked at per label before a short name must be given in full."""
 SHOWN: Final = 8
 BARE: Final[tuple[Label, ...]] = ("Dataset", "Model", "Job")
-"""Where a name without a kind is looked for."""
+"""Where a name without a kind is looked for; a job only where no data bears the name."""
 
 
 def resolve(state: StateReader, identity: Identity, text: str) -> tuple[Ref, str]:
@@ -71,7 +71,10 @@ def _unknown(text: str) -> NotFound:
 
 
 def _candidates(state: StateReader, labels: tuple[Label, ...], text: str) -> list[Ref]:
-    """Everything of the best fit: the whole name before its end."""
+    """Everything of the best fit: the whole name before its end, data before a job.
+
+    Dagster and dbt call a job after the table that it makes, and a person means the table.
+    """
     exact: set[Ref] = set()
     ends: set[Ref] = set()
     for label, wanted, extra in _readings(labels, text):
@@ -84,7 +87,9 @@ def _candidates(state: StateReader, labels: tuple[Label, ...], text: str) -> lis
                 exact.add(ref)
             elif name.endswith(("/" + wanted, "." + wanted)):
                 ends.add(ref)
-    return sorted(exact or ends, key=str)
+    best = exact or ends
+    data = {ref for ref in best if not isinstance(ref, JobRef)}
+    return sorted(data or best, key=str)
 
 
 def _readings(labels: tuple[Label, ...], text: str) -> Iterator[tuple[Label, str, str]]:

@@ -66,6 +66,13 @@ def test_the_whole_name_wins_over_the_end_of_another() -> None:
     assert named(estate, "schema.orders") == "dataset:[demo]db.schema.orders"
 
 
+def test_a_table_wins_over_the_job_that_is_called_after_it() -> None:
+    estate = Estate()
+    estate.feed(estate.dataset("raw"), estate.dataset("orders"), "orders")
+    assert named(estate, "orders") == "dataset:[demo]orders"
+    assert named(estate, "job:orders") == "job:[demo]orders"
+
+
 @pytest.mark.parametrize(
     "text", ["nothing", "dataset:[demo]gone", "model:churn@9", "run:[demo]x/1", "flight", "a#b"]
 )
