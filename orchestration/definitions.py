@@ -15,7 +15,7 @@ import dagster as dg
 from orchestration.assets import asset_for
 from orchestration.estate import load_estate
 from orchestration.progress import PROGRESS
-from orchestration.retention import retention_schedule
+from orchestration.retention import deletion_schedule, retention_schedule
 
 __all__ = ["JOB", "asset_job", "build", "defs", "processes"]
 
@@ -34,7 +34,7 @@ def build(workspace: Path) -> dg.Definitions:
     return dg.Definitions(
         assets=[asset_for(spec, estate.place) for spec in estate.specs],
         jobs=[dg.define_asset_job(JOB, dg.AssetSelection.all(), config=processes())],
-        schedules=[retention_schedule()],
+        schedules=[retention_schedule(), deletion_schedule()],
         loggers={"progress": PROGRESS},
         executor=dg.multi_or_in_process_executor,
     )

@@ -1,0 +1,99 @@
+"""What the jobs of a workspace share: how often they try, what runs alone, and how they report."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import dagster as dg
+
+from lineage.clock import system_clock
+from orchestration import emission
+from orchestration.guarding import guarded
+from orchestration.server_client import Server, address
+
+if TYPE_CHECKING:
+    from tracehold.bootstrap import Services
+    from tracehold.settings import Settings
+
+__all__ = ["POOL", "RETRIES", "facet", "looking", "reported", "server_as", "settings_here"]
+
+POOL = "tracehold_destructive"
+"""The pool of steps that delete; the instance lets one step of a pool run at a time."""
+
+RETRIES = dg.RetryPolicy(
+    max_retries=3, delay=20, backoff=dg.Backoff.EXPONENTIAL, jitter=dg.Jitter.PLUS_MINUS
+)
+"""For what may pass, a server that restarts above all; ``guarded`` says what is not tried again."""
+
+_SCHEMA = "https://tracehold.dev/spec/facets/1-0-0/{name}.json#/$defs/{name}"
+
+
+def settings_here() -> Settings:
+    """The settings of the workspace that ``TRACEHOLD_WORKSPACE`` names, or of the nearest one."""
+    from tracehold.settings import load
+
+    return load(Path(os.environ.get("TRACEHOLD_WORKSPACE") or Path.cwd()))
+
+
+@contextmanager
+def looking(settings: Settings) -> Iterator[Services]:
+    """The workspace, open for reading: what a job decides by."""
+    from tracehold.bootstrap import open_services
+
+    with open_services(settings, write=False) as services:
+        yield services
+
+
+@contextmanager
+def reported(context: dg.OpExecutionContext, settings: Settings) -> Iterator[dict[str, Any]]:
+    """Report a step as a run of ``JOB.STEP``, as for the steps of any Dagster job.
+
+    Errors of the block leave it as failures without texts that could hold a value of a row.
+
+    Args:
+        context: Of the step.
+        settings: Of the workspace.
+
+    Yields:
+        Facets of the run, to be filled: what was looked at and what came of it.
+    """
+    with guarded():
+        step = emission.Step(
+            client=emission.connect(os.environ),
+            clock=system_clock,
+            namespace=settings.workspace.name,
+            job=f"{context.job_name}.{context.op.name}",
+            run_id=emission.step_run_id(context.run_id, context.op.name, context.retry_number),
+            parent=context.run_id,
+        )
+        with step.reported():
+            yield step.run_facets
+
+
+def facet(name: str, /, **members: Any) -> dict[str, Any]:
+    """A facet of ours, whose schema is ``docs/reference/facets/{name}.json``."""
+    return {"_producer": emission.PRODUCER, "_schemaURL": _SCHEMA.format(name=name), **members}
+
+
+def server_as(person: str, settings: Settings) -> Server | None:
+    """The server, to act on it as a person; None where this machine keeps no token of them.
+
+    Args:
+        person: Name of somebody that an admin added for a job.
+        settings: Of the workspace.
+
+    Raises:
+        Unavailable: No server is named, or the token cannot be read.
+    """
+    from lineage.errors import NotFound
+    from tracehold.workspace import read_token
+
+    url, _ = address(os.environ)
+    try:
+        return Server(url, read_token(settings, person))
+    except NotFound:
+        return None
