@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import re
+import subprocess
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from campaign import REPORT, record
-from campaign_page import PAGE, Run, insert, render
+from campaign_page import PAGE, Run, commit, insert, render
 from rounds import in_campaign, rounds
 from services import CHECKOUT
 
@@ -72,3 +75,55 @@ def test_every_test_that_the_page_names_is_there() -> None:
     named = re.findall(r"`(tests/[^`]+\.py)`", PAGE.read_text("utf-8"))
     assert len(named) > 20
     assert not [name for name in named if not (CHECKOUT / name).is_file()]
+
+
+def _long_tests_left_out(tree: ast.Module) -> Iterator[str]:
+    """Tests that repeat themselves as ``rounds`` says, and are not among those of the campaign."""
+    found = [line for line in tree.body if isinstance(line, ast.Assign | ast.AnnAssign)]
+    long = {"rounds"} | {
+        name.id
+        for line in found
+        if line.value and "rounds(" in ast.unparse(line.value)
+        for name in ast.walk(line)
+        if isinstance(name, ast.Name) and isinstance(name.ctx, ast.Store)
+    }
+    if any("pytestmark" in (text := ast.unparse(line)) and ".campaign" in text for line in found):
+        return
+    for test in tree.body:
+        if not isinstance(test, ast.FunctionDef) or not test.name.startswith("test_"):
+            continue
+        said = " ".join(ast.unparse(one) for one in test.decorator_list)
+        # Property tests are marked as they are collected.
+        if "given(" in said or ".campaign" in said:
+            continue
+        if long & {name.id for name in ast.walk(test) if isinstance(name, ast.Name)}:
+            yield test.name
+
+
+def test_every_test_with_rounds_belongs_to_the_campaign() -> None:
+    left_out = {
+        f"{path.relative_to(CHECKOUT)}::{name}"
+        for path in sorted((CHECKOUT / "tests").rglob("test_*.py"))
+        for name in _long_tests_left_out(ast.parse(path.read_text("utf-8")))
+        if path != Path(__file__)
+    }
+    assert not left_out
+
+
+def test_a_page_that_an_earlier_run_wrote_is_no_change_of_the_source(tmp_path: Path) -> None:
+    def git(*words: str) -> None:
+        who = ("-c", "user.name=a", "-c", "user.email=a@b.example")
+        subprocess.run(["git", *who, *words], cwd=tmp_path, check=True, capture_output=True)
+
+    page, source = tmp_path / "docs" / "reliability.md", tmp_path / "source.py"
+    page.parent.mkdir()
+    page.write_text("a page")
+    source.write_text("a = 1")
+    git("init")
+    git("add", ".")
+    git("commit", "-m", "Begin")
+    at = commit(page)
+    page.write_text("a page with a run")
+    assert commit(page) == at != "unknown"
+    source.write_text("a = 2")
+    assert commit(page) == f"{at} with changes"

@@ -110,6 +110,7 @@ def test_i03_a_plan_of_25_megabytes_is_taken_whole_within_300(tmp_path: Path) ->
         alone.close()
 
 
+@pytest.mark.campaign
 def test_i03_very_many_facets_are_taken_within_bounds(hostile: Hostile) -> None:
     count = rounds(usual=200_000, campaign=1_000_000)
     facets = {f"f{number:06d}": {} for number in range(count)}
@@ -124,6 +125,7 @@ def test_i03_very_many_facets_are_taken_within_bounds(hostile: Hostile) -> None:
     assert hostile.peak_bytes() < PEAK
 
 
+@pytest.mark.campaign
 def test_i03_very_many_inputs_are_taken_and_what_is_not_wired_is_named(hostile: Hostile) -> None:
     count = rounds(usual=20_000, campaign=100_000)
     wide = named(*(f"in_{number:06d}" for number in range(count)))
@@ -331,6 +333,7 @@ def test_i10_a_table_that_feeds_itself_and_a_ring_are_traced(hostile: Hostile) -
         assert len(traced["nodes"]) == 40
 
 
+@pytest.mark.campaign
 def test_i10_a_table_in_very_many_runs_costs_a_trace_nothing(hostile: Hostile) -> None:
     count = rounds(usual=1_000, campaign=50_000)
     shape = {"job": job(name="busy"), "inputs": named("hub_in"), "outputs": named("hub")}

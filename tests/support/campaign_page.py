@@ -21,7 +21,7 @@ from typing import Any
 from campaign import REPORT
 from rounds import profile
 
-__all__ = ["Run", "insert", "machine", "main", "render"]
+__all__ = ["Run", "commit", "insert", "machine", "main", "render"]
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "reference" / "reliability.md"
 _BEGIN = "<!-- runs: written by `make campaign` from here on -->"
@@ -113,15 +113,23 @@ def machine() -> str:
     return f"{system}, {os.cpu_count()} cores, {memory:.0f} GB, Python {platform.python_version()}"
 
 
-def _commit() -> str:
+def commit(page: Path) -> str:
+    """The commit of the source, and whether more than the page was changed since.
+
+    Args:
+        page: The page of the runs, in the repository: an earlier run may have written it.
+    """
+
     def git(*words: str) -> str:
         said = subprocess.run(
-            ["git", *words], cwd=PAGE.parent, capture_output=True, text=True, check=False
+            ["git", *words], cwd=page.parent, capture_output=True, text=True, check=False
         )
         return said.stdout.strip()
 
-    changed = " with changes" if git("status", "--porcelain", "--untracked-files=no") else ""
-    return (git("rev-parse", "--short", "HEAD") or "unknown") + changed
+    elsewhere = ("--", ":/", f":(exclude){page.name}")
+    changed = git("status", "--porcelain", "--untracked-files=no", *elsewhere)
+    at = git("rev-parse", "--short", "HEAD") or "unknown"
+    return at + (" with changes" if changed else "")
 
 
 def _command(words: Sequence[str]) -> str:
@@ -144,7 +152,7 @@ def main(options: Sequence[str], words: Sequence[str]) -> int:
     with tempfile.TemporaryDirectory() as folder:
         report, tests = Path(folder, "report.jsonl"), Path(folder, "tests.xml")
         report.touch()
-        began, commit = time.monotonic(), _commit()
+        began, source = time.monotonic(), commit(PAGE)
         ended = subprocess.run(
             [
                 *(sys.executable, "-m", "pytest", "-m", "campaign", f"--junitxml={tests}"),
@@ -161,7 +169,7 @@ def main(options: Sequence[str], words: Sequence[str]) -> int:
             command=_command(words),
             machine=machine(),
             date=dt.datetime.now(dt.UTC).date().isoformat(),
-            commit=commit,
+            commit=source,
             seconds=time.monotonic() - began,
             tests=sum(case.find("skipped") is None for case in cases),
             failures=tuple(sorted(case.get("name", "") for case in wrong)),

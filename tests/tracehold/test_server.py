@@ -217,6 +217,7 @@ def kill_while_posting(folder: Path, events: int, after_seconds: float, first: i
     return promised
 
 
+@pytest.mark.campaign
 def test_kill_9_loses_nothing_that_was_acknowledged(folder: Path) -> None:
     promised: list[str] = []
     for number in range(rounds(usual=2, campaign=3)):
@@ -226,6 +227,7 @@ def test_kill_9_loses_nothing_that_was_acknowledged(folder: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.campaign
 def test_twenty_kills_during_two_thousand_events_each_lose_nothing(folder: Path) -> None:
     if rounds(usual=0, campaign=1) == 0:
         pytest.skip("twenty kills belong to the campaign: make campaign")

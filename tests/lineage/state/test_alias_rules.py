@@ -194,6 +194,7 @@ def test_names_are_joined_where_nobody_uses_the_one_that_rules_lead_to(tmp_path:
     assert state.graph.nodes([DatasetRef(NS, "/d/o").key(IDENTITY)]) == {}
 
 
+@pytest.mark.campaign
 @pytest.mark.parametrize("batch", [1, 1000])
 def test_rules_give_one_state_in_any_order(tmp_path: Path, written: list[Any], batch: int) -> None:
     facts = [*written, (PARTS, 60), (HOST, 61), (ruled("R3", "case", NS), 62),

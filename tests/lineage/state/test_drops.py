@@ -132,6 +132,7 @@ def test_a_run_that_failed_dropped_nothing(world: World) -> None:
     assert world.edges("FEEDS")["raw", HOME].content == ((at(1), OPEN),)
 
 
+@pytest.mark.campaign
 @pytest.mark.parametrize("batch", [1, 2, 100])
 def test_drops_are_resolved_alike_in_any_order(tmp_path: Path, batch: int) -> None:
     begun = drop(4)

@@ -180,6 +180,7 @@ def test_a_hold_placed_at_any_step_wins_and_the_case_goes_on_once_it_is_released
     assert_finished(world)
 
 
+@pytest.mark.campaign
 @pytest.mark.parametrize("seed", range(rounds(usual=8, campaign=500)))
 def test_no_step_follows_a_hold_in_the_journal_whoever_is_faster(world: World, seed: int) -> None:
     approved_case(world)
