@@ -23,6 +23,7 @@ from tracehold.cli import (
     retention,
     search,
     server,
+    skew,
     user,
     workspace,
 )
@@ -54,7 +55,7 @@ def _root(
     """Trace data from source to model, hold it to its terms, prove its deletion."""
 
 
-for module in (workspace, server, estate, impact, search, events, backup, relay):
+for module in (workspace, server, estate, impact, skew, search, events, backup, relay):
     module.register(app)
 refolding.register(proof.journal)
 for name, group in (

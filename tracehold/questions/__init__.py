@@ -29,6 +29,7 @@ from tracehold.questions.marquez import MARQUEZ
 from tracehold.questions.newest import NEWEST
 from tracehold.questions.proofs import PROOFS
 from tracehold.questions.question import Question
+from tracehold.questions.skew import SKEW
 
 __all__ = ["QUESTIONS", "Question", "answer", "ask"]
 
@@ -42,6 +43,7 @@ QUESTIONS: Final[Mapping[str, Question]] = {
         *LINEAGE,
         *IMPACT,
         *CHANGES,
+        *SKEW,
         *INPUTS,
         *NEWEST,
         *GRAPH,
