@@ -72,10 +72,10 @@ $(VENV)/.tools: requirements/tools.txt
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/tools.txt
 	@touch $@
 
-$(VENV)/.runtime: $(VENV)/.tools requirements/runtime.txt pyproject.toml
+$(VENV)/.runtime: $(VENV)/.tools requirements/runtime.txt pyproject.toml clients/dagster/pyproject.toml
 	@echo "Installing what Tracehold needs"
 	@$(UV) --require-hashes -r requirements/runtime.txt
-	@$(UV) --no-deps --no-build-isolation -e .
+	@$(UV) --no-deps --no-build-isolation -e . -e clients/dagster
 	@touch $@
 
 $(VENV)/.dev: $(VENV)/.runtime requirements/dev.txt

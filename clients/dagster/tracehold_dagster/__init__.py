@@ -1,0 +1,35 @@
+"""Lineage and gates of a Dagster project, for a Tracehold server.
+
+Names are imported when they are first used, so that what needs no Dagster (``records``,
+``translate``) is there without it.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from tracehold_dagster.records import Asset, AssetGraph, Record, Run
+    from tracehold_dagster.translate import Carried, Naming, translate
+
+_HOMES = {
+    "Asset": "records",
+    "AssetGraph": "records",
+    "Record": "records",
+    "Run": "records",
+    "Carried": "translate",
+    "Naming": "translate",
+    "translate": "translate",
+}
+
+__all__ = ["Asset", "AssetGraph", "Carried", "Naming", "Record", "Run", "translate"]
+
+
+def __getattr__(name: str) -> Any:
+    home = _HOMES.get(name)
+    if home is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{home}"), name)

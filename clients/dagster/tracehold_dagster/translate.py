@@ -1,0 +1,390 @@
+"""Dagster's records as OpenLineage events: pure, and the same bytes whoever calls."""
+
+from __future__ import annotations
+
+import copy
+import hashlib
+from collections.abc import Callable, Iterable, Mapping
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from tracehold_dagster import datasets, keys
+from tracehold_dagster.carried import Carried, OpenStep
+from tracehold_dagster.datasets import Dataset, Describing, key_of
+from tracehold_dagster.facets import EVENT_SCHEMA, PRODUCER, facet
+from tracehold_dagster.names import Naming, backfill_run_id, dagster_job, op_of, run_id, step_run_id
+from tracehold_dagster.records import AssetGraph, AssetKey, Record, Run
+
+__all__ = ["Carried", "Naming", "translate"]
+
+Event = dict[str, Any]
+
+_OUTPUTS_AT_ONCE: Final = 100
+"""How many outputs of one step wait for its end; more are told while it runs."""
+_VERSIONS_KEPT: Final = 2000
+_RUN_STATES: Final = {
+    "PIPELINE_START": "START",
+    "PIPELINE_SUCCESS": "COMPLETE",
+    "PIPELINE_FAILURE": "FAIL",
+    "PIPELINE_CANCELED": "ABORT",
+}
+
+
+def translate(
+    run: Run,
+    records: Iterable[Record],
+    carried: Carried,
+    graph: AssetGraph | None,
+    settings: Naming,
+) -> tuple[list[Event], Carried]:
+    """The OpenLineage events that records of one run stand for.
+
+    Args:
+        run: The run; one with an empty id for what was recorded outside runs.
+        records: Of this run, in the order of the event log, after those that came before.
+        carried: What the call before returned; an empty one at first. It is not changed.
+        graph: What the definitions say; None where they cannot be had.
+        settings: Names of what Dagster does not name.
+
+    Returns:
+        The events, ready to be sent, and what to carry to the next call. However the records of a
+        run are split into calls, the events are the same.
+    """
+    work = _Translation(run, copy.deepcopy(carried), graph, settings)
+    for record in records:
+        work.take(record)
+    return work.events, work.carried
+
+
+class _Translation:
+    def __init__(
+        self, run: Run, carried: Carried, graph: AssetGraph | None, naming: Naming
+    ) -> None:
+        self.events: list[Event] = []
+        self.carried = carried
+        self._run = run
+        self._naming = naming
+        self._describing = Describing(graph, naming)
+        self._taking: Mapping[str, Callable[[Record], None]] = {
+            "ASSET_CHECK_EVALUATION": self._checked,
+            "ASSET_CHECK_EVALUATION_PLANNED": self._planned,
+            "ASSET_MATERIALIZATION": self._materialized,
+            "ASSET_MATERIALIZATION_PLANNED": self._planned,
+            "ASSET_OBSERVATION": self._observed,
+            "ASSET_WIPED": self._wiped,
+            "STEP_FAILURE": self._failed,
+            "STEP_RESTARTED": self._restarted,
+            "STEP_SKIPPED": self._skipped,
+            "STEP_START": self._started,
+            "STEP_SUCCESS": self._succeeded,
+            "STEP_UP_FOR_RETRY": self._failed,
+        }
+
+    def take(self, record: Record) -> None:
+        if record.kind in _RUN_STATES:
+            self._run_changed(record)
+        elif (taking := self._taking.get(record.kind)) is not None:
+            taking(record)
+
+    # The run as a whole.
+
+    def _planned(self, _record: Record) -> None:
+        self.carried.of_assets = True
+
+    def _run_changed(self, record: Record) -> None:
+        state = _RUN_STATES[record.kind]
+        if state != "START":
+            for step_key in list(self.carried.steps):
+                self._end(step_key, state, record)
+        facets: Dataset = {}
+        if (parent := self._backfill()) is not None:
+            facets["parent"] = facet("parent", **parent)
+        if record.failure is not None:
+            facets["errorMessage"] = _error(record.failure.class_name)
+        self._tell(state, record, self._run_id, facets, job=dagster_job(self._run), job_type="JOB")
+
+    @property
+    def _run_id(self) -> str:
+        return run_id(self._run.run_id)
+
+    def _backfill(self) -> Dataset | None:
+        backfill = self._run.tags.get(keys.BACKFILL)
+        if not backfill:
+            return None
+        job = f"{dagster_job(self._run)}.backfill"
+        return {
+            "run": {"runId": backfill_run_id(backfill)},
+            "job": {"namespace": self._naming.namespace, "name": job},
+        }
+
+    def _parent(self) -> Dataset:
+        job = {"namespace": self._naming.namespace, "name": dagster_job(self._run)}
+        root = self._backfill()
+        if root is None and self._run.root_run_id:
+            root = {"run": {"runId": run_id(self._run.root_run_id)}, "job": job}
+        return facet("parent", run={"runId": self._run_id}, job=job, root=root)
+
+    # Steps.
+
+    def _started(self, record: Record) -> None:
+        if record.step_key is not None:
+            self.carried.steps[record.step_key] = OpenStep()
+            self._tell_step("START", record, record.step_key, {})
+
+    def _restarted(self, record: Record) -> None:
+        if record.step_key is not None:
+            attempts = self.carried.attempts
+            attempts[record.step_key] = attempts.get(record.step_key, 0) + 1
+            self._started(record)
+
+    def _succeeded(self, record: Record) -> None:
+        if record.step_key is not None:
+            self._end(record.step_key, "COMPLETE", record)
+
+    def _failed(self, record: Record) -> None:
+        if record.step_key is not None:
+            self._end(record.step_key, "FAIL", record)
+
+    def _skipped(self, record: Record) -> None:
+        if record.step_key is not None:
+            self._end(record.step_key, "ABORT", record, skipped=True)
+
+    def _end(self, step_key: str, state: str, record: Record, *, skipped: bool = False) -> None:
+        step = self.carried.steps.pop(step_key, None) or OpenStep()
+        facets = dict(step.facets)
+        if record.failure is not None:
+            facets["errorMessage"] = _error(record.failure.class_name)
+        if state == "FAIL":
+            # What it would have read: it failed before it could say.
+            for asset in self._describing.made_by(op_of(step_key)):
+                self._read(step, dict.fromkeys(asset.deps))
+        self._tell_step(state, record, step_key, facets, step, skipped=skipped)
+
+    def _step(self, step_key: str) -> OpenStep:
+        return self.carried.steps.setdefault(step_key, OpenStep())
+
+    # What steps say of assets.
+
+    def _materialized(self, record: Record) -> None:
+        if record.asset is None:
+            return
+        output = self._describing.output(record.asset, record)
+        version = datasets.data_version(record.tags)
+        if record.step_key is None:
+            self._tell_dataset(output, record)
+            return
+        step = self._step(record.step_key)
+        if key_of(output) in step.outputs or len(step.outputs) >= _OUTPUTS_AT_ONCE:
+            self._tell_step("RUNNING", record, record.step_key, {}, step)
+            step.inputs, step.outputs = {}, {}
+        asset = self._describing.asset(record.asset)
+        versions = datasets.input_versions(record.tags)
+        sources = self._read(step, dict.fromkeys(asset.deps) | versions)
+        for extra in self._describing.extra_inputs(record):
+            step.inputs[key_of(extra)] = extra
+            sources.append(key_of(extra))
+        output["sources"] = sources
+        step.outputs[key_of(output)] = output
+        step.facets.update(datasets.run_facets(record))
+        if version is not None:
+            self._remember(record.asset, record.partition or "", version)
+
+    def _read(self, step: OpenStep, versions: Mapping[AssetKey, str | None]) -> list[str]:
+        """Note what was read; what the step itself has made is a source and no input."""
+        sources = []
+        for key, version in versions.items():
+            made = self._describing.input(key, self._exact(key, version))
+            name = key_of(made)
+            sources.append(name)
+            if name not in step.outputs and (name not in step.inputs or version is not None):
+                step.inputs[name] = made
+        return sources
+
+    def _exact(self, key: AssetKey, version: str | None) -> str | None:
+        """The version that was read, where the record names one that somebody made.
+
+        Of partitions Dagster records a digest over the versions of all partitions that were read.
+        """
+        if version is None:
+            return None
+        made = self.carried.made.get("/".join(key), {})
+        if version in made.values():
+            return version
+        for one in made.values():
+            if hashlib.sha256(one.encode()).hexdigest() == version:
+                return one
+        partitioned = self._describing.asset(key).partitions is not None or any(made)
+        return None if partitioned else version
+
+    def _remember(self, key: AssetKey, partition: str, version: str) -> None:
+        made = self.carried.made
+        name = "/".join(key)
+        if sum(map(len, made.values())) >= _VERSIONS_KEPT:
+            oldest = next(iter(made))
+            made[oldest].pop(next(iter(made[oldest])))
+            if not made[oldest]:
+                del made[oldest]
+        made.setdefault(name, {})[partition] = version
+
+    def _observed(self, record: Record) -> None:
+        if record.asset is None:
+            return
+        seen = self._describing.observed(record.asset, record)
+        if record.step_key is None:
+            self._tell_dataset(seen, record)
+            return
+        step = self._step(record.step_key)
+        if key_of(seen) not in step.outputs:
+            step.inputs[key_of(seen)] = seen
+
+    def _checked(self, record: Record) -> None:
+        if record.asset is None or record.check is None:
+            return
+        self.carried.of_assets = True
+        judged = self._describing.name(record.asset)
+        if record.step_key is None:
+            judged["facets"] = {}
+            datasets.add_assertion(judged, record.check, as_input=False)
+            self._tell_dataset(judged, record)
+            return
+        step = self._step(record.step_key)
+        written = step.outputs.get(key_of(judged))
+        if written is not None:
+            datasets.add_assertion(written, record.check, as_input=False)
+        else:
+            read = step.inputs.get(key_of(judged))
+            if read is None:
+                version = self.carried.made.get("/".join(record.asset), {}).get(
+                    record.partition or ""
+                )
+                read = self._describing.input(record.asset, version)
+                step.inputs[key_of(judged)] = read
+            datasets.add_assertion(read, record.check, as_input=True)
+        tests = step.facets.setdefault("test", facet("test", tests=[]))
+        tests["tests"].append(
+            {
+                "name": record.check.name,
+                "status": "pass" if record.check.passed else "fail",
+                "severity": record.check.severity,
+            }
+        )
+
+    def _wiped(self, record: Record) -> None:
+        if record.asset is None:
+            return
+        wiped = self._describing.wiped(record.asset, record)
+        wipe = step_run_id(record.run_id or "wipe", f"{key_of(wiped)}/{record.at}", 0)
+        self._tell(
+            "COMPLETE", record, wipe, {}, job="dagster.wipe", job_type="WIPE", outputs=[wiped]
+        )
+
+    # Events.
+
+    def _tell_step(
+        self,
+        state: str,
+        record: Record,
+        step_key: str,
+        facets: Dataset,
+        step: OpenStep | None = None,
+        *,
+        skipped: bool = False,
+    ) -> None:
+        attempt = self.carried.attempts.get(step_key, 0)
+        op = op_of(step_key)
+        makes = self._describing.made_by(op)
+        of_assets = self._run.of_assets or self.carried.of_assets or bool(makes)
+        job = self._naming.step_job(self._run, step_key, of_assets=of_assets)
+        names = (asset.metadata[keys.JOB].value for asset in makes if keys.JOB in asset.metadata)
+        said = next(names, None)
+        own = facet(
+            "dagster_step", stepKey=step_key, attempt=attempt, skipped=True if skipped else None
+        )
+        inputs = [] if step is None else [step.inputs[key] for key in sorted(step.inputs)]
+        outputs = [] if step is None else _outputs(step, several=len(makes) > 1)
+        self._tell(
+            state,
+            record,
+            step_run_id(self._run.run_id, step_key, attempt),
+            {"parent": self._parent(), "dagster_step": own, **facets},
+            job=said if isinstance(said, str) else job,
+            job_type="ASSET" if of_assets else "OP",
+            inputs=inputs,
+            outputs=outputs,
+        )
+
+    def _tell(
+        self,
+        state: str,
+        record: Record,
+        of_run: str,
+        facets: Dataset,
+        *,
+        job: str,
+        job_type: str,
+        inputs: Iterable[Dataset] = (),
+        outputs: Iterable[Dataset] = (),
+    ) -> None:
+        kind = facet("jobType", processingType="BATCH", integration="DAGSTER", jobType=job_type)
+        self.events.append(
+            {
+                "eventType": state,
+                "eventTime": _time(record.at),
+                "producer": PRODUCER,
+                "schemaURL": EVENT_SCHEMA["Run"],
+                "run": {"runId": of_run, "facets": facets},
+                "job": {
+                    "namespace": self._naming.namespace,
+                    "name": job,
+                    "facets": {"jobType": kind},
+                },
+                "inputs": list(inputs),
+                "outputs": list(outputs),
+            }
+        )
+
+    def _tell_dataset(self, dataset: Dataset, record: Record) -> None:
+        """What was reported outside a step: something is known of a dataset, and of no job."""
+        dataset = {name: dataset[name] for name in ("namespace", "name", "facets")}
+        self.events.append(
+            {
+                "eventTime": _time(record.at),
+                "producer": PRODUCER,
+                "schemaURL": EVENT_SCHEMA["Dataset"],
+                "dataset": dataset,
+            }
+        )
+
+
+def _outputs(step: OpenStep, *, several: bool) -> list[Dataset]:
+    """The outputs of a step; of several each says what it was made from."""
+    told = []
+    for key in sorted(step.outputs):
+        output = dict(step.outputs[key])
+        sources = output.pop("sources")
+        if several or len(step.outputs) > 1:
+            lineage = _lineage(sources, output["facets"].get("columnLineage"))
+            output["facets"] = {**output["facets"], "lineage": lineage}
+        told.append(output)
+    return told
+
+
+def _lineage(sources: Iterable[str], columns: Dataset | None) -> Dataset:
+    inputs = []
+    for source in sorted(set(sources)):
+        namespace, _, name = source.partition("\n")
+        inputs.append({"type": "DATASET", "namespace": namespace, "name": name})
+    fields = {
+        column: {"inputs": [{"type": "DATASET", **one} for one in made["inputFields"]]}
+        for column, made in (columns or {"fields": {}})["fields"].items()
+    }
+    return facet("lineage", inputs=inputs, fields=fields or None)
+
+
+def _error(class_name: str) -> Dataset:
+    return facet("errorMessage", message=class_name, programmingLanguage="PYTHON")
+
+
+def _time(at: int) -> str:
+    moment = datetime.fromtimestamp(at // 1000, UTC)
+    return f"{moment:%Y-%m-%dT%H:%M:%S}.{at % 1000:03d}Z"
