@@ -12,7 +12,7 @@ SPARK_LISTENER := io.openlineage:openlineage-spark_2.12:1.53.0
 BIN := $(VENV)/bin
 UV  := $(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python
 LOCK = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
-       --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" $(if $(UPGRADE),--upgrade)
+       --no-emit-index-url --no-emit-find-links --no-emit-package tracehold-dagster --custom-compile-command "make lock" $(if $(UPGRADE),--upgrade)
 
 .DEFAULT_GOAL := help
 .PHONY: help install demo test check bench clients campaign mutants lock
