@@ -17,6 +17,8 @@ __all__ = [
     "AliasDecided",
     "AliasRuleEnded",
     "AliasRuled",
+    "DatasetWaived",
+    "DatasetWaiverEnded",
     "DecisionStale",
     "GrantEnded",
     "GrantGiven",
@@ -155,6 +157,34 @@ class WaiverEnded(msgspec.Struct, frozen=True, tag_field="kind", tag="model.waiv
     waiver: str
     model: str
     version: str
+    reason: str
+
+
+class DatasetWaived(msgspec.Struct, frozen=True, tag_field="kind", tag="dataset.waived/1"):
+    """An approver accepts named causes against making a dataset, for a time.
+
+    Attributes:
+        waiver: Id of the waiver.
+        dataset: Reference of the dataset.
+        scope: Question that is waived, ``license``, or one cause of it, ``license/non-commercial``.
+        reason: Why the risk is accepted.
+        expires: Epoch milliseconds; from then on it covers nothing.
+    """
+
+    waiver: str
+    dataset: str
+    scope: str
+    reason: str
+    expires: int
+
+
+class DatasetWaiverEnded(
+    msgspec.Struct, frozen=True, tag_field="kind", tag="dataset.waiver-ended/1"
+):
+    """A waiver of a dataset was taken back before it expired."""
+
+    waiver: str
+    dataset: str
     reason: str
 
 

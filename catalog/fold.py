@@ -83,7 +83,11 @@ def _grant_ended(fact: Fact, body: events.GrantEnded, _: FoldContext) -> Iterabl
     yield Point(person_entity(body.person), "grant_ended", value, slot=body.grant, time=fact.when)
 
 
-def _waived(fact: Fact, body: events.ModelWaived, _: FoldContext) -> Iterable[Point]:
+_Waived = events.ModelWaived | events.DatasetWaived
+_WaiverEnded = events.WaiverEnded | events.DatasetWaiverEnded
+
+
+def _waived(fact: Fact, body: _Waived, _: FoldContext) -> Iterable[Point]:
     value = {
         "scope": body.scope,
         "reason": body.reason,
@@ -91,14 +95,18 @@ def _waived(fact: Fact, body: events.ModelWaived, _: FoldContext) -> Iterable[Po
         "expires": body.expires,
         "at": fact.when,
     }
-    entity = model_entity(body.model, body.version)
-    yield Point(entity, "waiver", value, slot=body.waiver, time=fact.when)
+    yield Point(_waived_entity(body), "waiver", value, slot=body.waiver, time=fact.when)
 
 
-def _waiver_ended(fact: Fact, body: events.WaiverEnded, _: FoldContext) -> Iterable[Point]:
+def _waiver_ended(fact: Fact, body: _WaiverEnded, _: FoldContext) -> Iterable[Point]:
     value = {"reason": body.reason, "by": fact.actor, "at": fact.when}
-    entity = model_entity(body.model, body.version)
-    yield Point(entity, "waiver_ended", value, slot=body.waiver, time=fact.when)
+    yield Point(_waived_entity(body), "waiver_ended", value, slot=body.waiver, time=fact.when)
+
+
+def _waived_entity(body: _Waived | _WaiverEnded) -> Entity:
+    if isinstance(body, events.DatasetWaived | events.DatasetWaiverEnded):
+        return entity_of(body.dataset)
+    return model_entity(body.model, body.version)
 
 
 def _concluded(fact: Fact, body: events.LicenseConcluded, _: FoldContext) -> Iterable[Point]:
@@ -158,6 +166,8 @@ FACTS: tuple[FactType, ...] = (
     FactType.of(events.GrantEnded, _grant_ended),
     FactType.of(events.ModelWaived, _waived),
     FactType.of(events.WaiverEnded, _waiver_ended),
+    FactType.of(events.DatasetWaived, _waived),
+    FactType.of(events.DatasetWaiverEnded, _waiver_ended),
     FactType.of(events.LicenseConcluded, _concluded),
     FactType.of(events.VerdictRecorded, _verdict),
     FactType.of(events.AliasDecided, _alias),

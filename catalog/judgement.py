@@ -6,12 +6,13 @@ again and compared.
 
 from __future__ import annotations
 
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
 from lineage.facts import Json
 
-__all__ = ["Judgement", "Reason", "Verdict", "Weight"]
+__all__ = ["Judgement", "Reason", "Verdict", "Weight", "judgement"]
 
 Verdict = Literal["allowed", "denied", "unknown"]
 Weight = Literal["deny", "unknown", "flag"]
@@ -139,3 +140,29 @@ class Judgement:
             "fold_version": self.fold_version,
             "facts": list(self.facts),
         }
+
+
+def judgement(
+    question: str,
+    subject: str,
+    reasons: Sequence[Reason],
+    facts: Collection[str],
+    basis: Collection[str],
+) -> Judgement:
+    """A judgement whose verdict is that of its heaviest reason.
+
+    Args:
+        question: What was asked.
+        subject: Reference of what it is about.
+        reasons: In the order in which they are shown.
+        facts: Ids of the facts cited.
+        basis: What it rests on, one line each.
+    """
+    weights = {reason.weight for reason in reasons}
+    verdict: Verdict = (
+        "denied" if "deny" in weights else "unknown" if "unknown" in weights else "allowed"
+    )
+    return Judgement(
+        question, subject, verdict, reasons=tuple(reasons), basis=tuple(sorted(basis)),
+        facts=tuple(sorted(facts)),
+    )  # fmt: skip

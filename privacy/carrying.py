@@ -12,7 +12,16 @@ from typing import Literal
 
 from lineage.facts import Json
 from lineage.graph.content import ALL_TIME, contents, holds_at
-from lineage.graph.port import OPEN, Edge, GraphReader, Limits, Node, Spans
+from lineage.graph.port import (
+    OPEN,
+    Closure,
+    Direction,
+    Edge,
+    GraphReader,
+    Limits,
+    Node,
+    Spans,
+)
 from lineage.graph.rows import normal_spans
 from lineage.identity import Identity
 from lineage.refs import ColumnRef, DatasetRef, ModelRef
@@ -36,9 +45,12 @@ class Walk:
         identity: Identity,
         as_of: int,
         limits: Limits,
+        *,
+        ends: Sequence[str] | None = None,
     ) -> None:
+        """Nothing is looked at yet; with ``ends``, keys of datasets, only what leads there is."""
         self._reader, self._state, self._identity = reader, state, identity
-        self._as_of, self._limits = as_of, limits
+        self._as_of, self._limits, self._ends = as_of, limits, ends
         self.truncated: set[str] = set()
         self._nodes: dict[str, Node] = {}
         self._from: dict[_Place, _Place | None] = {}
@@ -55,10 +67,18 @@ class Walk:
 
     def run(self) -> None:
         """Collect, walk."""
-        found = known_findings(self._state, None, self._as_of)
-        datasets = self._load(found)
+        around = None if self._ends is None else self._leading(self._ends)
+        keys = None if around is None else sorted(around.depths)
+        found = known_findings(self._state, keys, self._as_of)
+        datasets = self._load(found, keys)
         seeds = self._seed(found, datasets)
-        self._load_edges(sorted({place[0] for place in seeds}), sorted(datasets))
+        if around is None or self._ends is None:
+            columns = self._candidates(sorted({place[0] for place in seeds}), "FEEDS_COLUMN")
+            self._load_edges(self._candidates(sorted(datasets), "FEEDS"), columns)
+        else:
+            own = [one.key for end in self._ends for one in self._state.columns(end)]
+            columns = self._candidates(own, "FEEDS_COLUMN", "up")
+            self._load_edges(around.edges, columns)
         queue = deque(seeds)
         while queue:
             place = queue.popleft()
@@ -86,10 +106,26 @@ class Walk:
     def _holds(self, place: _Place) -> bool:
         return holds_at(self._held[place], self._as_of)
 
-    def _load(self, found: Mapping[str, Sequence[Known]]) -> set[str]:
-        measures = self._state.with_aspect("deidentification", self._as_of)
-        scanned = self._state.with_aspect("pii", self._as_of)
-        self._scans = set(self._state.with_aspect("scan", self._as_of)) | set(scanned)
+    def _leading(self, ends: Sequence[str]) -> Closure:
+        """What lies on a way to the ends, and the edges among it."""
+        closure = self._reader.closure(
+            ends, "up", edge_type="FEEDS", view="content", as_of=self._as_of, limits=self._limits
+        )
+        self.truncated.update(closure.truncated)
+        return closure
+
+    def _with_aspect(
+        self, name: str, keys: Sequence[str] | None
+    ) -> Mapping[str, Sequence[AspectValue]]:
+        if keys is None:
+            return self._state.with_aspect(name, self._as_of)
+        held = self._state.aspects(keys, (name,), self._as_of)
+        return {key: aspects[name] for key, aspects in held.items()}
+
+    def _load(self, found: Mapping[str, Sequence[Known]], keys: Sequence[str] | None) -> set[str]:
+        measures = self._with_aspect("deidentification", keys)
+        scanned = self._with_aspect("pii", keys)
+        self._scans = set(self._with_aspect("scan", keys)) | set(scanned)
         self._scanned_at = {k: max(v.time for v in values) for k, values in scanned.items()}
         datasets = set(found)
         self._nodes.update(self._reader.nodes(sorted(datasets | set(measures))))
@@ -130,9 +166,7 @@ class Walk:
         self._nodes.setdefault(key, Node(key, "Column", shown))
         return key
 
-    def _load_edges(self, columns: list[str], datasets: list[str]) -> None:
-        feeds = self._candidates(datasets, "FEEDS")
-        by_columns = self._candidates(columns, "FEEDS_COLUMN")
+    def _load_edges(self, feeds: Sequence[Edge], by_columns: Sequence[Edge]) -> None:
         # Columns that inherit through dataset lineage do not exist by themselves, so that all
         # columns that lineage names in the datasets reached have to be walked from too.
         ends = {edge.src for edge in by_columns} | {edge.dst for edge in by_columns}
@@ -154,13 +188,16 @@ class Walk:
                 self._by_column.add((edge.src, edge.dst))
 
     def _candidates(
-        self, starts: list[str], edge_type: Literal["FEEDS", "FEEDS_COLUMN"]
+        self,
+        starts: list[str],
+        edge_type: Literal["FEEDS", "FEEDS_COLUMN"],
+        direction: Direction = "down",
     ) -> Sequence[Edge]:
         if not starts:
             return ()
         closure = self._reader.closure(
             starts,
-            "down",
+            direction,
             edge_type=edge_type,
             view="content",
             as_of=self._as_of,

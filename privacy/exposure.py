@@ -30,6 +30,7 @@ def exposure(
     model_key: str | None = None,
     policy_digest: str = "",
     limits: Limits = WIDE,
+    ends: Sequence[str] | None = None,
 ) -> Exposure:
     """Exposure of everything, or of one model: the union over the columns of what it was made from.
 
@@ -41,9 +42,11 @@ def exposure(
         model_key: Key of a model; None for everything.
         policy_digest: Digest of the policy in force, kept with the answer.
         limits: What the walk may cost.
+        ends: Keys of datasets; then only what is in them, or in what they were made from, is
+            looked at. None for everything.
     """
-    moments = _moments(reader, state, as_of, model_key)
-    walks = [Walk(reader, state, identity, moment, limits) for moment in moments]
+    moments = [as_of] if ends is not None else _moments(reader, state, as_of, model_key)
+    walks = [Walk(reader, state, identity, moment, limits, ends=ends) for moment in moments]
     for walk in walks:
         walk.run()
     now = walks[0]

@@ -34,6 +34,7 @@ TABLE: Final[Mapping[str, frozenset[str]]] = {
     # What comes in from pipelines.
     "lineage.receive": _REPORTERS,
     "gates.train": _REPORTERS,
+    "gates.use": _REPORTERS,
     "gates.ingest": _REPORTERS,
     # People.
     "person.add": _ADMIN,

@@ -18,9 +18,11 @@ from lineage.trace.names import reference_text
 from privacy.deletion.case import list_cases
 from privacy.reach import reach_down
 from privacy.retention.due import DueRow, due_list
+from tracehold.acts.act import read_fields
 from tracehold.bootstrap import Services
 from tracehold.judging import View, license_of, view_of
 from tracehold.training import judge_training
+from tracehold.using import AskUse, judge_use, subject_of
 
 __all__ = ["Decision", "Review", "Reviewer", "decisions"]
 
@@ -33,7 +35,8 @@ class Decision:
 
     Attributes:
         ref: What was decided about.
-        question: ``license``, ``retention``, ``train MODEL`` or ``deletion CASE``.
+        question: ``license``, ``retention``, ``train MODEL``, ``use SUBJECT`` or ``deletion
+            CASE``.
         outcome: In a word.
         as_of: Moment of the decision, epoch milliseconds.
         known_at: Journal position it knew.
@@ -166,6 +169,8 @@ class Reviewer:
             return self._license(decision, view)
         if kind == "train":
             return self._train(decision, view)
+        if kind == "use":
+            return self._use(decision, view)
         if kind == "retention":
             return self._retention(decision, view, live=live)
         return self._deletion(decision, view)
@@ -183,6 +188,11 @@ class Reviewer:
         if not (isinstance(model, ModelRef) and isinstance(data, DatasetRef)):
             return iter(())
         said = judge_training(self._services, view, model, data, as_of=decision.as_of)
+        return _verdict_lines(said)
+
+    def _use(self, decision: Decision, view: View) -> Iterator[str]:
+        asked = read_fields(decision.value["asked"], AskUse)
+        said = judge_use(self._services, view, asked, as_of=decision.as_of)
         return _verdict_lines(said)
 
     def _retention(self, decision: Decision, view: View, *, live: bool) -> Iterator[str]:
@@ -210,6 +220,9 @@ class Reviewer:
 def _starts(decision: Decision) -> list[str]:
     if decision.question.startswith(DELETION):
         return [str(ref) for ref in decision.value["targets"]]
+    if decision.question.startswith("use "):
+        asked = read_fields(decision.value["asked"], AskUse)
+        return sorted({str(subject_of(asked)), *(str(one.ref) for one in asked.inputs)})
     return sorted({decision.ref, str(decision.value.get("subject") or decision.ref)})
 
 

@@ -20,6 +20,7 @@ from tracehold.acts.act import Body
 from tracehold.bootstrap import Services
 from tracehold.judging import view_of
 from tracehold.training import judge_training
+from tracehold.using import AskUse, judge_use, require_sound
 
 __all__ = ["GATES", "Gate", "decide"]
 
@@ -67,6 +68,21 @@ def _train(services: Services, person: Person, asked: AskTrain) -> Json:
         shown = judge_training(services, view, model, ref, as_of=services.clock())
     # On record at the training set: a model that was refused does not come into being by it.
     fact = VerdictRecorded(str(ref), f"train {model}", shown)
+    receipt = services.record(person.id, kind_of(fact), fact)
+    return {**shown, "fact": receipt.fact_id}
+
+
+def _use(services: Services, person: Person, asked: AskUse) -> Json:
+    require_sound(asked)
+    # A run has reported just now what it read: what is durable must be in the state.
+    services.catch_up()
+    keys = sorted({one.ref.key(services.identity) for one in asked.inputs})
+    with view_of(services, keys, None) as view:
+        shown = judge_use(services, view, asked, as_of=services.clock())
+    if shown["unseen"]:
+        return shown
+    # At an input, as for training: what was refused does not come into being by it.
+    fact = VerdictRecorded(str(asked.inputs[0].ref), f"use {shown['subject']}", shown)
     receipt = services.record(person.id, kind_of(fact), fact)
     return {**shown, "fact": receipt.fact_id}
 
@@ -122,6 +138,7 @@ GATES: Final[Mapping[str, Gate]] = {
     gate.name: gate
     for gate in (
         Gate("train", "May this version of a model be trained on that?", AskTrain, _train),
+        Gate("use", "May these versions of data be used to make that?", AskUse, _use),
         Gate("ingest", "May this content come in, or was it deleted?", AskIngest, _ingest),
     )
 }

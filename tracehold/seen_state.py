@@ -268,6 +268,11 @@ class SeenState(SqlState):
         """Versions of a dataset; none where it may not be seen."""
         return [] if self._hidden([dataset_key]) else super().versions(dataset_key, limit)
 
+    def current_span(self, dataset_key: str, version: str) -> tuple[int, int | None] | None:
+        """When a version was first seen, and the next one; None where it may not be seen."""
+        hidden = self._hidden([dataset_key])
+        return None if hidden else super().current_span(dataset_key, version)
+
     def findings(
         self, owner: str | None = None, *, after: tuple[str, str, str] = ("", "", ""),
         limit: int = 100, sender: str | None = None,

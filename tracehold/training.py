@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from catalog.judgement import Judgement, Reason, Verdict, Weight
+from catalog.judgement import Judgement, Reason, Verdict, Weight, judgement
 from catalog.licenses.uses import USES
 from catalog.licenses.verdict import license_verdict
 from catalog.waivers import active_waivers, apply_waivers
@@ -84,7 +84,7 @@ def judge_personal(exposed: Exposure, training_set: str) -> Judgement:
         for row in exposed.rows
         if row.dataset == training_set
     }
-    return _judgement("pii", training_set, reasons, facts, basis)
+    return judgement("pii", training_set, reasons, facts, basis)
 
 
 def judge_quality(results: Sequence[AspectValue], training_set: str) -> Judgement:
@@ -102,28 +102,11 @@ def judge_quality(results: Sequence[AspectValue], training_set: str) -> Judgemen
         reasons.append(Reason("quality", what, training_set, weight=weight))
     facts = {result.fact_id for result in results}
     basis = {f"{training_set}: {result.slot} {_passed(result.value)}" for result in results}
-    return _judgement("quality", training_set, reasons, facts, basis)
+    return judgement("quality", training_set, reasons, facts, basis)
 
 
 def _passed(value: Json) -> str:
     return "passed" if isinstance(value, dict) and value.get("success") is True else "failed"
-
-
-def _judgement(
-    question: str,
-    subject: str,
-    reasons: Sequence[Reason],
-    facts: Collection[str],
-    basis: Collection[str],
-) -> Judgement:
-    weights = {reason.weight for reason in reasons}
-    verdict: Verdict = (
-        "denied" if "deny" in weights else "unknown" if "unknown" in weights else "allowed"
-    )
-    return Judgement(
-        question, subject, verdict, reasons=tuple(reasons), basis=tuple(sorted(basis)),
-        facts=tuple(sorted(facts)),
-    )  # fmt: skip
 
 
 def judge_training(

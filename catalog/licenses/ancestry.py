@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from lineage.graph.content import Aliases, Contents, contents
 from lineage.graph.port import Edge, GraphReader, Limits
-from lineage.state.port import StateReader
+from lineage.state.port import AspectValue, StateReader
 
 __all__ = ["WIDE", "Ancestry", "ancestry"]
 
@@ -63,6 +63,18 @@ class Ancestry:
             if at in self.start:
                 keys.append(edge.dst)
         return keys or [self.members[thing][0]]
+
+    def said(self, state: StateReader, aspect: str) -> dict[str, list[AspectValue]]:
+        """Key → what is said of it by an aspect; not what was said behind its ``moments``."""
+        # What was said after the content was replaced is not said of what came from it before.
+        moments: dict[int, list[str]] = {}
+        for key in self.keys:
+            moments.setdefault(self.moments[key], []).append(key)
+        return {
+            key: said[aspect]
+            for moment, some in moments.items()
+            for key, said in state.aspects(some, [aspect], moment).items()
+        }
 
     def topmost(self, things: Iterable[str]) -> list[str]:
         """Those of the things that have none of the others above them, sorted."""

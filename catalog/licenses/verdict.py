@@ -48,6 +48,7 @@ def license_verdict(
     subject: str = "",
     limits: Limits = WIDE,
     truncated: Sequence[str] = (),
+    waived_at: int | None = None,
 ) -> Judgement:
     """Judge the licenses of everything that is in a model or a dataset.
 
@@ -61,18 +62,21 @@ def license_verdict(
         use: ``train-for-release``, ``train-internal`` or ``evaluate``; empty for what the model's
             manifest declares, and for the strictest where it declares nothing.
         known_at: Journal position of the state; kept with the judgement.
-        inputs: Keys of datasets that the model is about to be trained on, for a gate.
-        subject: Reference of the model where the state does not know it yet.
+        inputs: Keys of datasets that the model is about to be trained on, or the dataset to be
+            made from, for a gate. What a dataset was made from before does not count then.
+        subject: Reference of the model, or dataset, where the state does not know it yet.
         limits: What the walk may cost.
         truncated: Limits that were met while the state was made.
+        waived_at: Moment at which waivers must be in force; None for ``as_of``.
 
     Raises:
         BadManifest: There is no such use.
     """
     node = state.node(model_key)
-    is_model = bool(inputs) or (node is not None and node.label == "Model")
+    remade = bool(inputs) and subject.startswith("dataset:")
+    is_model = not remade and (bool(inputs) or (node is not None and node.label == "Model"))
     chosen, severity = _intent(policy, node, subject, use)
-    starts = [model_key, *inputs]
+    starts = list(inputs) if remade else [model_key, *inputs]
     reached = ancestry(reader, state, starts, as_of=as_of, limits=limits)
     name = subject or reference_text(node, model_key, "Model" if is_model else "Dataset")
     view = _View(state, reached, name, model_key, as_of)
@@ -103,8 +107,9 @@ def license_verdict(
         fold_version=state.fold_version(),
         facts=tuple(sorted({fact for _, one in held for fact in one.facts})),
     )
-    waivers = state.aspects([model_key], ["waiver", "waiver_ended"], as_of).get(model_key, {})
-    return apply_waivers(judgement, active_waivers(waivers, as_of), chosen)
+    moment = as_of if waived_at is None else waived_at
+    waivers = state.aspects([model_key], ["waiver", "waiver_ended"], moment).get(model_key, {})
+    return apply_waivers(judgement, active_waivers(waivers, moment), chosen)
 
 
 def _intent(policy: Policy, node: Node | None, subject: str, use: str) -> tuple[Use, Severity]:
@@ -136,15 +141,7 @@ class _View:
     def __post_init__(self) -> None:
         keys = self.reached.keys
         self.nodes = {key: self.state.node(key) for key in keys}
-        # What was said after the content was replaced is not said of what the model holds.
-        moments: dict[int, list[str]] = {}
-        for key in keys:
-            moments.setdefault(self.reached.moments[key], []).append(key)
-        self.licenses = {
-            key: said
-            for moment, some in moments.items()
-            for key, said in self.state.aspects(some, ["license"], moment).items()
-        }
+        self.licenses = self.reached.said(self.state, "license")
 
     def fed(self, inputs: Sequence[str]) -> bool:
         return bool(inputs) or any(self.reached.inputs.get(one) for one in self.reached.start)
@@ -154,7 +151,7 @@ class _View:
     ) -> tuple[list[Reason], Settlement, list[tuple[str, Held]]]:
         held: dict[str, Held] = {}
         for thing, keys in self.reached.members.items():
-            values = [v for key in keys for v in self.licenses.get(key, {}).get("license", ())]
+            values = [v for key in keys for v in self.licenses.get(key, ())]
             found = held_license(values)
             if found is not None:
                 held[thing] = found

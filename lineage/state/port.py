@@ -171,6 +171,10 @@ class StateReader(Protocol):
         """Versions of a dataset, newest first."""
         ...
 
+    def current_span(self, dataset_key: str, version: str) -> tuple[int, int | None] | None:
+        """When a named version was first seen, and when the next one was; None if it never was."""
+        ...
+
     def passages(self) -> Passages:
         """When data passed along edges, for one question on the calling thread."""
         ...

@@ -11,7 +11,7 @@ from lineage.graph.port import Node
 from lineage.state.port import RunRow, VersionRow
 from lineage.state.runs import contradicted, state_of
 
-__all__ = ["list_runs", "read_run", "run_node", "versions_of"]
+__all__ = ["current_span", "list_runs", "read_run", "run_node", "versions_of"]
 
 _SELECT: Final = (
     "select r.key, r.job_key, r.run_id, r.seen, r.started, r.ended, r.facets, r.last,"
@@ -96,3 +96,20 @@ def versions_of(db: sqlite3.Connection, dataset_key: str, limit: int) -> list[Ve
     unnamed = [VersionRow(dataset_key, run_id, at, at, key) for run_id, at, key in rows]
     everything = sorted([*named, *unnamed], key=lambda v: (-v.last, v.version))
     return everything[:limit]
+
+
+def current_span(
+    db: sqlite3.Connection, dataset_key: str, version: str
+) -> tuple[int, int | None] | None:
+    """When a named version was first seen, and when the next one was; None where it never was."""
+    row = db.execute(
+        "select first from version where dataset_key = ? and version = ?", (dataset_key, version)
+    ).fetchone()
+    if row is None:
+        return None
+    # What began later was last seen later too, which is what the index knows.
+    [after] = db.execute(
+        "select min(first) from version where dataset_key = ?1 and last > ?2 and first > ?2",
+        (dataset_key, row[0]),
+    ).fetchone()
+    return int(row[0]), after

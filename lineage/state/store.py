@@ -32,7 +32,7 @@ from lineage.state.passages import RunPassages
 from lineage.state.point_table import read_points, stored_point
 from lineage.state.port import AspectValue, EstateCounts, RunRow, VersionRow
 from lineage.state.resolve import StoredPoint, resolve
-from lineage.state.run_rows import list_runs, read_run, run_node, versions_of
+from lineage.state.run_rows import current_span, list_runs, read_run, run_node, versions_of
 from lineage.state.tables import TABLES, connect
 
 __all__ = ["DIVERGED", "SqlState", "Standing", "is_foreign", "open_state"]
@@ -307,6 +307,10 @@ class SqlState:
     def versions(self, dataset_key: str, limit: int = 100) -> list[VersionRow]:
         """Versions of a dataset, newest first: named ones, and runs that wrote it unnamed."""
         return versions_of(self.connection(), dataset_key, limit)
+
+    def current_span(self, dataset_key: str, version: str) -> tuple[int, int | None] | None:
+        """When a named version was first seen, and when the next one was; None if it never was."""
+        return current_span(self.connection(), dataset_key, version)
 
     def passages(self) -> RunPassages:
         """When data passed along edges, for one question on the calling thread."""

@@ -77,6 +77,7 @@ def due_list(
     *,
     now: int,
     policy_digest: str = "",
+    keys: Sequence[str] | None = None,
 ) -> list[DueRow]:
     """Every dataset and model with its decision: what is due first, what is kept last.
 
@@ -90,18 +91,23 @@ def due_list(
         classes: The policy's classes by name.
         now: Epoch milliseconds; may lie ahead to see what will be due.
         policy_digest: Kept with each row.
+        keys: Only what is decided for these; None for everything.
 
     Raises:
         InvalidInput: A class or a date in the state cannot be read.
     """
-    nodes = {node.key: node for node in _nodes(state)}
+    nodes = (
+        {node.key: node for node in _nodes(state)}
+        if keys is None
+        else state.nodes(sorted(_with_parents(reader, state, keys, now)))
+    )
     known = state.aspects(sorted(nodes), ("retention", "purged", "provenance"), now)
     kept = sorted(key for key in nodes if not _is_gone(state, key, known.get(key, {}), now))
     held = holds_on(reader, state, kept, as_of=now) if active_holds(state) else {}
     own = {key: _rules(reader, state, classes, key, known.get(key, {}), now=now) for key in kept}
     heirs = _heirs(reader, own, now)
     rows = []
-    for key in kept:
+    for key in kept if keys is None else [key for key in kept if key in set(keys)]:
         rules, facts = own[key]
         if not rules and key in heirs:
             rules, facts = _inherited(reader, state, key, own, now)
@@ -242,10 +248,17 @@ def _inherited(
     own: Mapping[str, tuple[list[Rule], list[str]]],
     now: int,
 ) -> tuple[list[Rule], list[str]]:
-    closure = contents(reader, [key], "up", as_of=now, limits=_PARENTS, passages=state.passages())
     rules, facts = [], []
-    for parent in sorted(closure.depths):
+    for parent in sorted(_with_parents(reader, state, [key], now)):
         if parent != key and parent in own:
             rules += [replace(rule, explicit=False) for rule in own[parent][0]]
             facts += own[parent][1]
     return rules, facts
+
+
+def _with_parents(
+    reader: GraphReader, state: StateReader, keys: Sequence[str], now: int
+) -> Collection[str]:
+    """The keys, and everything whose content may be in them."""
+    passages = state.passages()
+    return contents(reader, list(keys), "up", as_of=now, limits=_PARENTS, passages=passages).depths

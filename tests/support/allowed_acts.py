@@ -5,9 +5,9 @@ from __future__ import annotations
 __all__ = ["ALLOWED"]
 
 ALLOWED = {
-    "engineer": """lineage.receive gates.train gates.ingest login.open license.record pii.record
-        retention.evaluate graph.mirror journal.rebuild question metrics""",
-    "producer": """lineage.receive gates.train gates.ingest license.record pii.record
+    "engineer": """lineage.receive gates.train gates.use gates.ingest login.open license.record
+        pii.record retention.evaluate graph.mirror journal.rebuild question metrics""",
+    "producer": """lineage.receive gates.train gates.use gates.ingest license.record pii.record
         retention.evaluate metrics""",
     "privacy-officer": """login.open grant.give grant.end license.record
         license.conclude alias.decide alias.rule alias.end pii.record pii.review retention.assign

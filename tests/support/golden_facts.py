@@ -67,6 +67,10 @@ SAMPLES: Final[tuple[msgspec.Struct, ...]] = (
         waiver="w1", model="churn", version="3", scope="license", reason="pilot", expires=_AT * 2
     ),
     catalog.WaiverEnded(waiver="w1", model="churn", version="3", reason="pilot over"),
+    catalog.DatasetWaived(
+        waiver="w2", dataset=_DATASET, scope="quality", reason="known gap", expires=_AT * 2
+    ),
+    catalog.DatasetWaiverEnded(waiver="w2", dataset=_DATASET, reason="gap closed"),
     catalog.LicenseConcluded(
         dataset=_DATASET, expression="CC-BY-4.0", reason="read", url="https://example.org/l"
     ),

@@ -9,6 +9,8 @@ from typing import Final, Literal
 import msgspec
 
 from catalog.events import (
+    DatasetWaived,
+    DatasetWaiverEnded,
     LicenseConcluded,
     ModelWaived,
     VerdictRecorded,
@@ -26,6 +28,9 @@ from tracehold.bootstrap import Services
 from tracehold.judging import due_rows, license_judgement
 
 __all__ = ["JUDGEMENTS"]
+
+QUESTIONS: Final = ("license", "purpose", "pii", "quality", "retention", "schema")
+"""What can be waived."""
 
 
 class RecordLicense(Body, frozen=True, kw_only=True):
@@ -46,9 +51,10 @@ class ConcludeLicense(Body, frozen=True, kw_only=True):
 
 
 class GrantWaiver(Body, frozen=True, kw_only=True):
-    """The causes accepted against one version of a model, until a date."""
+    """The causes accepted against one version of a model, or against a dataset, until a date."""
 
-    model: str
+    model: str = ""
+    dataset: str = ""
     scope: str
     reason: str
     expires: str
@@ -57,7 +63,8 @@ class GrantWaiver(Body, frozen=True, kw_only=True):
 class EndWaiver(Body, frozen=True, kw_only=True):
     """A waiver is taken back."""
 
-    model: str
+    model: str = ""
+    dataset: str = ""
     waiver: str
     reason: str
 
@@ -142,25 +149,23 @@ def _conclude(services: Services, actor: Person, body: ConcludeLicense) -> Json:
 
 def _grant(services: Services, actor: Person, body: GrantWaiver) -> Json:
     _require(body.reason, "reason")
-    model = _model(body.model)
+    waived = _waived(body)
     expires = read_moment(body.expires, "expires")
     if expires <= services.clock():
         raise InvalidInput(
             "the waiver would be over before it begins", where="expires", advice="give a later date"
         )
-    fact = ModelWaived(
-        waiver=f"W-{secrets.token_hex(4)}",
-        model=model.name,
-        version=model.version,
-        scope=_scope(body.scope),
-        reason=body.reason,
-        expires=expires,
+    waiver, scope = f"W-{secrets.token_hex(4)}", _scope(body.scope)
+    fact = (
+        ModelWaived(waiver, waived.name, waived.version, scope, body.reason, expires)
+        if isinstance(waived, ModelRef)
+        else DatasetWaived(waiver, str(waived), scope, body.reason, expires)
     )
     receipt = services.record(actor.id, kind_of(fact), fact)
     return {
-        "waiver": fact.waiver,
-        "model": str(model),
-        "scope": fact.scope,
+        "waiver": waiver,
+        **_named(waived),
+        "scope": scope,
         "expires": format_millis(expires),
         "approver": actor.id,
         "fact": receipt.fact_id,
@@ -168,14 +173,18 @@ def _grant(services: Services, actor: Person, body: GrantWaiver) -> Json:
 
 
 def _end(services: Services, actor: Person, body: EndWaiver) -> Json:
-    model = _model(body.model)
-    key = model.key(services.identity)
+    waived = _waived(body)
+    key = waived.key(services.identity)
     known = services.state.aspects([key], ["waiver"]).get(key, {}).get("waiver", [])
     if body.waiver not in {value.slot for value in known}:
-        raise NotFound("there is no such waiver on this model", where=body.waiver)
-    fact = WaiverEnded(body.waiver, model.name, model.version, body.reason)
+        raise NotFound("there is no such waiver on this", where=body.waiver)
+    fact = (
+        WaiverEnded(body.waiver, waived.name, waived.version, body.reason)
+        if isinstance(waived, ModelRef)
+        else DatasetWaiverEnded(body.waiver, str(waived), body.reason)
+    )
     receipt = services.record(actor.id, kind_of(fact), fact)
-    return {"waiver": body.waiver, "model": str(model), "ended": True, "fact": receipt.fact_id}
+    return {"waiver": body.waiver, **_named(waived), "ended": True, "fact": receipt.fact_id}
 
 
 def _scan(services: Services, actor: Person, body: RecordScan) -> Json:
@@ -247,21 +256,36 @@ def _dataset(services: Services, text: str) -> str:
     return ref
 
 
-def _model(text: str) -> ModelRef:
-    """A version of a model, which need not be known: a waiver can come before the training."""
-    ref = parse_ref(text if text.startswith("model:") else f"model:{text}")
-    if not isinstance(ref, ModelRef):
-        raise InvalidInput("a model was expected", where=text, advice="write NAME@VERSION")
-    return ref
+def _waived(body: GrantWaiver | EndWaiver) -> ModelRef | DatasetRef:
+    """What a waiver is for; it need not be known: a waiver can come before what it is for."""
+    if bool(body.model) == bool(body.dataset):
+        raise InvalidInput(
+            "a waiver is for one version of a model, or for one dataset",
+            where="model",
+            advice="give model or dataset",
+        )
+    kind, text = ("model", body.model) if body.model else ("dataset", body.dataset)
+    ref = parse_ref(text if text.startswith(f"{kind}:") else f"{kind}:{text}")
+    if isinstance(ref, ModelRef):
+        return ref
+    if isinstance(ref, DatasetRef) and ref.version is None:
+        return ref
+    raise InvalidInput(
+        f"a {kind} was expected", where=text, advice="write NAME@VERSION, or dataset:[NS]NAME"
+    )
+
+
+def _named(waived: ModelRef | DatasetRef) -> dict[str, Json]:
+    return {"model" if isinstance(waived, ModelRef) else "dataset": str(waived)}
 
 
 def _scope(text: str) -> str:
     question, slash, cause = text.partition("/")
-    if question not in ("license", "pii", "quality") or (slash and not cause):
+    if question not in QUESTIONS or (slash and not cause):
         raise InvalidInput(
             "a waiver covers a question or one cause of it",
             where="scope",
-            advice="license, pii or quality, or one cause such as license/non-commercial",
+            advice=f"one of {', '.join(QUESTIONS)}, or one cause such as license/non-commercial",
         )
     return text
 
@@ -276,7 +300,7 @@ JUDGEMENTS: Final = (
         "license.record", "Judge the license and keep the verdict.", RecordLicense, _record_license
     ),
     Act("license.conclude", "Conclude the license of a dataset.", ConcludeLicense, _conclude),
-    Act("waiver.grant", "Accept causes against a version of a model.", GrantWaiver, _grant),
+    Act("waiver.grant", "Accept causes against a model or a dataset.", GrantWaiver, _grant),
     Act("waiver.end", "Take a waiver back.", EndWaiver, _end),
     Act("pii.record", "Record what a scan found.", RecordScan, _scan),
     Act("pii.review", "Accept or reject a finding.", ReviewFinding, _review),

@@ -138,18 +138,28 @@ def license_check(
 @waiver.command("grant")
 def waiver_grant(
     *,
-    model: Annotated[str, typer.Argument(help="NAME@VERSION; need not be trained yet.")],
+    subject: Annotated[
+        str,
+        typer.Argument(
+            metavar="REF",
+            help="NAME@VERSION of a model, or dataset:[NAMESPACE]NAME; need not be made yet.",
+        ),
+    ],
     reason: _Reason,
     expires: Annotated[str, typer.Option(help="Until when (ISO 8601).")],
     scope: Annotated[
-        str, typer.Option(help="license, pii or quality, or one cause: license/non-commercial.")
+        str,
+        typer.Option(
+            help="license, purpose, pii, quality, retention or schema; or one cause of it:"
+            " license/non-commercial."
+        ),
     ] = "license",
     person: As = "",
     workspace: Where = None,
     json: JsonOut = False,
 ) -> None:
-    """Accept causes against one version of a model, until a date (role approver)."""
-    body = {"model": model, "scope": scope, "reason": reason, "expires": expires}
+    """Accept causes against a version of a model, or a dataset, until a date (role approver)."""
+    body = {**_waived(subject), "scope": scope, "reason": reason, "expires": expires}
     answer = act(workspace, person, "waiver.grant", body)
     emit(answer, as_json=json, text=lambda: fields(answer))
 
@@ -157,7 +167,9 @@ def waiver_grant(
 @waiver.command("end")
 def waiver_end(
     *,
-    model: Annotated[str, typer.Argument(help="NAME@VERSION.")],
+    subject: Annotated[
+        str, typer.Argument(metavar="REF", help="NAME@VERSION, or dataset:[NAMESPACE]NAME.")
+    ],
     id_: Annotated[str, typer.Argument(metavar="WAIVER", help="Id of the waiver.")],
     reason: _Reason,
     person: As = "",
@@ -165,9 +177,13 @@ def waiver_end(
     json: JsonOut = False,
 ) -> None:
     """Take a waiver back."""
-    body = {"model": model, "waiver": id_, "reason": reason}
+    body = {**_waived(subject), "waiver": id_, "reason": reason}
     answer = act(workspace, person, "waiver.end", body)
     emit(answer, as_json=json, text=lambda: fields(answer))
+
+
+def _waived(text: str) -> dict[str, str]:
+    return {"dataset" if text.startswith("dataset:") else "model": text}
 
 
 def decide_alias(
