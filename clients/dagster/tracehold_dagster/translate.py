@@ -11,6 +11,7 @@ from typing import Any, Final
 from tracehold_dagster import datasets, keys
 from tracehold_dagster.carried import Carried, OpenStep
 from tracehold_dagster.datasets import Dataset, Describing, key_of
+from tracehold_dagster.environment import job_facets, run_facets
 from tracehold_dagster.facets import EVENT_SCHEMA, PRODUCER, facet
 from tracehold_dagster.names import Naming, backfill_run_id, dagster_job, op_of, run_id, step_run_id
 from tracehold_dagster.records import AssetGraph, AssetKey, Record, Run
@@ -96,7 +97,7 @@ class _Translation:
         if state != "START":
             for step_key in list(self.carried.steps):
                 self._end(step_key, state, record)
-        facets: Dataset = {}
+        facets: Dataset = run_facets(self._run, self._naming)
         if (parent := self._backfill()) is not None:
             facets["parent"] = facet("parent", **parent)
         if record.failure is not None:
@@ -336,7 +337,7 @@ class _Translation:
                 "job": {
                     "namespace": self._naming.namespace,
                     "name": job,
-                    "facets": {"jobType": kind},
+                    "facets": {"jobType": kind, **job_facets(self._naming)},
                 },
                 "inputs": list(inputs),
                 "outputs": list(outputs),
