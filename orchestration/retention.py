@@ -167,8 +167,14 @@ def _due(context: dg.OpExecutionContext) -> None:
     context.add_output_metadata({one: outcomes.count(one) for one in sorted(set(outcomes))})
 
 
+class Proposing(dg.Config):
+    """How deletions are proposed: ``quarantine_days`` between quarantine and purge."""
+
+    quarantine_days: int = 7
+
+
 @dg.op(name="propose", retry_policy=RETRIES, ins={"after": dg.In(dg.Nothing)})
-def _propose(context: dg.OpExecutionContext) -> dict[str, int]:
+def _propose(context: dg.OpExecutionContext, config: Proposing) -> dict[str, int]:
     from privacy.deletion.case import list_cases
     from tracehold.judging import due_rows
 
@@ -201,6 +207,7 @@ def _propose(context: dg.OpExecutionContext) -> dict[str, int]:
                     request = {
                         "case": one.case, "targets": [one.target],
                         "legal_ground": one.ground, "reason": one.reason,
+                        "quarantine_days": config.quarantine_days,
                     }  # fmt: skip
                     server.post("acts/deletion.request", request)
                 planned = server.post("acts/deletion.plan", {"case": one.case})

@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+from postgres_service import programs
+
 __all__ = [
     "NOT_TESTED", "SERVICES", "Service", "chromium", "client_home", "corpus", "services_required",
 ]  # fmt: skip
@@ -84,6 +86,11 @@ SERVICES = (
         "browser",
         lambda: chromium() is not None,
         "install Chromium (Debian: apt install chromium), or set TRACEHOLD_TEST_CHROMIUM",
+    ),
+    Service(
+        "postgres",
+        lambda: programs() is not None,
+        "install PostgreSQL (Debian: apt install postgresql); nothing need run",
     ),
     Service(
         "corpus",
