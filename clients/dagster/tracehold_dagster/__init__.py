@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
+    from tracehold_dagster.component import TraceholdLineageComponent
+    from tracehold_dagster.lineage import lineage_for
     from tracehold_dagster.records import Asset, AssetGraph, Record, Run
     from tracehold_dagster.translate import Carried, Naming, translate
 
@@ -20,12 +22,24 @@ _HOMES = {
     "AssetGraph": "records",
     "Record": "records",
     "Run": "records",
+    "TraceholdLineageComponent": "component",
+    "lineage_for": "lineage",
     "Carried": "translate",
     "Naming": "translate",
     "translate": "translate",
 }
 
-__all__ = ["Asset", "AssetGraph", "Carried", "Naming", "Record", "Run", "translate"]
+__all__ = [
+    "Asset",
+    "AssetGraph",
+    "Carried",
+    "Naming",
+    "Record",
+    "Run",
+    "TraceholdLineageComponent",
+    "lineage_for",
+    "translate",
+]
 
 
 def __getattr__(name: str) -> Any:
