@@ -28,17 +28,6 @@ if TYPE_CHECKING:
 __all__ = ["read_graph", "read_metadata", "read_record", "read_run"]
 
 _KIND: Final = "dagster/kind/"
-_WRAPPERS: Final = frozenset(
-    {
-        "DagsterExecutionHandleOutputError",
-        "DagsterExecutionLoadInputError",
-        "DagsterExecutionStepExecutionError",
-        "DagsterUserCodeExecutionError",
-        "RetryRequested",
-        "RetryRequestedFromPolicy",
-    }
-)
-"""Errors of Dagster's own around the one that user code raised."""
 
 
 def read_record(given: EventLogRecord | EventLogEntry) -> Record:
@@ -49,7 +38,8 @@ def read_record(given: EventLogRecord | EventLogEntry) -> Record:
     """
     entry: Any = getattr(given, "event_log_entry", given)
     event = entry.dagster_event
-    at = math.floor(entry.timestamp * 1000 + 1e-6)
+    # As Dagster's GraphQL has it, so that the one who asks there says the same.
+    at = int(entry.timestamp * 1000)
     if event is None:
         return Record("", entry.run_id, at)
     data = event.event_specific_data
@@ -215,11 +205,12 @@ def _wiped(data: Any) -> dict[str, Any]:
 
 
 def _failed(data: Any) -> dict[str, Any]:
+    chain = []
     error = data.error
-    while error is not None and error.cause is not None and error.cls_name in _WRAPPERS:
+    while error is not None:
+        chain.append(error.cls_name)
         error = error.cause
-    name = None if error is None else error.cls_name
-    return {"failure": Failure(name.rpartition(".")[2])} if name else {}
+    return {"failure": Failure.of(chain)}
 
 
 _READERS: Final[Mapping[str, Callable[[Any], dict[str, Any]]]] = {

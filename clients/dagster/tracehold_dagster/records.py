@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Final
@@ -45,6 +45,18 @@ KINDS: Final = frozenset(
 )
 """The kinds of records that the translator reads, as values of ``DagsterEventType``; all others may
 be left out."""
+
+_WRAPPERS: Final = frozenset(
+    {
+        "DagsterExecutionHandleOutputError",
+        "DagsterExecutionLoadInputError",
+        "DagsterExecutionStepExecutionError",
+        "DagsterUserCodeExecutionError",
+        "RetryRequested",
+        "RetryRequestedFromPolicy",
+    }
+)
+"""Errors of Dagster's own around the one that user code raised."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +106,15 @@ class Failure:
     """
 
     class_name: str
+
+    @classmethod
+    def of(cls, chain: Iterable[str | None]) -> Failure | None:
+        """From the names of the classes of an error and its causes, the outermost first."""
+        name = None
+        for name in chain:
+            if name not in _WRAPPERS:
+                break
+        return cls(name.rpartition(".")[2]) if name else None
 
 
 @dataclass(frozen=True, slots=True)
