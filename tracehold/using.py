@@ -8,7 +8,7 @@ newest; what hangs on the dataset (license, purpose, retention) as it is now.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, Literal, cast
 
 import msgspec
@@ -24,6 +24,7 @@ from lineage.errors import InvalidInput
 from lineage.facts import Json
 from lineage.refs import DatasetRef, ModelRef, parse_ref
 from lineage.state.port import AspectValue
+from lineage.state.resolve import MANY
 from lineage.trace.names import reference_text
 from privacy.exposure import exposure
 from privacy.retention.due import due_list
@@ -292,11 +293,7 @@ class _Bench:
     def quality(self, placed: Sequence[_Placed]) -> Iterator[Judgement]:
         """Results of checks on these very versions; none at all is unknown."""
         for one in placed:
-            values = self.view.state.aspects([one.key], ["assertions"], one.moment)
-            results = [
-                value for value in values.get(one.key, {}).get("assertions", ())
-                if one.since is None or value.time >= one.since
-            ]  # fmt: skip
+            results = self._results(one)
             yield judge_quality(results, one.ref)
             told = {value.slot for value in results} | {_rule(value) for value in results}
             missing = [name for name in one.given.checks if name not in told]
@@ -309,6 +306,25 @@ class _Bench:
                 what = "no check has a result for this version"
                 reasons.append(Reason("not-checked", what, one.ref, weight="unknown"))
             yield judgement("quality", one.ref, reasons, (), ())
+
+    def _results(self, one: _Placed) -> list[AspectValue]:
+        """The newest result of every rule that was checked on a version.
+
+        Checks run in steps of their own, and each reports only itself: one that is not repeated
+        still holds for the version.
+        """
+        state = self.view.state
+        if one.since is None:
+            now = state.aspects([one.key], ["assertions"], one.moment)
+            return now.get(one.key, {}).get("assertions", [])
+        newest = {
+            slot: replace(told, slot=slot, value=said)
+            for told in state.history(one.key, "assertions")
+            # A facet with many results is kept as one value.
+            if told.slot == MANY and one.since <= told.time <= one.moment
+            for slot, said in (told.value or {}).items()
+        }
+        return [newest[slot] for slot in sorted(newest)]
 
     def retention(self, placed: Sequence[_Placed]) -> Iterator[Judgement]:
         """Whether the inputs may still be kept; without a class nobody knows."""

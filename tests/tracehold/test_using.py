@@ -109,6 +109,15 @@ def test_a_version_is_judged_by_its_own_checks_and_its_own_scan(api: Api) -> Non
             assert answer["allowed"] is allowed, (version, gate, answer["reasons"])
 
 
+def test_a_check_that_failed_is_not_forgotten_because_another_one_passed_later(api: Api) -> None:
+    first, other, again = assertions(unique=False), assertions(fresh=True), assertions(unique=True)
+    report(api, wrote("orders", "v1", facets=first))
+    report(api, wrote("orders", "v1", minute=1, facets=other))
+    assert causes(ask_use(api, "quality")) == [("quality", "deny")]
+    report(api, wrote("orders", "v1", minute=2, facets=again))
+    assert ask_use(api, "quality")["allowed"] is True
+
+
 def test_a_result_for_an_older_version_says_nothing_of_a_newer_one(api: Api) -> None:
     checked = {**assertions(unique=True), **found("v1", mail="")}
     report(api, wrote("orders", "v1", facets=checked), wrote("orders", "v2", minute=5))
