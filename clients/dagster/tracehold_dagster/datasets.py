@@ -230,12 +230,19 @@ class Describing:
         return _condition([(record.partition, dimensions)])
 
 
-def add_assertion(dataset: Dataset, check: CheckResult, *, as_input: bool) -> None:
-    """Say with a dataset how a check of it came out."""
+def add_assertion(dataset: Dataset, record: Record, check: CheckResult, *, as_input: bool) -> None:
+    """Say with a dataset how a check of it came out; of a gate there is nothing to say."""
+    if keys.GATE in record.metadata:
+        return
     facets = dataset.setdefault("inputFacets", {}) if as_input else dataset["facets"]
     said = facets.setdefault("dataQualityAssertions", facet("dataQualityAssertions", assertions=[]))
     said["assertions"].append(
-        {"assertion": check.name, "success": check.passed, "severity": check.severity}
+        {
+            **_object(record.metadata, keys.ASSERTION),
+            "assertion": check.name,
+            "success": check.passed,
+            "severity": check.severity,
+        }
     )
 
 

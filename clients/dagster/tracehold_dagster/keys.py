@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Final
 
 __all__ = [
+    "ASSERTION",
     "BACKFILL",
     "CODE_REFERENCES",
     "CODE_VERSION",
@@ -16,6 +17,7 @@ __all__ = [
     "DATA_VERSION",
     "DATA_VERSION_BY_USER",
     "DIMENSION",
+    "GATE",
     "INPUTS",
     "INPUT_POINTER",
     "INPUT_VERSION",
@@ -38,8 +40,10 @@ TABLE_NAME: Final = "dagster/table_name"
 URI: Final = "dagster/uri"
 CODE_REFERENCES: Final = "dagster/code_references"
 
+ASSERTION: Final = "tracehold/assertion"
 DATASET: Final = "tracehold/dataset"
 DATASET_FACETS: Final = "tracehold/dataset_facets"
+GATE: Final = "tracehold/gate"
 INPUTS: Final = "tracehold/inputs"
 JOB: Final = "tracehold/job"
 OUTPUT_FACETS: Final = "tracehold/output_facets"
@@ -58,6 +62,8 @@ METADATA: Final[Mapping[str, str]] = {
     OUTPUT_FACETS: "`outputFacets` of the output, as they are",
     INPUTS: "further inputs: a list of `{namespace, name, facets, inputFacets}`",
     RUN_FACETS: "facets of the step's run, as they are",
+    ASSERTION: "of a check: more members of its assertion, such as `column` and `expected`",
+    GATE: "of a check that asked a gate: its result says nothing of the data, and is no assertion",
     JOB: "name of the job; read from definitions, since a run has begun before it records metadata",
 }
 """Labels of metadata, of a materialization or else of the asset's definition."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import hashlib
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -22,6 +23,7 @@ Event = dict[str, Any]
 
 _OUTPUTS_AT_ONCE: Final = 100
 """How many outputs of one step wait for its end; more are told while it runs."""
+_CHECK_FAILED: Final = "DagsterAssetCheckFailedError"
 _VERSIONS_KEPT: Final = 2000
 _RUN_STATES: Final = {
     "PIPELINE_START": "START",
@@ -63,6 +65,7 @@ class _Translation:
     ) -> None:
         self.events: list[Event] = []
         self.carried = carried
+        self._kept = sum(map(len, carried.made.values()))
         self._run = run
         self._naming = naming
         self._describing = Describing(graph, naming)
@@ -143,7 +146,12 @@ class _Translation:
             self._end(record.step_key, "COMPLETE", record)
 
     def _failed(self, record: Record) -> None:
-        if record.step_key is not None:
+        if record.step_key is None:
+            return
+        if record.failure is not None and record.failure.class_name == _CHECK_FAILED:
+            # The step did all its work, and wrote what it wrote: a check of that came out badly.
+            self._end(record.step_key, "COMPLETE", replace(record, failure=None))
+        else:
             self._end(record.step_key, "FAIL", record)
 
     def _skipped(self, record: Record) -> None:
@@ -220,12 +228,15 @@ class _Translation:
     def _remember(self, key: AssetKey, partition: str, version: str) -> None:
         made = self.carried.made
         name = "/".join(key)
-        if sum(map(len, made.values())) >= _VERSIONS_KEPT:
+        before = len(made.get(name, ()))
+        made.setdefault(name, {})[partition] = version
+        self._kept += len(made[name]) - before
+        if self._kept > _VERSIONS_KEPT:
             oldest = next(iter(made))
             made[oldest].pop(next(iter(made[oldest])))
+            self._kept -= 1
             if not made[oldest]:
                 del made[oldest]
-        made.setdefault(name, {})[partition] = version
 
     def _observed(self, record: Record) -> None:
         if record.asset is None:
@@ -245,13 +256,13 @@ class _Translation:
         judged = self._describing.name(record.asset)
         if record.step_key is None:
             judged["facets"] = {}
-            datasets.add_assertion(judged, record.check, as_input=False)
+            datasets.add_assertion(judged, record, record.check, as_input=False)
             self._tell_dataset(judged, record)
             return
         step = self._step(record.step_key)
         written = step.outputs.get(key_of(judged))
         if written is not None:
-            datasets.add_assertion(written, record.check, as_input=False)
+            datasets.add_assertion(written, record, record.check, as_input=False)
         else:
             read = step.inputs.get(key_of(judged))
             if read is None:
@@ -260,7 +271,7 @@ class _Translation:
                 )
                 read = self._describing.input(record.asset, version)
                 step.inputs[key_of(judged)] = read
-            datasets.add_assertion(read, record.check, as_input=True)
+            datasets.add_assertion(read, record, record.check, as_input=True)
         tests = step.facets.setdefault("test", facet("test", tests=[]))
         tests["tests"].append(
             {
