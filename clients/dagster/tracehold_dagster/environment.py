@@ -15,7 +15,16 @@ from tracehold_dagster.facets import Facet, facet
 from tracehold_dagster.names import Naming
 from tracehold_dagster.records import Run
 
-__all__ = ["COMMIT", "IMAGE", "LOCK", "SAID", "job_facets", "run_facets", "run_tags"]
+__all__ = [
+    "COMMIT",
+    "IMAGE",
+    "LOCK",
+    "SAID",
+    "job_facets",
+    "namespace_of",
+    "run_facets",
+    "run_tags",
+]
 
 COMMIT: Final = ("tracehold/commit", "dagster/git-sha", "git_commit", "commit")
 IMAGE: Final = ("tracehold/image", "dagster/image")
@@ -77,6 +86,16 @@ def job_facets(naming: Naming) -> dict[str, Facet]:
         return {}
     tag = {"key": "environment", "value": naming.environment, "source": "DAGSTER"}
     return {"tags": facet("jobTags", tags=[tag])}
+
+
+def namespace_of(location: str, environment: str | None) -> str:
+    """The namespace of a code location where nobody sets one: dev and prod must not share theirs.
+
+    Args:
+        location: Name of the code location.
+        environment: Its environment; None where nobody says.
+    """
+    return f"{location}-{environment}" if environment else location
 
 
 def run_tags(environ: Mapping[str, str], *, lock: Path | None = None) -> dict[str, str]:

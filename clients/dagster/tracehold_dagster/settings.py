@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from tracehold_dagster.environment import namespace_of
 from tracehold_dagster.errors import Misconfigured
 from tracehold_dagster.names import Naming
 from tracehold_dagster.sending import Sender
@@ -22,7 +23,8 @@ class Settings:
     Attributes:
         url: Address of the Tracehold server; ``TRACEHOLD_URL``.
         token: A token with the role producer; ``TRACEHOLD_TOKEN``.
-        namespace: Of jobs and assets; ``TRACEHOLD_NAMESPACE``, else the code location's name.
+        namespace: Of jobs and assets; ``TRACEHOLD_NAMESPACE``, else the code location's name, with
+            ``-`` and the environment behind it where one is set.
         environment: ``dev``, ``test``, ``prod`` …; ``TRACEHOLD_ENVIRONMENT``, else unsaid.
         stores: OpenLineage namespace of the tables of each kind of store, for example
             ``{"snowflake": "snowflake://org-account"}``.
@@ -56,9 +58,11 @@ class Settings:
             environ: The environment.
             location: Name of the code location.
         """
+        environment = _value(self.environment, "TRACEHOLD_ENVIRONMENT", environ)
         return Naming(
-            _value(self.namespace, "TRACEHOLD_NAMESPACE", environ) or location,
-            environment=_value(self.environment, "TRACEHOLD_ENVIRONMENT", environ),
+            _value(self.namespace, "TRACEHOLD_NAMESPACE", environ)
+            or namespace_of(location, environment),
+            environment=environment,
             stores=self.stores,
         )
 
