@@ -46,7 +46,7 @@ def examine(settings: Settings | None) -> list[Check]:
     """Look at the installation and, where there is one, at a workspace."""
     checks = [_python(), _one_parent(), _owners(), _dagster()]
     if settings is not None:
-        for look in (_keys, _space, _journal, _state, _manifests, _graph):
+        for look in (_keys, _space, _journal, _state, _watch, _manifests, _graph):
             checks += _guarded(look, settings)
     return checks
 
@@ -182,6 +182,24 @@ def _state(settings: Settings) -> Iterator[Check]:
     if broken:
         text = f"{sources} jobs or datasets break the schema in {broken} ways: tracehold findings"
     yield Check("events", True, text)
+
+
+def _watch(settings: Settings) -> Iterator[Check]:
+    from tracehold.bootstrap import open_services
+    from tracehold.freshness import old_evidence, turns
+
+    with open_services(settings, write=False) as services:
+        now = services.clock()
+        jobs = turns(services.state, services.identity, settings.workspace.name, now)
+        old = old_evidence(services, now)
+    late = [one.job for one in jobs if one.late]
+    text = "no job of ours ever ran; they come with Dagster"
+    if any(one.newest for one in jobs):
+        text = f"missed their turn: {', '.join(late)}" if late else "all ran in time"
+    yield Check("jobs", not late, text, "look at its pages: tracehold up --dagster" if late else "")
+    # Nothing is broken by age; somebody should look.
+    text = f"{old[0].kind} {old[0].ref}: {old[0].why}" if old else "nothing has grown old"
+    yield Check("evidence", True, text + (f", and {len(old) - 1} more" if len(old) > 1 else ""))
 
 
 def _manifests(settings: Settings) -> Iterator[Check]:

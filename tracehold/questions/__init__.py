@@ -18,6 +18,7 @@ from tracehold.questions.decisions import DECISIONS
 from tracehold.questions.entities import ENTITIES
 from tracehold.questions.events import EVENTS
 from tracehold.questions.finding import FINDING
+from tracehold.questions.freshness import FRESHNESS
 from tracehold.questions.governance import GOVERNANCE
 from tracehold.questions.graph import GRAPH
 from tracehold.questions.health import HEALTH
@@ -50,6 +51,7 @@ QUESTIONS: Final[Mapping[str, Question]] = {
         *GOVERNANCE,
         *DECISIONS,
         *HEALTH,
+        *FRESHNESS,
         *JOURNAL,
         *PROOFS,
         *MARQUEZ,

@@ -12,6 +12,7 @@ from lineage.identity import Label
 from lineage.trace.names import reference_text
 from privacy.deletion.case import Case
 from tracehold.bootstrap import Services
+from tracehold.freshness import turns
 from tracehold.judging import due_rows, license_judgement
 from tracehold.questions.question import Body, Question
 from tracehold.records import cases, certificates, incidents_seen, open_holds
@@ -115,12 +116,21 @@ def _attention(services: Services) -> list[dict[str, Json]]:
             _item("hold", f"hold in force for {one.matter}", one.hold)
             for one in open_holds(services)
         ),
+        *_late(services),
         *_state(services),
         *(
             _item("stuck", f"{kind} at fact {position}: {cause}", subject)
             for subject, cause, kind, position in state.stuck()
         ),
     ]
+
+
+def _late(services: Services) -> Iterator[dict[str, Json]]:
+    now, name = services.clock(), services.settings.workspace.name
+    for one in turns(services.state, services.identity, name, now):
+        if one.late:
+            last = "never ran" if one.last is None else f"last ran {format_millis(one.last)}"
+            yield _item("schedule", f"{one.job} missed its turn: {last}", "")
 
 
 def _state(services: Services) -> Iterator[dict[str, Json]]:
