@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import dagster as dg
 import pytest
-from dagster._core.storage.event_log import ConsolidatedSqliteEventLogStorage
+from dagster_instances import consolidated, sharded
 
 from tracehold_dagster import event_log
 from tracehold_dagster.cursor import Cursor, Progress
@@ -68,23 +68,6 @@ def greetings() -> None:
 
 DEFS = dg.Definitions(assets=[raw, clean, report], jobs=[greetings])
 READING = Reading(Naming("shop"), read_graph(DEFS))
-
-
-def consolidated(folder: Path) -> dg.DagsterInstance:
-    """An instance whose event log lies in one place, as that of PostgreSQL does."""
-    storage = {
-        "module": ConsolidatedSqliteEventLogStorage.__module__,
-        "class": ConsolidatedSqliteEventLogStorage.__name__,
-        "config": {"base_dir": str(folder / "history")},
-    }
-    return dg.DagsterInstance.local_temp(
-        str(folder), overrides={"telemetry": {"enabled": False}, "event_log_storage": storage}
-    )
-
-
-def sharded(folder: Path) -> dg.DagsterInstance:
-    """An instance as Dagster makes one: an event log per run."""
-    return dg.DagsterInstance.local_temp(str(folder), overrides={"telemetry": {"enabled": False}})
 
 
 class Ran(NamedTuple):
