@@ -8,7 +8,16 @@ from typing import Any, Final
 from tracehold_dagster import keys
 from tracehold_dagster.facets import facet
 from tracehold_dagster.names import Naming, physical_names
-from tracehold_dagster.records import Asset, AssetGraph, AssetKey, CheckResult, Json, Meta, Record
+from tracehold_dagster.records import (
+    Asset,
+    AssetGraph,
+    AssetKey,
+    CheckResult,
+    Json,
+    Meta,
+    Record,
+    Source,
+)
 
 __all__ = [
     "Dataset",
@@ -18,6 +27,7 @@ __all__ = [
     "input_versions",
     "key_of",
     "run_facets",
+    "version_of",
 ]
 
 Dataset = dict[str, Any]
@@ -30,6 +40,19 @@ def data_version(tags: Mapping[str, str]) -> str | None:
     return next(
         (tags[tag] for tag in keys.DATA_VERSION if tags.get(tag, "") not in _NO_VERSION), None
     )
+
+
+def version_of(tags: Mapping[str, str], dagster_run_id: str) -> str | None:
+    """The name of the version that a materialization or an observation made.
+
+    It is the data version, with the run behind it where Dagster computed it from a code version
+    that an author set: then every run that reads the same makes the same one.
+    """
+    version = data_version(tags)
+    code = tags.get(keys.CODE_VERSION, dagster_run_id)
+    if version is None or code == dagster_run_id or tags.get(keys.DATA_VERSION_BY_USER) == "true":
+        return version
+    return f"{version}@{dagster_run_id}"
 
 
 def input_versions(tags: Mapping[str, str]) -> dict[AssetKey, str | None]:
@@ -91,14 +114,28 @@ class Describing:
                 }
         return {"namespace": namespace, "name": name}
 
-    def input(self, key: AssetKey, version: str | None) -> Dataset:
-        """A dataset that was read; one that no step makes is described where it is read."""
+    def input(
+        self, key: AssetKey, source: Source | None = None, unpinned: str | None = None
+    ) -> Dataset:
+        """A dataset that was read; one that no step makes is described where it is read.
+
+        Args:
+            key: Of the asset.
+            source: What was read of it, where that is known.
+            unpinned: The data version that was recorded, where nobody is known to have made it.
+        """
         asset = self.asset(key)
         made: Dataset = {**self.name(key), "facets": {}}
         if asset.op is None and key in self._assets:
             made["facets"] = self._facets(asset, asset.metadata)
-        if version is not None:
-            made["facets"]["version"] = facet("version", datasetVersion=version)
+        if source is not None:
+            made["facets"]["version"] = facet("version", datasetVersion=source.version)
+            if source.partition is not None:
+                condition = _condition([(source.partition, _dimensions(source.partition, asset))])
+                made["inputFacets"] = {"subset": facet("inputSubset", inputCondition=condition)}
+        if unpinned is not None:
+            said = facet("dagster_input", dataVersion=unpinned, pinned=False)
+            made["inputFacets"] = {"dagster_input": said}
         return made
 
     def observed(self, key: AssetKey, record: Record) -> Dataset:
@@ -121,6 +158,8 @@ class Describing:
         if condition := self._subset(record):
             own["subset"] = facet("outputSubset", outputCondition=condition)
         own.update(_object(record.metadata, keys.OUTPUT_FACETS))
+        if gate := _object(record.metadata, keys.GATE):
+            made["facets"]["tracehold_qualityGate"] = facet("tracehold_qualityGate", **gate)
         made["outputFacets"] = own
         return made
 
@@ -157,7 +196,7 @@ class Describing:
         asset = self.asset(key)
         metadata = {**asset.metadata, **record.metadata}
         facets = self._facets(asset, metadata)
-        version = data_version(record.tags)
+        version = version_of(record.tags, record.run_id)
         if version is not None:
             facets["version"] = facet("version", datasetVersion=version)
         code = record.tags.get(keys.CODE_VERSION)
@@ -244,6 +283,13 @@ def add_assertion(dataset: Dataset, record: Record, check: CheckResult, *, as_in
             "severity": check.severity,
         }
     )
+
+
+def _dimensions(partition: str, asset: Asset) -> Mapping[str, str]:
+    # Dagster joins them in the order of their names.
+    parts = partition.split("|")
+    names = sorted(asset.dimensions)
+    return dict(zip(names, parts, strict=True)) if len(parts) == len(names) else {}
 
 
 def _condition(partitions: Iterable[tuple[str, Mapping[str, str]]]) -> Dataset:

@@ -25,6 +25,7 @@ from dagster import (
 from tracehold_dagster.cursor import Cursor, Progress
 from tracehold_dagster.reading import read_record, read_run
 from tracehold_dagster.records import KINDS, AssetGraph, Record, Run
+from tracehold_dagster.sources import with_sources
 from tracehold_dagster.translate import Carried, Naming, translate
 
 __all__ = ["OUTSIDE", "Part", "Reading", "parts", "whole_run"]
@@ -75,13 +76,17 @@ class Reading:
     graph: AssetGraph | None = None
     wanted: Callable[[Run], bool] = lambda _: True
 
-    def part(self, run: Run, records: list[Record], progress: Progress) -> Part:
+    def part(
+        self, instance: DagsterInstance, run: Run, records: list[Record], progress: Progress
+    ) -> Part:
         """The next records of a run as events; ``progress`` carries on behind them."""
         count = len(records)
         if run == OUTSIDE and self.graph is not None:
             # Nothing else tells whose they are.
             records = [one for one in records if one.asset in self.graph.assets]
         carried = Carried.from_json(progress.carried)
+        made = [tuple(name.split("/")) for name in carried.made]
+        records = with_sources(instance, records, self.graph, made)
         events, carried = translate(run, records, carried, self.graph, self.naming)
         progress.carried = carried.to_json()
         return Part(count, events)
@@ -147,7 +152,7 @@ def _by_id(
             if not reading.wanted(run):
                 continue
             progress = cursor.runs.setdefault(run_id, Progress())
-            events += reading.part(run, by_run[run_id], progress).events
+            events += reading.part(instance, run, by_run[run_id], progress).events
             if not progress.carried or any(one.kind in _ENDED for one in by_run[run_id]):
                 del cursor.runs[run_id]
         cursor.log = next(reversed(entries))
@@ -234,7 +239,8 @@ def _rest(
         page = instance.get_records_for_run(run.run_id, progress.at, _TYPES, _PAGE)
         more = page.has_more
         if page.records:
-            part = reading.part(run, [read_record(one) for one in page.records], progress)
+            records = [read_record(one) for one in page.records]
+            part = reading.part(instance, run, records, progress)
             progress.at = page.cursor
             yield part
 

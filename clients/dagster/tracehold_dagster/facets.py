@@ -42,7 +42,9 @@ SCHEMAS: Final[Mapping[str, str]] = {
     "test": _standard("1-0-1", "TestRunFacet"),
     "version": _standard("1-0-1", "DatasetVersionDatasetFacet"),
     "dagster_asset": _own("DagsterAssetDatasetFacet"),
+    "dagster_input": _own("DagsterInputDatasetFacet"),
     "dagster_step": _own("DagsterStepRunFacet"),
+    "tracehold_qualityGate": _own("QualityGateDatasetFacet"),
 }
 """The JSON Schema of every facet that the translator emits, by its key (``subset`` has two)."""
 

@@ -18,6 +18,7 @@ __all__ = [
     "Meta",
     "Record",
     "Run",
+    "Source",
 ]
 
 Json = Any
@@ -118,6 +119,19 @@ class Failure:
 
 
 @dataclass(frozen=True, slots=True)
+class Source:
+    """The version of an asset that a step read.
+
+    Attributes:
+        version: As ``datasets.version_of`` names it.
+        partition: Of the asset.
+    """
+
+    version: str
+    partition: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Record:
     """One entry of Dagster's event log.
 
@@ -134,6 +148,7 @@ class Record:
         check: For an evaluation of a check.
         failure: For a failed step or run.
         wiped_partitions: For a wipe: which partitions; None is all of the asset.
+        sources: Of a materialization: what it read, where whoever read the log looked that up.
     """
 
     kind: str
@@ -148,6 +163,7 @@ class Record:
     check: CheckResult | None = None
     failure: Failure | None = None
     wiped_partitions: tuple[str, ...] | None = None
+    sources: Mapping[AssetKey, Source] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

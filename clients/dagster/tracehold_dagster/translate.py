@@ -15,7 +15,7 @@ from tracehold_dagster.datasets import Dataset, Describing, key_of
 from tracehold_dagster.environment import job_facets, run_facets
 from tracehold_dagster.facets import EVENT_SCHEMA, PRODUCER, facet
 from tracehold_dagster.names import Naming, backfill_run_id, dagster_job, op_of, run_id, step_run_id
-from tracehold_dagster.records import AssetGraph, AssetKey, Record, Run
+from tracehold_dagster.records import AssetGraph, AssetKey, Record, Run, Source
 
 __all__ = ["Carried", "Naming", "translate"]
 
@@ -166,7 +166,7 @@ class _Translation:
         if state == "FAIL":
             # What it would have read: it failed before it could say.
             for asset in self._describing.made_by(op_of(step_key)):
-                self._read(step, dict.fromkeys(asset.deps))
+                self._read(step, dict.fromkeys(asset.deps), record)
         self._tell_step(state, record, step_key, facets, step, skipped=skipped)
 
     def _step(self, step_key: str) -> OpenStep:
@@ -178,7 +178,7 @@ class _Translation:
         if record.asset is None:
             return
         output = self._describing.output(record.asset, record)
-        version = datasets.data_version(record.tags)
+        version = datasets.version_of(record.tags, record.run_id)
         if record.step_key is None:
             self._tell_dataset(output, record)
             return
@@ -188,7 +188,7 @@ class _Translation:
             step.inputs, step.outputs = {}, {}
         asset = self._describing.asset(record.asset)
         versions = datasets.input_versions(record.tags)
-        sources = self._read(step, dict.fromkeys(asset.deps) | versions)
+        sources = self._read(step, dict.fromkeys(asset.deps) | versions, record)
         for extra in self._describing.extra_inputs(record):
             step.inputs[key_of(extra)] = extra
             sources.append(key_of(extra))
@@ -198,32 +198,37 @@ class _Translation:
         if version is not None:
             self._remember(record.asset, record.partition or "", version)
 
-    def _read(self, step: OpenStep, versions: Mapping[AssetKey, str | None]) -> list[str]:
+    def _read(
+        self, step: OpenStep, versions: Mapping[AssetKey, str | None], record: Record
+    ) -> list[str]:
         """Note what was read; what the step itself has made is a source and no input."""
         sources = []
         for key, version in versions.items():
-            made = self._describing.input(key, self._exact(key, version))
+            source = None if version is None else self._source(key, version, record)
+            unpinned = version if source is None else None
+            made = self._describing.input(key, source, unpinned)
             name = key_of(made)
             sources.append(name)
             if name not in step.outputs and (name not in step.inputs or version is not None):
                 step.inputs[name] = made
         return sources
 
-    def _exact(self, key: AssetKey, version: str | None) -> str | None:
-        """The version that was read, where the record names one that somebody made.
+    def _source(self, key: AssetKey, version: str, record: Record) -> Source | None:
+        """What was read, where the record names a version that somebody made.
 
         Of partitions Dagster records a digest over the versions of all partitions that were read.
         """
-        if version is None:
-            return None
+        if (looked_up := record.sources.get(key)) is not None:
+            return looked_up
         made = self.carried.made.get("/".join(key), {})
-        if version in made.values():
-            return version
-        for one in made.values():
-            if hashlib.sha256(one.encode()).hexdigest() == version:
-                return one
-        partitioned = self._describing.asset(key).partitions is not None or any(made)
-        return None if partitioned else version
+        mine = record.partition or ""
+        for partition, one in sorted(made.items(), key=lambda pair: pair[0] != mine):
+            own = one.removesuffix(f"@{record.run_id}")
+            if version in (own, hashlib.sha256(own.encode()).hexdigest()):
+                return Source(one, partition or None)
+        asset = self._describing.asset(key)
+        doubtful = asset.partitions is not None or asset.code_version is not None or any(made)
+        return None if doubtful else Source(version)
 
     def _remember(self, key: AssetKey, partition: str, version: str) -> None:
         made = self.carried.made
@@ -266,10 +271,10 @@ class _Translation:
         else:
             read = step.inputs.get(key_of(judged))
             if read is None:
-                version = self.carried.made.get("/".join(record.asset), {}).get(
-                    record.partition or ""
-                )
-                read = self._describing.input(record.asset, version)
+                made = self.carried.made.get("/".join(record.asset), {})
+                version = made.get(record.partition or "")
+                source = None if version is None else Source(version, record.partition)
+                read = self._describing.input(record.asset, source)
                 step.inputs[key_of(judged)] = read
             datasets.add_assertion(read, record, record.check, as_input=True)
         tests = step.facets.setdefault("test", facet("test", tests=[]))
