@@ -35,7 +35,15 @@ def sessions() -> None: ...
 def all_visits() -> None: ...
 
 
-DEFINITIONS = dg.Definitions(assets=[bought, cleaned, visits, sessions, all_visits])
+@dg.asset_check(asset="bought")
+def enough() -> dg.AssetCheckResult:
+    return dg.AssetCheckResult(passed=True)
+
+
+JUDGING = dg.define_asset_job("judging", dg.AssetSelection.checks_for_assets(bought))
+DEFINITIONS = dg.Definitions(
+    asset_checks=[enough], jobs=[JUDGING], assets=[bought, cleaned, visits, sessions, all_visits]
+)
 
 
 @pytest.fixture(scope="module")
@@ -100,3 +108,15 @@ def test_without_a_look_into_the_log_a_doubtful_input_is_marked(
     (read,) = told.ended("cleaned")[0]["inputs"]
     assert "version" not in read["facets"]
     assert read["inputFacets"]["dagster_input"]["dataVersion"]
+
+
+def test_a_check_that_runs_alone_judges_the_version_that_it_found(
+    instance: dg.DagsterInstance,
+) -> None:
+    made, _ = _run(instance, "bought")
+    told = run_all(instance, DEFINITIONS, "judging")
+    records = with_sources(instance, told.records, told.graph, ())
+    events, _ = translate(told.run, records, Carried(), told.graph, NAMING)
+    (read,) = [one for event in events for one in event["inputs"]]
+    assert _version(read) == made
+    assert read["inputFacets"]["dataQualityAssertions"]["assertions"][0]["success"] is True

@@ -2,7 +2,8 @@
 
 A record names the data version of what was read. Two runs can make the same one: Dagster computes
 it from the code version that an author set and from the inputs. Of partitions it names a digest.
-The record also points to the newest event of what was read, which a reader of the log can follow.
+The record also points to the newest event of what was read, as the result of a check points to what
+it judged: whoever reads the log can follow that.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from tracehold_dagster import keys
 from tracehold_dagster.datasets import data_version, input_versions, version_of
-from tracehold_dagster.records import AssetGraph, AssetKey, Record, Source
+from tracehold_dagster.records import AssetGraph, AssetKey, CheckResult, Record, Source
 
 if TYPE_CHECKING:
     from dagster import DagsterInstance, EventLogRecord
@@ -42,18 +43,24 @@ def with_sources(
     own = set(made)
     found: list[Record] = []
     for record in records:
-        if record.kind == "ASSET_MATERIALIZATION" and record.asset is not None:
-            sources = {
-                key: source
-                for key, version in input_versions(record.tags).items()
-                if version is not None and key not in own and _doubtful(key, graph)
-                if (source := _source(instance, record, key, version)) is not None
-            }
+        sources: dict[AssetKey, Source] = {}
+        if record.asset is not None and record.kind == "ASSET_MATERIALIZATION":
+            for key, version in input_versions(record.tags).items():
+                if version is not None and key not in own and _doubtful(key, graph):
+                    sources |= _source(instance, record, key, version)
             own.add(record.asset)
-            found.append(replace(record, sources=sources) if sources else record)
-        else:
-            found.append(record)
+        elif record.asset is not None and record.check is not None and record.asset not in own:
+            sources = _target(instance, record.asset, record.check)
+        found.append(replace(record, sources=sources) if sources else record)
     return found
+
+
+def _target(instance: DagsterInstance, key: AssetKey, check: CheckResult) -> dict[AssetKey, Source]:
+    if check.target_storage_id is None:
+        return {}
+    for one in _fetch(instance, key, storage_ids=[check.target_storage_id]):
+        return _named(key, one)
+    return {}
 
 
 def _doubtful(key: AssetKey, graph: AssetGraph | None) -> bool:
@@ -63,10 +70,10 @@ def _doubtful(key: AssetKey, graph: AssetGraph | None) -> bool:
 
 def _source(
     instance: DagsterInstance, record: Record, key: AssetKey, version: str
-) -> Source | None:
+) -> dict[AssetKey, Source]:
     pointer = record.tags.get(f"{keys.INPUT_POINTER}{'/'.join(key)}", "")
     if not pointer.isdecimal():
-        return None
+        return {}
     newest = _fetch(instance, key, storage_ids=[int(pointer)])
     if record.partition is not None:
         # The event pointed to can be of another partition than the one that was read.
@@ -74,13 +81,21 @@ def _source(
             instance, key, before_storage_id=int(pointer) + 1, asset_partitions=[record.partition]
         )
     for one in newest:
-        entry = one.event_log_entry
-        event: Any = entry.asset_materialization or entry.asset_observation
-        own = data_version(event.tags or {})
+        own = data_version(_event(one).tags or {})
         if own is not None and version in (own, hashlib.sha256(own.encode()).hexdigest()):
-            exact = version_of(event.tags, entry.run_id) or own
-            return Source(exact, None if event.partition is None else str(event.partition))
-    return None
+            return _named(key, one)
+    return {}
+
+
+def _named(key: AssetKey, one: EventLogRecord) -> dict[AssetKey, Source]:
+    event = _event(one)
+    version = version_of(event.tags or {}, one.event_log_entry.run_id)
+    partition = None if event.partition is None else str(event.partition)
+    return {} if version is None else {key: Source(version, partition)}
+
+
+def _event(one: EventLogRecord) -> Any:
+    return one.event_log_entry.asset_materialization or one.event_log_entry.asset_observation
 
 
 def _fetch(instance: DagsterInstance, key: AssetKey, **wanted: Any) -> list[EventLogRecord]:

@@ -7,12 +7,13 @@ import hashlib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
+from types import MappingProxyType
 from typing import Any, Final
 
-from tracehold_dagster import datasets, keys
+from tracehold_dagster import datasets, environment, keys
 from tracehold_dagster.carried import Carried, OpenStep
+from tracehold_dagster.code_location import source_code
 from tracehold_dagster.datasets import Dataset, Describing, key_of
-from tracehold_dagster.environment import job_facets, run_facets
 from tracehold_dagster.facets import EVENT_SCHEMA, PRODUCER, facet
 from tracehold_dagster.names import Naming, backfill_run_id, dagster_job, op_of, run_id, step_run_id
 from tracehold_dagster.records import AssetGraph, AssetKey, Record, Run, Source
@@ -100,7 +101,7 @@ class _Translation:
         if state != "START":
             for step_key in list(self.carried.steps):
                 self._end(step_key, state, record)
-        facets: Dataset = run_facets(self._run, self._naming)
+        facets: Dataset = environment.run_facets(self._run, self._naming)
         if (parent := self._backfill()) is not None:
             facets["parent"] = facet("parent", **parent)
         if record.failure is not None:
@@ -262,7 +263,8 @@ class _Translation:
         if record.step_key is None:
             judged["facets"] = {}
             datasets.add_assertion(judged, record, record.check, as_input=False)
-            self._tell_dataset(judged, record)
+            if judged["facets"]:
+                self._tell_dataset(judged, record)
             return
         step = self._step(record.step_key)
         written = step.outputs.get(key_of(judged))
@@ -273,7 +275,9 @@ class _Translation:
             if read is None:
                 made = self.carried.made.get("/".join(record.asset), {})
                 version = made.get(record.partition or "")
-                source = None if version is None else Source(version, record.partition)
+                source = record.sources.get(record.asset)
+                if source is None and version is not None:
+                    source = Source(version, record.partition)
                 read = self._describing.input(record.asset, source)
                 step.inputs[key_of(judged)] = read
             datasets.add_assertion(read, record, record.check, as_input=True)
@@ -326,6 +330,7 @@ class _Translation:
             {"parent": self._parent(), "dagster_step": own, **facets},
             job=said if isinstance(said, str) else job,
             job_type="ASSET" if of_assets else "OP",
+            job_facets=source_code(makes),
             inputs=inputs,
             outputs=outputs,
         )
@@ -339,6 +344,7 @@ class _Translation:
         *,
         job: str,
         job_type: str,
+        job_facets: Mapping[str, Dataset] = MappingProxyType({}),
         inputs: Iterable[Dataset] = (),
         outputs: Iterable[Dataset] = (),
     ) -> None:
@@ -353,7 +359,11 @@ class _Translation:
                 "job": {
                     "namespace": self._naming.namespace,
                     "name": job,
-                    "facets": {"jobType": kind, **job_facets(self._naming)},
+                    "facets": {
+                        "jobType": kind,
+                        **environment.job_facets(self._naming),
+                        **job_facets,
+                    },
                 },
                 "inputs": list(inputs),
                 "outputs": list(outputs),
