@@ -1,17 +1,20 @@
-"""Assets: what Dagster materializes, one per dataset and per version of a model."""
+"""Assets: what Dagster materializes, one per dataset and per version of a model.
+
+Each records as metadata what it read and wrote; ``telling`` brings that to the server.
+"""
 
 # Annotations stay objects here: Dagster compares the one of `context` with its own classes.
 
 import os
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
 from lineage.clock import system_clock
 from lineage.errors import NotFound
-from orchestration import emission, server_client, steps
+from orchestration import server_client, steps
 from orchestration.guarding import guarded
 from orchestration.specs import (
     CheckOutcome,
@@ -24,8 +27,9 @@ from orchestration.specs import (
     TrainingSpec,
     Version,
 )
+from orchestration.telling import tell_runs
 
-__all__ = ["LICENSE_CHECK", "asset_for"]
+__all__ = ["LICENSE_CHECK", "assets_of"]
 
 LICENSE_CHECK = "license_gate"
 if TYPE_CHECKING:
@@ -36,82 +40,109 @@ else:
 _RETRIES = dg.RetryPolicy(max_retries=2, delay=3, backoff=dg.Backoff.EXPONENTIAL)
 
 
-def asset_for(spec: Spec, place: Place) -> dg.AssetsDefinition:
-    """The asset of one dataset or one version of a model."""
-    match spec:
-        case SourceSpec():
-            return _source(spec, place)
-        case DeidentifySpec():
-            return _deidentified(spec, place)
-        case TrainingSpec():
-            return _training_set(spec, place)
-        case ModelSpec():
-            return _model(spec, place)
+def assets_of(specs: Sequence[Spec], place: Place) -> list[dg.AssetsDefinition]:
+    """The assets of an estate: one per dataset and per version of a model, and their gates."""
+    made: list[dg.AssetsDefinition] = []
+    # What is told of one asset takes its neighbors into account, so a step needs all of them.
+    told = _Telling(place, lambda: dg.Definitions(assets=made))
+    for spec in specs:
+        match spec:
+            case SourceSpec():
+                made.append(_source(spec, place))
+            case DeidentifySpec():
+                made.append(_deidentified(spec, place))
+            case TrainingSpec():
+                made.append(_training_set(spec, place))
+                if spec.models:
+                    made.append(_license_gate(spec, told))
+            case ModelSpec():
+                made.append(_model(spec, told))
+    return made
+
+
+@dataclass(frozen=True, slots=True)
+class _Telling:
+    """How a step brings to the server what it is going to ask about.
+
+    Attributes:
+        place: The workspace.
+        definitions: All assets of the workspace.
+    """
+
+    place: Place
+    definitions: Callable[[], dg.Definitions]
+
+    def latest(self, instance: dg.DagsterInstance, dataset: str) -> Version:
+        """The latest version of a dataset, with the run that made it on record."""
+        version = _latest(instance, dataset)
+        tell_runs(instance, [version.run_id], self.definitions(), self.place.name)
+        return version
 
 
 def _source(spec: SourceSpec, place: Place) -> dg.AssetsDefinition:
-    @_dataset_asset(spec.governed, kind="source")
-    def made(context: dg.AssetExecutionContext) -> Result:
-        with _bench(context, place, f"{spec.governed.name}.ingest") as bench:
-            done = steps.ingest(spec, bench)
-        return _result(done)
+    @_dataset_asset(spec.governed, job="ingest", kind="source")
+    def made() -> Result:
+        with guarded():
+            return _result(steps.ingest(spec, _bench(place)))
 
     return made
 
 
 def _deidentified(spec: DeidentifySpec, place: Place) -> dg.AssetsDefinition:
-    @_dataset_asset(spec.governed, kind="deidentified", deps=[spec.upstream])
+    @_dataset_asset(spec.governed, job="deidentify", kind="deidentified", deps=[spec.upstream])
     def made(context: dg.AssetExecutionContext) -> Result:
-        with _bench(context, place, f"{spec.governed.name}.deidentify") as bench:
-            done = steps.deidentify(spec, _latest(context, spec.upstream), bench)
-        return _result(done)
+        with guarded():
+            upstream = _latest(context.instance, spec.upstream)
+            return _result(steps.deidentify(spec, upstream, _bench(place)))
 
     return made
 
 
 def _training_set(spec: TrainingSpec, place: Place) -> dg.AssetsDefinition:
-    checks = [LICENSE_CHECK] if spec.models else []
-
-    @_dataset_asset(spec.governed, kind="training_set", deps=spec.upstreams, checks=checks)
+    @_dataset_asset(spec.governed, job="join", kind="training_set", deps=spec.upstreams)
     def made(context: dg.AssetExecutionContext) -> Result:
-        with _bench(context, place, f"{spec.governed.name}.join") as bench:
-            upstreams = {name: _latest(context, name) for name in spec.upstreams}
-            done = steps.join_training_set(spec, upstreams, bench)
         with guarded():
-            gates = [_license_gate(spec, done.version, place)] if spec.models else []
-        return _result(done, gates)
+            upstreams = {name: _latest(context.instance, name) for name in spec.upstreams}
+            return _result(steps.join_training_set(spec, upstreams, _bench(place)))
 
     return made
 
 
-def _model(spec: ModelSpec, place: Place) -> dg.AssetsDefinition:
+def _model(spec: ModelSpec, telling: _Telling) -> dg.AssetsDefinition:
     @dg.asset(
         name=spec.asset,
         deps=[spec.training_set],
         description=spec.intended_use or None,
         kinds={"model", "scikitlearn"},
+        metadata={"tracehold/job": f"{spec.name}-{spec.version}.train"},
         retry_policy=_RETRIES,
     )
     def made(context: dg.AssetExecutionContext) -> Result:
-        with _bench(context, place, f"{spec.name}-{spec.version}.train") as bench:
-            sha256, metrics = steps.fit(spec, _latest(context, spec.training_set), bench)
-        return dg.MaterializeResult(
-            data_version=dg.DataVersion(sha256),
-            metadata={"model": f"{spec.name}@{spec.version}", **metrics},
-        )
+        with guarded():
+            upstream = telling.latest(context.instance, spec.training_set)
+            fitted = steps.fit(spec, upstream, _bench(telling.place))
+            return dg.MaterializeResult(
+                data_version=dg.DataVersion(fitted.sha256),
+                metadata={
+                    "model": f"{spec.name}@{spec.version}",
+                    **fitted.metrics,
+                    **fitted.recorded.metadata(),
+                },
+            )
 
     return made
 
 
 def _dataset_asset(
-    governed: Governed, *, kind: str, deps: Sequence[str] = (), checks: Sequence[str] = ()
+    governed: Governed, *, job: str, kind: str, deps: Sequence[str] = ()
 ) -> Callable[[Callable[..., Any]], dg.AssetsDefinition]:
-    names = [steps.PII_CHECK, *governed.check_names, *checks]
+    names = [steps.PII_CHECK, *governed.check_names]
     return dg.asset(
         name=governed.name,
         deps=list(deps),
         description=governed.description or None,
         kinds={kind},
+        metadata={"tracehold/job": f"{governed.name}.{job}"},
         tags={k: v for k, v, column in governed.tags if column is None and _taggable(v)},
         check_specs=[dg.AssetCheckSpec(name, asset=governed.name, blocking=True) for name in names],
         retry_policy=_RETRIES,
@@ -122,21 +153,9 @@ def _taggable(value: str) -> bool:
     return len(value) <= 63 and all(c.isalnum() or c in "-_." for c in value)
 
 
-@contextmanager
-def _bench(context: dg.AssetExecutionContext, place: Place, job: str) -> Iterator[steps.Bench]:
-    with guarded():
-        step_key = context.asset_key.to_user_string()
-        step = emission.Step(
-            client=emission.connect(os.environ),
-            clock=system_clock,
-            namespace=place.name,
-            job=job,
-            run_id=emission.step_run_id(context.run_id, step_key, context.retry_number),
-            parent=context.run_id,
-        )
-        server = server_client.connect(os.environ)
-        with step.reported():
-            yield steps.Bench(place, step, server, lambda: _secret(place), system_clock)
+def _bench(place: Place) -> steps.Bench:
+    server = server_client.connect(os.environ)
+    return steps.Bench(place, server, lambda: _secret(place), system_clock)
 
 
 def _secret(place: Place) -> bytes:
@@ -145,28 +164,42 @@ def _secret(place: Place) -> bytes:
     return load_keys(place.keys).secret
 
 
-def _license_gate(spec: TrainingSpec, version: Version, place: Place) -> CheckOutcome:
+def _license_gate(spec: TrainingSpec, telling: _Telling) -> dg.AssetChecksDefinition:
     """May any of the declared models train on this version?
 
-    It blocks only when none may; one that may not is stopped by the guard in its own step.
+    It blocks only when none may; one that may not is stopped by the guard in its own step. It is a
+    step of its own, for the server judges what is on record, and nothing of a step is before it
+    has ended.
     """
-    server = server_client.connect(os.environ)
-    reference = f"dataset:[{place.name}]{version.dataset}@{version.sha256}"
-    refused = []
-    for name, model_version in spec.models:
-        verdict = server.may_train(model=name, version=model_version, training_set=reference)
-        if not verdict.allowed:
-            refused.append(f"{name}@{model_version}: {verdict.explain()}")
-    return CheckOutcome(
-        LICENSE_CHECK,
-        passed=not refused,
-        description=" | ".join(refused),
-        error=len(refused) == len(spec.models),
+
+    @dg.asset_check(
+        name=LICENSE_CHECK, asset=spec.governed.name, blocking=True, retry_policy=_RETRIES
     )
+    def gate(context: dg.AssetCheckExecutionContext) -> dg.AssetCheckResult:
+        with guarded():
+            version = telling.latest(context.op_execution_context.instance, spec.governed.name)
+            server = server_client.connect(os.environ)
+            reference = f"dataset:[{telling.place.name}]{version.dataset}@{version.sha256}"
+            refused = []
+            for name, model_version in spec.models:
+                verdict = server.may_train(
+                    model=name, version=model_version, training_set=reference
+                )
+                if not verdict.allowed:
+                    refused.append(f"{name}@{model_version}: {verdict.explain()}")
+        none = len(refused) == len(spec.models)
+        return dg.AssetCheckResult(
+            passed=not refused,
+            severity=dg.AssetCheckSeverity.ERROR if none else dg.AssetCheckSeverity.WARN,
+            description=" | ".join(refused) or None,
+            metadata={"tracehold/gate": "train"},
+        )
+
+    return gate
 
 
-def _latest(context: dg.AssetExecutionContext, dataset: str) -> Version:
-    event = context.instance.get_latest_materialization_event(dg.AssetKey(dataset))
+def _latest(instance: dg.DagsterInstance, dataset: str) -> Version:
+    event = instance.get_latest_materialization_event(dg.AssetKey(dataset))
     if event is None or event.asset_materialization is None:
         raise NotFound(
             "an input was never materialized",
@@ -178,23 +211,32 @@ def _latest(context: dg.AssetExecutionContext, dataset: str) -> Version:
         dataset,
         str(metadata["sha256"].value),
         str(metadata["path"].value),
-        int(str(metadata["rows"].value)),
+        int(str(metadata["dagster/row_count"].value)),
+        event.run_id,
     )
 
 
-def _result(made: steps.Made, gates: Sequence[CheckOutcome] = ()) -> Result:
+def _result(made: steps.Made) -> Result:
     version = made.version
     return dg.MaterializeResult(
         data_version=dg.DataVersion(version.sha256),
-        metadata={"sha256": version.sha256, "path": version.path, "rows": version.rows},
-        check_results=[_check_result(check) for check in [*made.checks, *gates]],
+        metadata={
+            "sha256": version.sha256,
+            "path": version.path,
+            "dagster/row_count": version.rows,
+            **made.recorded.metadata(),
+        },
+        check_results=[_check_result(check) for check in made.checks],
     )
 
 
 def _check_result(check: CheckOutcome) -> dg.AssetCheckResult:
+    more = {"column": check.column, "expected": check.expected, "actual": check.actual}
+    said = {name: value for name, value in more.items() if value is not None}
     return dg.AssetCheckResult(
         check_name=check.name,
         passed=check.passed,
         severity=dg.AssetCheckSeverity.ERROR if check.error else dg.AssetCheckSeverity.WARN,
         description=check.description or None,
+        metadata={"tracehold/assertion": dg.MetadataValue.json(said)} if said else None,
     )

@@ -12,10 +12,11 @@ from typing import Any
 
 import dagster as dg
 
-from orchestration.assets import asset_for
+from orchestration.assets import assets_of
 from orchestration.estate import load_estate
 from orchestration.progress import PROGRESS
 from orchestration.retention import deletion_schedule, retention_schedule
+from tracehold_dagster import lineage_for
 
 __all__ = ["JOB", "asset_job", "build", "defs", "processes"]
 
@@ -31,13 +32,14 @@ def build(workspace: Path) -> dg.Definitions:
         InvalidInput: A manifest is wrong; the error names file, line and field.
     """
     estate = load_estate(workspace)
-    return dg.Definitions(
-        assets=[asset_for(spec, estate.place) for spec in estate.specs],
+    own = dg.Definitions(
+        assets=assets_of(estate.specs, estate.place),
         jobs=[dg.define_asset_job(JOB, dg.AssetSelection.all(), config=processes())],
         schedules=[retention_schedule(), deletion_schedule()],
         loggers={"progress": PROGRESS},
         executor=dg.multi_or_in_process_executor,
     )
+    return dg.Definitions.merge(own, lineage_for(namespace=estate.place.name))
 
 
 def processes(concurrent: int = 2) -> dict[str, Any]:

@@ -6,6 +6,7 @@ import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import dagster as dg
 
@@ -27,12 +28,20 @@ def guarded() -> Iterator[None]:
         text = "; ".join(line for line in lines if line)
         again = isinstance(error, Unavailable) and error.http_status == 503
         metadata = {EXIT_CODE: error.exit_code}
-        raise dg.Failure(text, metadata=metadata, allow_retries=again) from None
+        raise _failure(error, text, metadata=metadata, allow_retries=again) from None
     except Exception as error:  # noqa: BLE001 - the texts of libraries quote cells
         frames = traceback.extract_tb(error.__traceback__)
         place = " < ".join(f"{Path(one.filename).name}:{one.lineno}" for one in frames[:-6:-1])
-        raise dg.Failure(
+        raise _failure(
+            error,
             f"{type(error).__name__} at {place}; this is a fault of Tracehold or of the data",
             metadata={EXIT_CODE: 70},
             allow_retries=False,
         ) from None
+
+
+def _failure(error: Exception, description: str, **more: Any) -> dg.Failure:
+    """A failure that is called after the error: of a failed step lineage tells the name alone."""
+    kind = type(type(error).__name__, (dg.Failure,), {})
+    failure: dg.Failure = kind(description, **more)
+    return failure

@@ -19,7 +19,7 @@ def line_of(event: DagsterEvent) -> str | None:
     kind, data = event.event_type, event.event_specific_data
     if kind is dg.DagsterEventType.ASSET_MATERIALIZATION:
         materialization = event.step_materialization_data.materialization
-        rows = materialization.metadata.get("rows")
+        rows = materialization.metadata.get("dagster/row_count")
         count = f", {rows.value:,} rows" if rows is not None else ""
         return f"  made     {materialization.asset_key.to_user_string()}{count}"
     if kind is dg.DagsterEventType.ASSET_CHECK_EVALUATION:

@@ -10,8 +10,8 @@ import argparse
 import json
 import os
 import sys
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -72,10 +72,11 @@ def run(workspace: Path, names: Sequence[str] = (), *, concurrent: int = 2) -> O
     """
     import dagster as dg
 
-    from orchestration.definitions import asset_job, processes
+    from orchestration.definitions import asset_job, build, processes
     from orchestration.estate import load_estate
-    from orchestration.instance import opened
+    from orchestration.instance import dagster_home, opened
     from orchestration.server_client import connect
+    from orchestration.telling import tell_everything, telling
 
     connect(os.environ).require()
     os.environ["TRACEHOLD_WORKSPACE"] = str(workspace)
@@ -85,18 +86,29 @@ def run(workspace: Path, names: Sequence[str] = (), *, concurrent: int = 2) -> O
     if selection is not None and len(selection) == 1:
         # This process is the step's own; a second one would only load everything again.
         configuration["execution"] = {"config": {"in_process": {}}}
-    with (
-        opened(estate.data_folder) as instance,
-        dg.execute_job(
-            dg.reconstructable(asset_job),
-            instance=instance,
-            run_config=configuration,
-            asset_selection=selection,
-        ) as result,
-    ):
-        wanted = selection or [dg.AssetKey(asset) for asset in estate.assets.values()]
-        planned = [key.to_user_string() for key in wanted]
-        return _outcome(result.run_id, planned, result.all_events)
+    wanted = selection or [dg.AssetKey(asset) for asset in estate.assets.values()]
+    planned = [key.to_user_string() for key in wanted]
+    with opened(estate.data_folder) as instance:
+        told = (instance, dagster_home(estate.data_folder), build(workspace), estate.place.name)
+        # What a run that was killed left untold comes first: gates rest on it.
+        tell_everything(*told)
+        outcome: Outcome | None = None
+        try:
+            with (
+                telling(*told),
+                dg.execute_job(
+                    dg.reconstructable(asset_job),
+                    instance=instance,
+                    run_config=configuration,
+                    asset_selection=selection,
+                ) as result,
+            ):
+                outcome = _outcome(result.run_id, planned, result.all_events)
+        except TraceholdError as error:
+            if outcome is None:
+                raise
+            return _untold(outcome, error)
+        return outcome
 
 
 def _selection(names: Sequence[str], estate: Estate) -> list[dg.AssetKey] | None:
@@ -141,11 +153,25 @@ def _outcome(run_id: str, planned: Sequence[str], events: Sequence[dg.DagsterEve
                 codes.append(70)
         elif kind is dg.DagsterEventType.RUN_FAILURE and not codes:
             codes.append(70)
-    # The worst comes first: a fault, then what cannot be reached, then wrong input, then a no.
-    worst = next((code for code in (70, 4, 3, 2, 1) if code in codes), 0)
     tried = {*made, *(step for step, _ in failed)}
     skipped = tuple(name for name in planned if name not in tried)
-    return Outcome(run_id, tuple(made), tuple(blocked), tuple(failed), skipped, worst)
+    return Outcome(run_id, tuple(made), tuple(blocked), tuple(failed), skipped, _worst(codes))
+
+
+def _worst(codes: Collection[int]) -> int:
+    """A fault comes first, then what cannot be reached, then wrong input, then a no."""
+    return next((code for code in (70, 4, 3, 2, 1) if code in codes), 0)
+
+
+def _untold(outcome: Outcome, error: TraceholdError) -> Outcome:
+    """The same run, whose lineage did not reach the server to the end."""
+    reason = f"{error}; nothing is lost, the next run tells it"
+    print(f"  failed   lineage: {reason}", file=sys.stderr)  # noqa: T201 - the face of a command
+    return replace(
+        outcome,
+        failed=(*outcome.failed, ("lineage", reason)),
+        exit_code=_worst([outcome.exit_code, error.exit_code]),
+    )
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

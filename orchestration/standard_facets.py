@@ -6,12 +6,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from orchestration.emission import PRODUCER
-
 __all__ = [
+    "PRODUCER",
     "ColumnInput",
     "Tag",
-    "assertions",
     "column_lineage",
     "lifecycle",
     "ownership",
@@ -23,6 +21,7 @@ __all__ = [
     "version",
 ]
 
+PRODUCER = "https://tracehold.dev/orchestration/1"
 Facet = dict[str, Any]
 
 
@@ -131,17 +130,6 @@ def statistics(*, rows: int | None, size: int) -> Facet:
         rowCount=rows, size=size, fileCount=1, producer=PRODUCER
     )
     return {"outputStatistics": made}
-
-
-def assertions(results: Iterable[Mapping[str, Any]]) -> Facet:
-    """``dataQualityAssertions`` from results with ``assertion``, ``success``, ``severity`` …."""
-    from openlineage.client.facet_v2 import data_quality_assertions_dataset as ol
-
-    made = [ol.Assertion(**result) for result in results]
-    if not made:
-        return {}
-    facet = ol.DataQualityAssertionsDatasetFacet(assertions=made, producer=PRODUCER)
-    return {"dataQualityAssertions": facet}
 
 
 def column_lineage(

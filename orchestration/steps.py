@@ -1,18 +1,18 @@
-"""The steps, without Dagster: read, judge, write, and say what was read and written."""
+"""The steps: read, judge, write, and record what was read and written."""
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lineage.clock import Clock, format_millis
 from lineage.errors import InvalidInput, NegativeVerdict, NotFound
 from orchestration import standard_facets as ol
-from orchestration.emission import In, Out, Step
 from orchestration.files import is_local, receive, sha256_of, store, within
+from orchestration.recorded import In, Recorded
 from orchestration.server_client import Server
 from orchestration.specs import (
     CheckOutcome,
@@ -31,7 +31,9 @@ if TYPE_CHECKING:
 
     from privacy.scan import Scan
 
-__all__ = ["PII_CHECK", "Bench", "Made", "deidentify", "fit", "ingest", "join_training_set"]
+__all__ = [
+    "PII_CHECK", "Bench", "Fitted", "Made", "deidentify", "fit", "ingest", "join_training_set",
+]  # fmt: skip
 
 PII_CHECK = "no_undeclared_personal_data"
 # What is true of a governed copy of a source and of the source itself, which holds the same rows.
@@ -47,11 +49,28 @@ class Made:
 
     Attributes:
         version: Of the dataset.
-        checks: Results of every check of the asset.
+        checks: Results of every check of the asset that the step makes itself.
+        recorded: What it read and wrote.
     """
 
     version: Version
     checks: Sequence[CheckOutcome]
+    recorded: Recorded
+
+
+@dataclass(frozen=True, slots=True)
+class Fitted:
+    """A model that was trained.
+
+    Attributes:
+        sha256: Of the artifact.
+        metrics: On rows kept out of training.
+        recorded: What was read and written.
+    """
+
+    sha256: str
+    metrics: Mapping[str, float]
+    recorded: Recorded
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,14 +79,12 @@ class Bench:
 
     Attributes:
         place: The workspace's folders.
-        step: Reports to the server.
         server: Answers gates.
         secret: Loads the workspace secret, only where a step needs it.
         clock: Epoch milliseconds.
     """
 
     place: Place
-    step: Step
     server: Server
     secret: Callable[[], bytes]
     clock: Clock
@@ -96,16 +113,11 @@ def ingest(spec: SourceSpec, bench: Bench) -> Made:
     made = _publish(
         table, spec.governed, bench, extra=provenance, lineage=ol.column_lineage(origin)
     )
-    described = bench.step.outputs[-1].facets
+    described = made.recorded.facets
     facets = {key: described[key] for key in _SHARED if key in described}
-    bench.step.inputs.append(
-        In(
-            namespace,
-            source,
-            facets | provenance | ol.version(sha256) | ol.storage("file", spec.form),
-        )
-    )
-    return made
+    facets |= provenance | ol.version(sha256) | ol.storage("file", spec.form)
+    read = In(namespace, source, facets)
+    return replace(made, recorded=replace(made.recorded, inputs=[read]))
 
 
 def deidentify(spec: DeidentifySpec, upstream: Version, bench: Bench) -> Made:
@@ -127,9 +139,10 @@ def deidentify(spec: DeidentifySpec, upstream: Version, bench: Bench) -> Made:
         name: [_measured(place.name, upstream.dataset, name, operators.get(name))]
         for name in after.column_names
     }
-    bench.step.inputs.append(_governed_input(upstream, place))
     facet = {"tracehold_deidentification": deidentification_facet(records)}
-    return _publish(after, spec.governed, bench, extra=facet, lineage=ol.column_lineage(origin))
+    lineage = ol.column_lineage(origin)
+    read = [_governed_input(upstream, place)]
+    return _publish(after, spec.governed, bench, extra=facet, lineage=lineage, inputs=read)
 
 
 def join_training_set(spec: TrainingSpec, upstreams: Mapping[str, Version], bench: Bench) -> Made:
@@ -143,10 +156,10 @@ def join_training_set(spec: TrainingSpec, upstreams: Mapping[str, Version], benc
 
     place = bench.place
     tables = {name: _read(version, place) for name, version in upstreams.items()}
-    bench.step.inputs.extend(_governed_input(version, place) for version in upstreams.values())
+    read = [_governed_input(version, place) for version in upstreams.values()]
     if spec.function:
         made = call(place.root, spec.function, tables)
-        return _publish(made, spec.governed, bench, lineage={})
+        return _publish(made, spec.governed, bench, lineage={}, inputs=read)
     joined = join(spec.upstreams[0], spec.joins, spec.columns, tables)
 
     def column(origin: Origin, *, influence: bool = False) -> ol.ColumnInput:
@@ -158,17 +171,14 @@ def join_training_set(spec: TrainingSpec, upstreams: Mapping[str, Version], benc
         {name: [column(origin)] for name, origin in joined.origins.items()},
         [column(origin, influence=True) for origin in joined.influences],
     )
-    return _publish(joined.table, spec.governed, bench, lineage=lineage)
+    return _publish(joined.table, spec.governed, bench, lineage=lineage, inputs=read)
 
 
-def fit(spec: ModelSpec, upstream: Version, bench: Bench) -> tuple[str, Mapping[str, float]]:
+def fit(spec: ModelSpec, upstream: Version, bench: Bench) -> Fitted:
     """Ask the gate, train at the exact version, write the artifact.
 
     The gate is asked inside the step: a check that failed stops only the run that it belongs to,
     and a model can be materialized alone.
-
-    Returns:
-        The artifact's SHA-256 and its metrics.
 
     Raises:
         NegativeVerdict: The gate refuses; the reasons and the path say why.
@@ -208,20 +218,13 @@ def fit(spec: ModelSpec, upstream: Version, bench: Bench) -> tuple[str, Mapping[
         **ol.ownership(spec.owner),
         **ol.storage("file", "json"),
     }
-    read = _governed_input(upstream, place)
-    bench.step.inputs.append(
-        In(
-            read.namespace,
-            read.name,
-            read.facets,
-            {"tracehold_training": training_facet("train", version=upstream.sha256)},
-        )
+    read = replace(
+        _governed_input(upstream, place),
+        input_facets={"tracehold_training": training_facet("train", version=upstream.sha256)},
     )
-    size = len(trained.artifact)
-    bench.step.outputs.append(
-        Out("model", f"{spec.name}@{spec.version}", facets, ol.statistics(rows=None, size=size))
-    )
-    return sha256, trained.metrics
+    statistics = ol.statistics(rows=None, size=len(trained.artifact))
+    dataset = ("model", f"{spec.name}@{spec.version}")
+    return Fitted(sha256, trained.metrics, Recorded([read], facets, statistics, dataset))
 
 
 def _refuse_deleted(bench: Bench, dataset: str, sha256: str) -> None:
@@ -278,8 +281,9 @@ def _publish(
     *,
     lineage: Mapping[str, Any],
     extra: Mapping[str, Any] | None = None,
+    inputs: Sequence[In] = (),
 ) -> Made:
-    """Scan, check, write, and describe the output for the event."""
+    """Scan, check, write, and describe what was written."""
     from privacy.facets import pii_facet
     from privacy.scan import scan_report
 
@@ -304,14 +308,14 @@ def _publish(
         **ol.ownership(governed.owner),
         **ol.tags([*_tags(scan), *(ol.Tag(*tag) for tag in governed.tags)]),
         **(ol.lifecycle("OVERWRITE") if governed.overwrite and alone else {}),
-        **ol.assertions(_assertion(check) for check in checks),
         **_gate(checks),
         "tracehold_pii": pii_facet(scan, version=sha256),
     }
     statistics = ol.statistics(rows=table.num_rows, size=len(content))
-    bench.step.outputs.append(Out(place.name, governed.name, facets, statistics))
-    relative = path.relative_to(place.data).as_posix()
-    return Made(Version(governed.name, sha256, relative, table.num_rows), checks)
+    version = Version(
+        governed.name, sha256, path.relative_to(place.data).as_posix(), table.num_rows
+    )
+    return Made(version, checks, Recorded(inputs, facets, statistics))
 
 
 def _gate(checks: Sequence[CheckOutcome]) -> ol.Facet:
@@ -346,14 +350,3 @@ def _pii_check(scan: Scan, governed: Governed) -> CheckOutcome:
         expected="declared" if governed.personal else "none",
         actual=str(len(found)),
     )
-
-
-def _assertion(check: CheckOutcome) -> dict[str, Any]:
-    return {
-        "assertion": check.name,
-        "success": check.passed,
-        "severity": "error" if check.error else "warn",
-        "column": check.column,
-        "expected": check.expected,
-        "actual": check.actual,
-    }

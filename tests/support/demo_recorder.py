@@ -14,10 +14,10 @@ class Recorder:
     """What came in, and how to answer.
 
     Attributes:
-        events: Every event, in order of arrival.
+        events: Every event once, in order of arrival; the same bytes again are no event.
         asked: Path and body of every gate.
         refuse: Gate to verdict, where it is not ``allowed``.
-        broken: How many of the next events to answer with 503.
+        broken: How many of the next requests with events to answer with 503.
     """
 
     def __init__(self) -> None:
@@ -44,11 +44,12 @@ def recording() -> Iterator[Recorder]:
             body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
             if self.headers.get("Authorization") != "Bearer secret":
                 return self._answer(401, {"what": "the token is not known"})
-            if self.path == "/api/v1/lineage":
+            if self.path.startswith("/api/v1/lineage"):
                 if recorder.broken:
                     recorder.broken -= 1
                     return self._answer(503, {})
-                recorder.events.append(body)
+                events = body if self.path.endswith("/batch") else [body]
+                recorder.events += [one for one in events if one not in recorder.events]
                 return self._answer(201, {})
             gate = self.path.removeprefix("/api/v1/")
             recorder.asked.append((gate, body))
