@@ -13,6 +13,7 @@ __version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from tracehold_dagster.component import TraceholdLineageComponent
+    from tracehold_dagster.gates import guarded
     from tracehold_dagster.lineage import lineage_for
     from tracehold_dagster.records import Asset, AssetGraph, Record, Run
     from tracehold_dagster.translate import Carried, Naming, translate
@@ -23,6 +24,7 @@ _HOMES = {
     "Record": "records",
     "Run": "records",
     "TraceholdLineageComponent": "component",
+    "guarded": "gates",
     "lineage_for": "lineage",
     "Carried": "translate",
     "Naming": "translate",
@@ -37,6 +39,7 @@ __all__ = [
     "Record",
     "Run",
     "TraceholdLineageComponent",
+    "guarded",
     "lineage_for",
     "translate",
 ]

@@ -63,7 +63,8 @@ METADATA: Final[Mapping[str, str]] = {
     INPUTS: "further inputs: a list of `{namespace, name, facets, inputFacets}`",
     RUN_FACETS: "facets of the step's run, as they are",
     ASSERTION: "of a check: more members of its assertion, such as `column` and `expected`",
-    GATE: "of a check that asked a gate: its result says nothing of the data, and is no assertion",
+    GATE: "of a check that asked a gate: its result says nothing of the data, and is no assertion;"
+    " of a materialization behind a gate: `tracehold_qualityGate`",
     JOB: "name of the job; read from definitions, since a run has begun before it records metadata",
 }
 """Labels of metadata, of a materialization or else of the asset's definition."""

@@ -42,7 +42,7 @@ class Settings:
         Raises:
             Misconfigured: The server's address is not set, or is none.
         """
-        url = _value(self.url, "TRACEHOLD_URL", environ)
+        url = self.address(environ)
         if not url:
             raise Misconfigured(
                 "the address of the Tracehold server is not set",
@@ -50,6 +50,10 @@ class Settings:
                 advice="set it to the address that tracehold up prints",
             )
         return Sender(url, _value(self.token, "TRACEHOLD_TOKEN", environ))
+
+    def address(self, environ: Mapping[str, str]) -> str | None:
+        """Address of the server, where it is set."""
+        return _value(self.url, "TRACEHOLD_URL", environ)
 
     def naming(self, environ: Mapping[str, str], *, location: str) -> Naming:
         """How things are named.

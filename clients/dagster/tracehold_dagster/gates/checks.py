@@ -1,0 +1,165 @@
+"""Checks of an asset that ask the server: blocking ones stop what comes after in the same run."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from dagster import (
+    AssetCheckExecutionContext,
+    AssetCheckResult,
+    AssetCheckSeverity,
+    AssetChecksDefinition,
+    AssetKey,
+    AssetsDefinition,
+    Failure,
+    OpExecutionContext,
+    asset_check,
+)
+
+from tracehold_dagster.errors import TraceholdError, Unreachable
+from tracehold_dagster.gates.asking import Asking, naming_for
+from tracehold_dagster.gates.inputs import graph_of, name_of, newest
+from tracehold_dagster.gates.showing import shown
+from tracehold_dagster.gates.verdicts import Demand, GateName, UseName
+from tracehold_dagster.settings import Settings
+
+__all__ = [
+    "license_check",
+    "purpose_check",
+    "retention_check",
+    "schema_contract_check",
+    "verdict_check",
+]
+
+Asset = AssetsDefinition | AssetKey | str
+
+
+def verdict_check(
+    asset: Asset,
+    *,
+    gates: Sequence[GateName],
+    name: str,
+    use: UseName | None = None,
+    purpose: str | None = None,
+    model: str | None = None,
+    checks: Sequence[str] = (),
+    columns: Mapping[str, str] | None = None,
+    blocking: bool = True,
+    wait: float = 10.0,
+    url: str | None = None,
+    token: str | None = None,
+    namespace: str | None = None,
+) -> AssetChecksDefinition:
+    """A check that asks the server for the newest version of an asset, at any gates.
+
+    Waivers of the asset's dataset count, or those of ``model``. Where no verdict can be had, the
+    check's step fails, and with it whatever waits for it.
+
+    Args:
+        asset: What is checked.
+        gates: ``license``, ``purpose``, ``pii``, ``quality``, ``retention``, ``schema``.
+        name: Of the check.
+        use: ``train-for-release``, ``train-internal`` or ``evaluate``, for the gate ``license``.
+        purpose: DPV code, for the gate ``purpose``.
+        model: ``NAME@VERSION`` of the model that the data are for.
+        checks: Checks that must have a result, for the gate ``quality``.
+        columns: Column → type relied on, for the gate ``schema``; an empty type stands for any.
+        blocking: Whether what depends on the asset must not run in the same run where it fails.
+        wait: Seconds to wait for the version to arrive at the server.
+        url: As for ``lineage_for``.
+        token: As for ``lineage_for``.
+        namespace: As for ``lineage_for``.
+
+    Raises:
+        Misconfigured: An argument is wrong.
+    """
+    key = asset.key if isinstance(asset, AssetsDefinition) else AssetKey.from_coercible(asset)
+    own = key.to_user_string()
+    demand = Demand(
+        tuple(gates), use, purpose, model,
+        {own: checks} if checks else {}, {own: columns} if columns else {},
+    )  # fmt: skip
+    asking = Asking(Settings(url, token, namespace), demand, wait)
+    what = f"The Tracehold server's verdict: {', '.join(gates)}."
+
+    @asset_check(asset=key, name=name, description=what, blocking=blocking)
+    def check(context: AssetCheckExecutionContext) -> AssetCheckResult:
+        return _result(asking, context.op_execution_context, key)
+
+    return check
+
+
+def _result(asking: Asking, context: OpExecutionContext, key: AssetKey) -> AssetCheckResult:
+    graph, naming = graph_of(context), naming_for(context, asking.settings)
+    partition = context.partition_key if context.has_partition_key else None
+    read = newest(context.instance, key, graph, naming, partition)
+    question = asking.question(name_of(graph, naming, key), [read], context.run_id)
+    try:
+        verdict = asking.verdict(context, question, [read], graph=graph, naming=naming, made=[key])
+    except TraceholdError as error:
+        raise Failure(
+            f"No verdict could be had: {error}", allow_retries=isinstance(error, Unreachable)
+        ) from None
+    return AssetCheckResult(
+        passed=verdict.allowed,
+        severity=AssetCheckSeverity.ERROR,
+        description=verdict.explain(),
+        metadata=shown(verdict, asking.settings.address(os.environ)),
+    )
+
+
+def license_check(
+    asset: Asset, *, use: UseName | None = None, name: str = "tracehold_license", **more: Any
+) -> AssetChecksDefinition:
+    """May the asset be used so, by the licenses of all it was made from?
+
+    Args:
+        asset: What is checked.
+        use: ``train-for-release``, ``train-internal`` or ``evaluate``; the first where None.
+        name: Of the check.
+        more: As for ``verdict_check``.
+    """
+    return verdict_check(asset, gates=["license"], name=name, use=use, **more)
+
+
+def purpose_check(
+    asset: Asset, *, purpose: str, name: str = "tracehold_purpose", **more: Any
+) -> AssetChecksDefinition:
+    """Do all sources of the asset allow this purpose?
+
+    Args:
+        asset: What is checked.
+        purpose: DPV code, for example ``dpv:ServiceProvision``, or one of your own.
+        name: Of the check.
+        more: As for ``verdict_check``.
+    """
+    return verdict_check(asset, gates=["purpose"], name=name, purpose=purpose, **more)
+
+
+def retention_check(
+    asset: Asset, *, name: str = "tracehold_retention", **more: Any
+) -> AssetChecksDefinition:
+    """May the asset still be kept, and does a retention class say so?
+
+    Args:
+        asset: What is checked.
+        name: Of the check.
+        more: As for ``verdict_check``.
+    """
+    return verdict_check(asset, gates=["retention"], name=name, **more)
+
+
+def schema_contract_check(
+    asset: Asset, *, columns: Mapping[str, str], name: str = "tracehold_schema", **more: Any
+) -> AssetChecksDefinition:
+    """Are the columns there that others rely on, of the types they rely on?
+
+    Args:
+        asset: What is checked; it must record ``dagster/column_schema``.
+        columns: Column → type; an empty type stands for any.
+        name: Of the check.
+        more: As for ``verdict_check``.
+    """
+    return verdict_check(asset, gates=["schema"], name=name, columns=columns, **more)
