@@ -18,6 +18,7 @@ from typing import Any, Final
 
 import msgspec
 from compat_kit import mapping
+from dagster_page import dagster
 from facet_page import facet_fates
 
 from lineage.errors import TraceholdError
@@ -274,6 +275,7 @@ def findings() -> str:
 
 PAGES: Final[dict[str, Callable[[], str]]] = {
     "configuration.md": configuration,
+    "dagster.md": dagster,
     "http.md": http,
     "errors.md": errors,
     "findings.md": findings,

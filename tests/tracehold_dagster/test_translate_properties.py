@@ -4,21 +4,28 @@ from __future__ import annotations
 
 import hashlib
 import json
+from importlib import import_module
+from pathlib import Path
+from pkgutil import iter_modules
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from jsonschema import Draft202012Validator
+from openlineage.client import generated
 from openlineage_schema import event_breaks, facet_breaks, facets_of, is_standard
 from recorded_runs import NAMING, RUN_ID, Story, events_of, record
 from rounds import rounds
 from services import corpus
 
 from tracehold_dagster.carried import Carried
+from tracehold_dagster.facets import SCHEMAS
 from tracehold_dagster.names import Naming, run_id, step_run_id
 from tracehold_dagster.records import Asset, AssetGraph, CheckResult, Failure, Meta, Record, Run
 from tracehold_dagster.translate import translate
 
+OWN = Path(__file__).resolve().parents[2] / "docs" / "reference" / "facets"
 RUN = Run(RUN_ID, "__ASSET_JOB", of_assets=True, tags={"dagster/backfill": "abcdefgh"})
 GRAPH = AssetGraph(
     {
@@ -120,6 +127,33 @@ def test_every_event_keeps_to_the_published_schemas(records: list[Record]) -> No
         for _, facet in facets_of(event):
             assert is_standard(facet) or "tracehold.dev" in facet["_schemaURL"]
             assert not facet_breaks(facet)
+
+
+@pytest.mark.parametrize("key", sorted(SCHEMAS))
+def test_every_facet_names_a_schema_that_its_publisher_has(key: str) -> None:
+    file, _, name = SCHEMAS[key].partition("#/$defs/")
+    if "tracehold.dev" in file:
+        schema = json.loads((OWN / file.rpartition("/")[2]).read_bytes())
+        assert schema["$id"] == file
+        assert name in schema["$defs"]
+    else:
+        kinds = [
+            vars(import_module(f"{generated.__name__}.{one.name}")).get(name)
+            for one in iter_modules(generated.__path__)
+        ]
+        published = {kind._get_schema() for kind in kinds if kind is not None}
+        assert SCHEMAS[key] in published
+
+
+@settings(max_examples=rounds(usual=30, campaign=500), deadline=None)
+@given(_RECORDS)
+def test_facets_of_dagster_keep_to_their_own_schemas(records: list[Record]) -> None:
+    for event in events_of(RUN, records, GRAPH):
+        for _, facet in facets_of(event):
+            if "tracehold.dev" in facet["_schemaURL"]:
+                file, _, name = facet["_schemaURL"].partition("#/$defs/")
+                schema = json.loads((OWN / file.rpartition("/")[2]).read_bytes())
+                Draft202012Validator(schema["$defs"][name]["allOf"][1]).validate(facet)
 
 
 def test_of_a_tie_between_versions_the_step_reads_what_the_run_itself_made() -> None:
