@@ -1,4 +1,4 @@
-"""The server is killed while a run goes on and the sensor reports: it ends as if it had not been."""
+"""A server is killed while the sensor reports a run: it ends as if it had not been."""
 
 from __future__ import annotations
 
