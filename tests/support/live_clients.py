@@ -34,6 +34,7 @@ from tracehold.bootstrap import open_services
 from tracehold.settings import load
 
 __all__ = [
+    "DAGSTER_OPENLINEAGE",
     "DBT_ON_SPARK",
     "DBT_PROJECT",
     "Asked",
@@ -177,7 +178,7 @@ def airflow(folder: Path, url: str, token: str, dag: str) -> str:
     return said + _run([programs / "airflow", "dags", "test", dag], folder, environment)
 
 
-_DAGSTER = """\
+DAGSTER_OPENLINEAGE = """\
 event_log_storage:
   module: dagster_openlineage
   class: OpenLineageEventLogStorage
@@ -189,13 +190,14 @@ event_log_storage:
       config: {base_dir: history}
 telemetry: {enabled: false}
 """
+"""Settings of an instance whose event log reports by itself."""
 
 
 def dagster(folder: Path, url: str, token: str) -> str:
     """Materialize the assets of ``tests/clients/dagster_project`` once; returns what was said."""
     home = folder / "home"
     home.mkdir()
-    (home / "dagster.yaml").write_text(_DAGSTER)
+    (home / "dagster.yaml").write_text(DAGSTER_OPENLINEAGE)
     return _run(
         [_programs("dagster") / "python", FOLDER / "dagster_project" / "shop.py"],
         home,

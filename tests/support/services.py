@@ -7,6 +7,7 @@ the run says so loudly. With ``TRACEHOLD_REQUIRE_SERVICES=1`` it fails instead.
 from __future__ import annotations
 
 import os
+import re
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -58,6 +59,10 @@ def _has_client(name: str) -> bool:
     return client_home(name) is not None
 
 
+def _marker(client: str) -> str:
+    return re.sub(r"\W", "_", client)
+
+
 @dataclass(frozen=True)
 class Service:
     """Something outside that marked tests need.
@@ -100,7 +105,7 @@ SERVICES = (
     ),
     *(
         Service(
-            name,
+            _marker(name),
             partial(_has_client, name),
             "run `make clients`, or set TRACEHOLD_TEST_CLIENTS to a folder it filled",
             required=required,
@@ -110,6 +115,8 @@ SERVICES = (
             ("spark", True),
             ("airflow", False),
             ("dagster", False),
+            ("dagster-1.11", True),
+            ("dagster-1.12", True),
         )
     ),
 )

@@ -23,9 +23,10 @@ __all__ = ["Carried", "Naming", "translate"]
 Event = dict[str, Any]
 
 _OUTPUTS_AT_ONCE: Final = 100
-"""How many outputs of one step wait for its end; more are told while it runs."""
+_INPUTS_AT_ONCE: Final = 500
+"""How much of one step waits for its end; more is told while it runs."""
 _CHECK_FAILED: Final = "DagsterAssetCheckFailedError"
-_VERSIONS_KEPT: Final = 2000
+_VERSIONS_KEPT: Final = 500
 _RUN_STATES: Final = {
     "PIPELINE_START": "START",
     "PIPELINE_SUCCESS": "COMPLETE",
@@ -184,33 +185,51 @@ class _Translation:
             self._tell_dataset(output, record)
             return
         step = self._step(record.step_key)
-        if key_of(output) in step.outputs or len(step.outputs) >= _OUTPUTS_AT_ONCE:
-            self._tell_step("RUNNING", record, record.step_key, {}, step)
-            step.inputs, step.outputs = {}, {}
+        self._make_room(step, record, record.step_key, again=key_of(output) in step.outputs)
         asset = self._describing.asset(record.asset)
         versions = datasets.input_versions(record.tags)
         sources = self._read(step, dict.fromkeys(asset.deps) | versions, record)
         for extra in self._describing.extra_inputs(record):
             step.inputs[key_of(extra)] = extra
             sources.append(key_of(extra))
+        judged = step.inputs.get(key_of(output), {}).get("inputFacets", {})
+        if record.asset not in versions and "dataQualityAssertions" in judged:
+            # Dagster 1.11 records a step's checks of what it writes before it records that it did.
+            del step.inputs[key_of(output)]
+            output["facets"]["dataQualityAssertions"] = judged["dataQualityAssertions"]
         output["sources"] = sources
         step.outputs[key_of(output)] = output
         step.facets.update(datasets.run_facets(record))
         if version is not None:
             self._remember(record.asset, record.partition or "", version)
 
+    def _make_room(
+        self, step: OpenStep, record: Record, step_key: str, *, again: bool = False
+    ) -> None:
+        """Tell what waits, where it is much or an output comes again: one event names it once."""
+        tests = step.facets.get("test", {"tests": ()})["tests"]
+        waiting = max(len(step.inputs), len(tests))
+        if again or waiting >= _INPUTS_AT_ONCE or len(step.outputs) >= _OUTPUTS_AT_ONCE:
+            facets = {"test": step.facets.pop("test")} if tests else {}
+            self._tell_step("RUNNING", record, step_key, facets, step)
+            step.inputs, step.outputs = {}, {}
+
     def _read(
         self, step: OpenStep, versions: Mapping[AssetKey, str | None], record: Record
     ) -> list[str]:
         """Note what was read; what the step itself has made is a source and no input."""
         sources = []
+        makes = {one.key for one in self._describing.made_by(op_of(record.step_key or ""))}
+        own = {key for key in makes - {record.asset} if "/".join(key) in self.carried.made}
         for key, version in versions.items():
             source = None if version is None else self._source(key, version, record)
             unpinned = version if source is None else None
             made = self._describing.input(key, source, unpinned)
             name = key_of(made)
             sources.append(name)
-            if name not in step.outputs and (name not in step.inputs or version is not None):
+            if key in own or name in step.outputs:
+                continue
+            if name not in step.inputs or version is not None:
                 step.inputs[name] = made
         return sources
 
@@ -267,6 +286,7 @@ class _Translation:
                 self._tell_dataset(judged, record)
             return
         step = self._step(record.step_key)
+        self._make_room(step, record, record.step_key)
         written = step.outputs.get(key_of(judged))
         if written is not None:
             datasets.add_assertion(written, record, record.check, as_input=False)
