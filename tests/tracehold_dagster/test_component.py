@@ -12,10 +12,10 @@ from dagster.components.testing import create_defs_folder_sandbox
 
 from tracehold_dagster.component import TraceholdLineageComponent
 
-# Of Dagster's own: it reads YAML by a deprecated function, and notes lines by a class in beta.
+# Of Dagster's own: it reads YAML by a deprecated function, and notes lines by classes in beta.
 pytestmark = [
     pytest.mark.filterwarnings("ignore:.parse_obj_as. is deprecated:DeprecationWarning"),
-    pytest.mark.filterwarnings("ignore:Class `LocalFileCodeReference`"),
+    pytest.mark.filterwarnings("ignore::dagster_shared.utils.warnings.BetaWarning"),
 ]
 
 TYPE = "tracehold_dagster.component.TraceholdLineageComponent"
