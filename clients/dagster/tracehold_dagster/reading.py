@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 __all__ = ["read_graph", "read_metadata", "read_record", "read_run"]
 
 _KIND: Final = "dagster/kind/"
+_STORAGE_KIND: Final = "dagster/storage_kind"
 
 
 def read_record(given: EventLogRecord | EventLogEntry) -> Record:
@@ -112,7 +113,7 @@ def _asset(node: Any) -> Asset:
         deps=tuple(sorted(tuple(key.path) for key in node.parent_keys)),
         owners=tuple(node.owners),
         tags={key: value for key, value in tags.items() if not key.startswith(_KIND)},
-        kinds=tuple(sorted(key[len(_KIND) :] for key in tags if key.startswith(_KIND))),
+        kinds=_kinds(tags),
         description=node.description,
         group=node.group_name,
         code_version=node.code_version,
@@ -121,6 +122,12 @@ def _asset(node: Any) -> Asset:
         op=_op(node),
         metadata=read_metadata(node.metadata),
     )
+
+
+def _kinds(tags: Mapping[str, str]) -> tuple[str, ...]:
+    kinds = {key[len(_KIND) :] for key in tags if key.startswith(_KIND)}
+    kinds |= {tags[_STORAGE_KIND]} if tags.get(_STORAGE_KIND) else set()
+    return tuple(sorted(kinds))
 
 
 _PARTITIONS: Final = {
