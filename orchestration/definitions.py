@@ -16,6 +16,9 @@ from orchestration.assets import assets_of
 from orchestration.estate import load_estate
 from orchestration.progress import PROGRESS
 from orchestration.retention import deletion_schedule, retention_schedule
+from orchestration.scanning import scans_job, scans_schedule
+from orchestration.specs import ModelSpec
+from orchestration.watch import certificates_schedule, evidence_schedule
 from tracehold_dagster import lineage_for
 
 __all__ = ["JOB", "asset_job", "build", "defs", "processes"]
@@ -32,10 +35,17 @@ def build(workspace: Path) -> dg.Definitions:
         InvalidInput: A manifest is wrong; the error names file, line and field.
     """
     estate = load_estate(workspace)
+    governed = [one.governed.name for one in estate.specs if not isinstance(one, ModelSpec)]
     own = dg.Definitions(
         assets=assets_of(estate.specs, estate.place),
         jobs=[dg.define_asset_job(JOB, dg.AssetSelection.all(), config=processes())],
-        schedules=[retention_schedule(), deletion_schedule()],
+        schedules=[
+            retention_schedule(),
+            deletion_schedule(),
+            certificates_schedule(),
+            evidence_schedule(),
+            *([scans_schedule(scans_job(governed), governed)] if governed else []),
+        ],
         loggers={"progress": PROGRESS},
         executor=dg.multi_or_in_process_executor,
     )

@@ -205,5 +205,6 @@ def _refs(services: Services, keys: Iterable[str]) -> Iterator[tuple[str, str]]:
     """Keys of datasets and models with their references."""
     nodes = services.state.nodes(sorted(keys))
     for key, node in sorted(nodes.items()):
-        if node.label in ("Dataset", "Model"):
+        # A bare path is a name of a governed dataset, or a source that is scanned as one.
+        if node.label in ("Dataset", "Model") and node.props.get("namespace") != "file":
             yield key, reference_text(node, key)
