@@ -21,6 +21,7 @@ from lineage.errors import Denied, TraceholdError, Unauthenticated
 from tracehold.access import Caller
 from tracehold.http.metrics import Metrics
 from tracehold.http.problems import answer, fault_answer, log_fault
+from tracehold.http.speaking import HEADER, check_client
 
 __all__ = ["COOKIE", "Gatekeeper", "allowed_names"]
 
@@ -109,6 +110,7 @@ class Gatekeeper:
             headers = _Headers(reversed(scope["headers"]))
             self._check_names(headers)
             refusal = self._identify(scope, headers)
+            check_client(headers.text(HEADER))
             await (refusal or self._app)(scope, receive, sealed)
         except TraceholdError as error:
             await answer(error)(scope, receive, sealed)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["Misconfigured", "NotAllowed", "TraceholdError", "Unreachable"]
+__all__ = ["Misconfigured", "NotAllowed", "TraceholdError", "Unreachable", "VersionSkew"]
 
 
 class TraceholdError(Exception):
@@ -35,3 +35,7 @@ class Unreachable(TraceholdError):
 
 class NotAllowed(TraceholdError):
     """The server does not accept the token, or not for this."""
+
+
+class VersionSkew(TraceholdError):
+    """Client and server are of releases that do not understand each other."""

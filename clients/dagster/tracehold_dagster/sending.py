@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
+from tracehold_dagster import skew
 from tracehold_dagster.errors import Misconfigured, NotAllowed, Unreachable
 
 if TYPE_CHECKING:
@@ -101,6 +102,7 @@ class Sender:
 
         Raises:
             Unreachable: The server cannot be reached or cannot keep them now.
+            VersionSkew: It does not understand this release.
             NotAllowed: The token is not accepted, or not for a namespace of an event.
         """
         done = Delivery()
@@ -115,6 +117,7 @@ class Sender:
 
         Raises:
             Unreachable: It cannot be reached, or answers 5xx.
+            VersionSkew: It does not understand this release.
             NotAllowed: The token is not accepted, or not for this.
         """
         return self._call(method, path, None if body is None else json.dumps(body).encode())
@@ -178,6 +181,7 @@ class Sender:
         except ValueError:
             said = None
         status = answer.status_code
+        skew.check(status, said, self.url)
         if status in {401, 403}:
             raise self._not_allowed(said.get("what") if isinstance(said, dict) else None)
         if status == 429 or status >= 500:
@@ -212,6 +216,7 @@ def _session(token: str | None) -> requests.Session:
     session.trust_env = False
     session.verify = os.environ.get("REQUESTS_CA_BUNDLE") or True
     session.headers.update({"Content-Type": "application/json", "Accept": "application/json"})
+    session.headers[skew.HEADER] = skew.said()
     if token:
         session.headers["Authorization"] = f"Bearer {token}"
     return session
