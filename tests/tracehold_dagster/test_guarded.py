@@ -107,6 +107,125 @@ def test_a_server_that_does_not_answer_closes_the_gate_unless_the_last_verdict_s
     assert project.ran == []
 
 
+class Size(dg.Config):
+    """How many rows to say that there are."""
+
+    rows: int = 3
+
+
+def shapes(project: Project) -> tuple[dg.AssetsDefinition, ...]:
+    """An asset of days, and assets of every shape that read it, one after the other."""
+    days = dg.StaticPartitionsDefinition(["mon", "tue"])
+
+    @dg.asset(partitions_def=days)
+    def daily(context: dg.AssetExecutionContext) -> dg.MaterializeResult[Any]:
+        version = dg.DataVersion(f"{context.partition_key}-1")
+        return dg.MaterializeResult(metadata=licensed(FREE), data_version=version)
+
+    @dg.asset(partitions_def=days, deps=[daily])
+    def next_day(context: dg.AssetExecutionContext) -> None:
+        project.ran.append(f"next_day {context.partition_key}")
+
+    @dg.asset(deps=[daily])
+    def all_days(context: dg.AssetExecutionContext, config: Size) -> int:
+        project.ran.append("all_days")
+        return config.rows
+
+    @dg.multi_asset(
+        specs=[dg.AssetSpec("left", deps=[daily]), dg.AssetSpec("right", skippable=True)],
+        can_subset=True,
+    )
+    def both(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult[Any]]:
+        for key in sorted(context.selected_asset_keys):
+            project.ran.append(key.to_user_string())
+            yield dg.MaterializeResult(asset_key=key, metadata={"mine": 1})
+
+    @dg.asset
+    async def waiting(all_days: int) -> None:
+        project.ran.append(f"waiting {all_days}")
+
+    @dg.op
+    def double(number: int) -> int:
+        return number * 2
+
+    @dg.op
+    def told(number: int) -> int:
+        project.ran.append(f"graphed {number}")
+        return number
+
+    @dg.graph_asset
+    def graphed(all_days: int) -> int:
+        return told(double(all_days))
+
+    return daily, next_day, all_days, both, waiting, graphed
+
+
+def test_assets_of_every_shape_are_guarded_and_work_as_before(project: Project) -> None:
+    daily, *plain = shapes(project)
+    behind = [guarded(one, gates=["license"]) for one in plain]
+    for one, before in zip(behind, plain, strict=True):
+        assert (one.keys, one.asset_deps) == (before.keys, before.asset_deps)
+    for day in ("mon", "tue"):
+        assert project.materialize([daily, behind[0]], partition_key=day).success
+    assert project.materialize([daily, *behind[1:]], only=["all_days"]).success
+    only = ["left", "waiting", "graphed"]
+    result = project.materialize([daily, *behind[1:]], only=only)
+    assert result.success
+    ran = ["next_day mon", "next_day tue", "all_days", "left", "waiting 3", "graphed 6"]
+    assert sorted(project.ran) == sorted(ran)
+    [left] = result.asset_materializations_for_node("both")
+    assert left.metadata["mine"].value == 1
+    assert left.metadata["tracehold/gate"].value["outcome"] == "passed"
+    # A project's own tests call its functions: there is no run then, and no server.
+    assert behind[1](dg.build_asset_context(), Size(rows=5)) == 5
+
+
+def test_each_partition_is_judged_for_itself(project: Project) -> None:
+    days = dg.StaticPartitionsDefinition(["good", "bad"])
+
+    @dg.asset(partitions_def=days)
+    def days_of(context: dg.AssetExecutionContext) -> Iterator[Any]:
+        version = dg.DataVersion(f"{context.partition_key}-1")
+        yield dg.MaterializeResult(data_version=version)
+
+    @dg.asset_check(asset=days_of)
+    def sound(context: dg.AssetCheckExecutionContext) -> dg.AssetCheckResult:
+        op = context.op_execution_context
+        return dg.AssetCheckResult(passed=op.partition_key == "good")
+
+    @dg.asset(partitions_def=days, deps=[days_of])
+    def reader(context: dg.AssetExecutionContext) -> None:
+        project.ran.append(context.partition_key)
+
+    guard = guarded(reader, gates=["quality"], checks={"days_of": ["sound"]})
+    for day in ("bad", "good", "bad"):
+        project.materialize([days_of, sound, guard], partition_key=day)
+    assert project.ran == ["good"]
+
+
+def test_a_graph_whose_partitions_cannot_be_told_does_not_run(project: Project) -> None:
+    days = dg.StaticPartitionsDefinition(["mon"])
+
+    @dg.asset(partitions_def=days)
+    def graph_source() -> int:
+        return 1
+
+    @dg.op
+    def note(number: int) -> int:
+        project.ran.append("noted")
+        return number
+
+    @dg.graph_asset(partitions_def=days)
+    def of_days(graph_source: int) -> int:
+        return note(graph_source)
+
+    guard = guarded(of_days, gates=["license"])
+    result = project.materialize([graph_source, guard], partition_key="mon")
+    assert not result.success
+    assert "which partitions are read" in str(failure_of(result, "of_days.note").error)
+    assert project.ran == []
+
+
 def test_what_cannot_be_guarded_is_refused_when_it_is_defined() -> None:
     @dg.asset
     def root() -> None: ...

@@ -13,7 +13,16 @@ __version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from tracehold_dagster.component import TraceholdLineageComponent
-    from tracehold_dagster.gates import guarded
+    from tracehold_dagster.gates import (
+        guarded,
+        license_check,
+        pii_check,
+        purpose_check,
+        quality_checks,
+        retention_check,
+        schema_contract_check,
+        verdict_check,
+    )
     from tracehold_dagster.lineage import lineage_for
     from tracehold_dagster.records import Asset, AssetGraph, Record, Run
     from tracehold_dagster.translate import Carried, Naming, translate
@@ -25,6 +34,13 @@ _HOMES = {
     "Run": "records",
     "TraceholdLineageComponent": "component",
     "guarded": "gates",
+    "license_check": "gates",
+    "pii_check": "gates",
+    "purpose_check": "gates",
+    "quality_checks": "gates",
+    "retention_check": "gates",
+    "schema_contract_check": "gates",
+    "verdict_check": "gates",
     "lineage_for": "lineage",
     "Carried": "translate",
     "Naming": "translate",
@@ -40,8 +56,15 @@ __all__ = [
     "Run",
     "TraceholdLineageComponent",
     "guarded",
+    "license_check",
     "lineage_for",
+    "pii_check",
+    "purpose_check",
+    "quality_checks",
+    "retention_check",
+    "schema_contract_check",
     "translate",
+    "verdict_check",
 ]
 
 

@@ -1,16 +1,17 @@
 """Checks of an asset that ask the server: blocking ones stop what comes after in the same run."""
 
-from __future__ import annotations
+# Annotations stay objects here: Dagster compares the one of `context` with its own classes.
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
 from typing import Any
 
 from dagster import (
     AssetCheckExecutionContext,
     AssetCheckResult,
-    AssetCheckSeverity,
     AssetChecksDefinition,
+    AssetCheckSeverity,
     AssetKey,
     AssetsDefinition,
     Failure,
@@ -20,13 +21,16 @@ from dagster import (
 
 from tracehold_dagster.errors import TraceholdError, Unreachable
 from tracehold_dagster.gates.asking import Asking, naming_for
-from tracehold_dagster.gates.inputs import graph_of, name_of, newest
+from tracehold_dagster.gates.inputs import Read, graph_of, name_of, newest, runs_of
+from tracehold_dagster.gates.scanning import Load, as_file, record_scan, scan_file
 from tracehold_dagster.gates.showing import shown
 from tracehold_dagster.gates.verdicts import Demand, GateName, UseName
 from tracehold_dagster.settings import Settings
+from tracehold_dagster.tailing import Reading, flush
 
 __all__ = [
     "license_check",
+    "pii_check",
     "purpose_check",
     "retention_check",
     "schema_contract_check",
@@ -46,6 +50,8 @@ def verdict_check(
     model: str | None = None,
     checks: Sequence[str] = (),
     columns: Mapping[str, str] | None = None,
+    load: Load | None = None,
+    scanner: Sequence[str] = ("tracehold",),
     blocking: bool = True,
     wait: float = 10.0,
     url: str | None = None,
@@ -66,6 +72,10 @@ def verdict_check(
         model: ``NAME@VERSION`` of the model that the data are for.
         checks: Checks that must have a result, for the gate ``quality``.
         columns: Column → type relied on, for the gate ``schema``; an empty type stands for any.
+        load: Gives what is to be scanned here before the server is asked: a path of a CSV or
+            Parquet file, a pandas data frame or a pyarrow table. Types, places and counts are
+            sent, never a value.
+        scanner: The command of the scanner.
         blocking: Whether what depends on the asset must not run in the same run where it fails.
         wait: Seconds to wait for the version to arrive at the server.
         url: As for ``lineage_for``.
@@ -86,17 +96,42 @@ def verdict_check(
 
     @asset_check(asset=key, name=name, description=what, blocking=blocking)
     def check(context: AssetCheckExecutionContext) -> AssetCheckResult:
-        return _result(asking, context.op_execution_context, key)
+        return _result(asking, context.op_execution_context, key, _scanner(load, scanner))
 
     return check
 
 
-def _result(asking: Asking, context: OpExecutionContext, key: AssetKey) -> AssetCheckResult:
+_Scan = Callable[[Asking, OpExecutionContext, Read, Reading], None]
+
+
+def _scanner(load: Load | None, scanner: Sequence[str]) -> _Scan | None:
+    """Scans what was read, and puts on record what was found, before the server is asked."""
+    if load is None:
+        return None
+
+    def scan(asking: Asking, context: OpExecutionContext, read: Read, reading: Reading) -> None:
+        with as_file(load) as path:
+            found = scan_file(path, scanner)
+        with closing(asking.settings.sender(os.environ)) as sender:
+            runs = [*runs_of(context.instance, [read]), context.run_id]
+            flush(context.instance, dict.fromkeys(runs), reading, sender.send)
+            record_scan(
+                sender, found, namespace=read.namespace, name=read.name, version=read.version
+            )
+
+    return scan
+
+
+def _result(
+    asking: Asking, context: OpExecutionContext, key: AssetKey, scan: _Scan | None
+) -> AssetCheckResult:
     graph, naming = graph_of(context), naming_for(context, asking.settings)
     partition = context.partition_key if context.has_partition_key else None
     read = newest(context.instance, key, graph, naming, partition)
     question = asking.question(name_of(graph, naming, key), [read], context.run_id)
     try:
+        if scan is not None:
+            scan(asking, context, read, Reading(naming, graph))
         verdict = asking.verdict(context, question, [read], graph=graph, naming=naming, made=[key])
     except TraceholdError as error:
         raise Failure(
@@ -122,6 +157,20 @@ def license_check(
         more: As for ``verdict_check``.
     """
     return verdict_check(asset, gates=["license"], name=name, use=use, **more)
+
+
+def pii_check(
+    asset: Asset, *, load: Load | None = None, name: str = "tracehold_pii", **more: Any
+) -> AssetChecksDefinition:
+    """Is the asset free of confirmed personal data, and was this version looked at?
+
+    Args:
+        asset: What is checked.
+        load: Gives the data, which is scanned where it lies; without it what is on record counts.
+        name: Of the check.
+        more: As for ``verdict_check``.
+    """
+    return verdict_check(asset, gates=["pii"], name=name, load=load, **more)
 
 
 def purpose_check(

@@ -17,6 +17,7 @@ from dagster import (
     OpDefinition,
     OpExecutionContext,
 )
+from dagster._check import CheckError
 
 from tracehold_dagster.errors import Misconfigured, TraceholdError, Unreachable
 from tracehold_dagster.gates.asking import Asking, naming_for
@@ -192,7 +193,7 @@ class _Guard:
         graph, naming = graph_of(context), naming_for(context, asking.settings)
         try:
             reads = read_by(context, asset, graph, naming)
-        except DagsterError:
+        except (DagsterError, CheckError):
             raise Misconfigured(
                 "it cannot be told which partitions are read",
                 where=context.op_def.name,

@@ -154,7 +154,7 @@ def _of_partitions(
         found = instance.event_log_storage.get_latest_tags_by_partition(
             key,
             DagsterEventType.ASSET_MATERIALIZATION,
-            tag_keys=list(DATA_VERSION),
+            tag_keys=DATA_VERSION[:1],
             asset_partitions=partitions[begin : begin + _PAGE],
         )
         for partition, tags in sorted(found.items()):
