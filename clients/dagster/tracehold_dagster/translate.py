@@ -6,21 +6,17 @@ import copy
 import hashlib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
-from datetime import UTC, datetime
-from types import MappingProxyType
 from typing import Any, Final
 
-from tracehold_dagster import datasets, environment, keys
+from tracehold_dagster import datasets
 from tracehold_dagster.carried import Carried, OpenStep
-from tracehold_dagster.code_location import source_code
-from tracehold_dagster.datasets import Dataset, Describing, key_of
-from tracehold_dagster.facets import EVENT_SCHEMA, PRODUCER, facet
-from tracehold_dagster.names import Naming, backfill_run_id, dagster_job, op_of, run_id, step_run_id
+from tracehold_dagster.datasets import Describing, key_of
+from tracehold_dagster.facets import facet
+from tracehold_dagster.names import Naming, op_of
 from tracehold_dagster.records import AssetGraph, AssetKey, Record, Run, Source
+from tracehold_dagster.telling import Telling
 
 __all__ = ["Carried", "Naming", "translate"]
-
-Event = dict[str, Any]
 
 _OUTPUTS_AT_ONCE: Final = 100
 _INPUTS_AT_ONCE: Final = 500
@@ -41,7 +37,7 @@ def translate(
     carried: Carried,
     graph: AssetGraph | None,
     settings: Naming,
-) -> tuple[list[Event], Carried]:
+) -> tuple[list[dict[str, Any]], Carried]:
     """The OpenLineage events that records of one run stand for.
 
     Args:
@@ -65,12 +61,11 @@ class _Translation:
     def __init__(
         self, run: Run, carried: Carried, graph: AssetGraph | None, naming: Naming
     ) -> None:
-        self.events: list[Event] = []
         self.carried = carried
         self._kept = sum(map(len, carried.made.values()))
         self._run = run
-        self._naming = naming
         self._describing = Describing(graph, naming)
+        self._telling = Telling(run, naming)
         self._taking: Mapping[str, Callable[[Record], None]] = {
             "ASSET_CHECK_EVALUATION": self._checked,
             "ASSET_CHECK_EVALUATION_PLANNED": self._planned,
@@ -85,6 +80,10 @@ class _Translation:
             "STEP_SUCCESS": self._succeeded,
             "STEP_UP_FOR_RETRY": self._failed,
         }
+
+    @property
+    def events(self) -> list[dict[str, Any]]:
+        return self._telling.events
 
     def take(self, record: Record) -> None:
         if record.kind in _RUN_STATES:
@@ -102,40 +101,14 @@ class _Translation:
         if state != "START":
             for step_key in list(self.carried.steps):
                 self._end(step_key, state, record)
-        facets: Dataset = environment.run_facets(self._run, self._naming)
-        if (parent := self._backfill()) is not None:
-            facets["parent"] = facet("parent", **parent)
-        if record.failure is not None:
-            facets["errorMessage"] = _error(record.failure.class_name)
-        self._tell(state, record, self._run_id, facets, job=dagster_job(self._run), job_type="JOB")
-
-    @property
-    def _run_id(self) -> str:
-        return run_id(self._run.run_id)
-
-    def _backfill(self) -> Dataset | None:
-        backfill = self._run.tags.get(keys.BACKFILL)
-        if not backfill:
-            return None
-        job = f"{dagster_job(self._run)}.backfill"
-        return {
-            "run": {"runId": backfill_run_id(backfill)},
-            "job": {"namespace": self._naming.namespace, "name": job},
-        }
-
-    def _parent(self) -> Dataset:
-        job = {"namespace": self._naming.namespace, "name": dagster_job(self._run)}
-        root = self._backfill()
-        if root is None and self._run.root_run_id:
-            root = {"run": {"runId": run_id(self._run.root_run_id)}, "job": job}
-        return facet("parent", run={"runId": self._run_id}, job=job, root=root)
+        self._telling.run(state, record)
 
     # Steps.
 
     def _started(self, record: Record) -> None:
         if record.step_key is not None:
             self.carried.steps[record.step_key] = OpenStep()
-            self._tell_step("START", record, record.step_key, {})
+            self._tell_step("START", record, record.step_key)
 
     def _restarted(self, record: Record) -> None:
         if record.step_key is not None:
@@ -158,18 +131,28 @@ class _Translation:
 
     def _skipped(self, record: Record) -> None:
         if record.step_key is not None:
-            self._end(record.step_key, "ABORT", record, skipped=True)
+            self._end(record.step_key, "ABORT", record)
 
-    def _end(self, step_key: str, state: str, record: Record, *, skipped: bool = False) -> None:
+    def _end(self, step_key: str, state: str, record: Record) -> None:
         step = self.carried.steps.pop(step_key, None) or OpenStep()
-        facets = dict(step.facets)
-        if record.failure is not None:
-            facets["errorMessage"] = _error(record.failure.class_name)
         if state == "FAIL":
             # What it would have read: it failed before it could say.
             for asset in self._describing.made_by(op_of(step_key)):
                 self._read(step, dict.fromkeys(asset.deps), record)
-        self._tell_step(state, record, step_key, facets, step, skipped=skipped)
+        self._tell_step(state, record, step_key, step)
+
+    def _tell_step(
+        self, state: str, record: Record, step_key: str, step: OpenStep | None = None
+    ) -> None:
+        makes = self._describing.made_by(op_of(step_key))
+        self._telling.step(
+            state,
+            record,
+            (step_key, self.carried.attempts.get(step_key, 0)),
+            makes,
+            of_assets=self._run.of_assets or self.carried.of_assets or bool(makes),
+            said=step or OpenStep(),
+        )
 
     def _step(self, step_key: str) -> OpenStep:
         return self.carried.steps.setdefault(step_key, OpenStep())
@@ -182,7 +165,7 @@ class _Translation:
         output = self._describing.output(record.asset, record)
         version = datasets.version_of(record.tags, record.run_id)
         if record.step_key is None:
-            self._tell_dataset(output, record)
+            self._telling.dataset(output, record)
             return
         step = self._step(record.step_key)
         self._make_room(step, record, record.step_key, again=key_of(output) in step.outputs)
@@ -211,7 +194,9 @@ class _Translation:
         waiting = max(len(step.inputs), len(tests))
         if again or waiting >= _INPUTS_AT_ONCE or len(step.outputs) >= _OUTPUTS_AT_ONCE:
             facets = {"test": step.facets.pop("test")} if tests else {}
-            self._tell_step("RUNNING", record, step_key, facets, step)
+            self._tell_step(
+                "RUNNING", record, step_key, OpenStep(step.inputs, step.outputs, facets)
+            )
             step.inputs, step.outputs = {}, {}
 
     def _read(
@@ -268,7 +253,7 @@ class _Translation:
             return
         seen = self._describing.observed(record.asset, record)
         if record.step_key is None:
-            self._tell_dataset(seen, record)
+            self._telling.dataset(seen, record)
             return
         step = self._step(record.step_key)
         if key_of(seen) not in step.outputs:
@@ -283,7 +268,7 @@ class _Translation:
             judged["facets"] = {}
             datasets.add_assertion(judged, record, record.check, as_input=False)
             if judged["facets"]:
-                self._tell_dataset(judged, record)
+                self._telling.dataset(judged, record)
             return
         step = self._step(record.step_key)
         self._make_room(step, record, record.step_key)
@@ -311,127 +296,5 @@ class _Translation:
         )
 
     def _wiped(self, record: Record) -> None:
-        if record.asset is None:
-            return
-        wiped = self._describing.wiped(record.asset, record)
-        wipe = step_run_id(record.run_id or "wipe", f"{key_of(wiped)}/{record.at}", 0)
-        self._tell(
-            "COMPLETE", record, wipe, {}, job="dagster.wipe", job_type="WIPE", outputs=[wiped]
-        )
-
-    # Events.
-
-    def _tell_step(
-        self,
-        state: str,
-        record: Record,
-        step_key: str,
-        facets: Dataset,
-        step: OpenStep | None = None,
-        *,
-        skipped: bool = False,
-    ) -> None:
-        attempt = self.carried.attempts.get(step_key, 0)
-        op = op_of(step_key)
-        makes = self._describing.made_by(op)
-        of_assets = self._run.of_assets or self.carried.of_assets or bool(makes)
-        job = self._naming.step_job(self._run, step_key, of_assets=of_assets)
-        names = (asset.metadata[keys.JOB].value for asset in makes if keys.JOB in asset.metadata)
-        said = next(names, None)
-        own = facet(
-            "dagster_step", stepKey=step_key, attempt=attempt, skipped=True if skipped else None
-        )
-        inputs = [] if step is None else [step.inputs[key] for key in sorted(step.inputs)]
-        outputs = [] if step is None else _outputs(step, several=len(makes) > 1)
-        self._tell(
-            state,
-            record,
-            step_run_id(self._run.run_id, step_key, attempt),
-            {"parent": self._parent(), "dagster_step": own, **facets},
-            job=said if isinstance(said, str) else job,
-            job_type="ASSET" if of_assets else "OP",
-            job_facets=source_code(makes),
-            inputs=inputs,
-            outputs=outputs,
-        )
-
-    def _tell(
-        self,
-        state: str,
-        record: Record,
-        of_run: str,
-        facets: Dataset,
-        *,
-        job: str,
-        job_type: str,
-        job_facets: Mapping[str, Dataset] = MappingProxyType({}),
-        inputs: Iterable[Dataset] = (),
-        outputs: Iterable[Dataset] = (),
-    ) -> None:
-        kind = facet("jobType", processingType="BATCH", integration="DAGSTER", jobType=job_type)
-        self.events.append(
-            {
-                "eventType": state,
-                "eventTime": _time(record.at),
-                "producer": PRODUCER,
-                "schemaURL": EVENT_SCHEMA["Run"],
-                "run": {"runId": of_run, "facets": facets},
-                "job": {
-                    "namespace": self._naming.namespace,
-                    "name": job,
-                    "facets": {
-                        "jobType": kind,
-                        **environment.job_facets(self._naming),
-                        **job_facets,
-                    },
-                },
-                "inputs": list(inputs),
-                "outputs": list(outputs),
-            }
-        )
-
-    def _tell_dataset(self, dataset: Dataset, record: Record) -> None:
-        """What was reported outside a step: something is known of a dataset, and of no job."""
-        dataset = {name: dataset[name] for name in ("namespace", "name", "facets")}
-        self.events.append(
-            {
-                "eventTime": _time(record.at),
-                "producer": PRODUCER,
-                "schemaURL": EVENT_SCHEMA["Dataset"],
-                "dataset": dataset,
-            }
-        )
-
-
-def _outputs(step: OpenStep, *, several: bool) -> list[Dataset]:
-    """The outputs of a step; of several each says what it was made from."""
-    told = []
-    for key in sorted(step.outputs):
-        output = dict(step.outputs[key])
-        sources = output.pop("sources")
-        if several or len(step.outputs) > 1:
-            lineage = _lineage(sources, output["facets"].get("columnLineage"))
-            output["facets"] = {**output["facets"], "lineage": lineage}
-        told.append(output)
-    return told
-
-
-def _lineage(sources: Iterable[str], columns: Dataset | None) -> Dataset:
-    inputs = []
-    for source in sorted(set(sources)):
-        namespace, _, name = source.partition("\n")
-        inputs.append({"type": "DATASET", "namespace": namespace, "name": name})
-    fields = {
-        column: {"inputs": [{"type": "DATASET", **one} for one in made["inputFields"]]}
-        for column, made in (columns or {"fields": {}})["fields"].items()
-    }
-    return facet("lineage", inputs=inputs, fields=fields or None)
-
-
-def _error(class_name: str) -> Dataset:
-    return facet("errorMessage", message=class_name, programmingLanguage="PYTHON")
-
-
-def _time(at: int) -> str:
-    moment = datetime.fromtimestamp(at // 1000, UTC)
-    return f"{moment:%Y-%m-%dT%H:%M:%S}.{at % 1000:03d}Z"
+        if record.asset is not None:
+            self._telling.wipe(self._describing.wiped(record.asset, record), record)
