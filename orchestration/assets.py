@@ -27,7 +27,7 @@ from orchestration.specs import (
     TrainingSpec,
     Version,
 )
-from orchestration.telling import tell_runs
+from orchestration.telling import reading_of, tell_runs
 
 __all__ = ["LICENSE_CHECK", "assets_of"]
 
@@ -75,7 +75,7 @@ class _Telling:
     def latest(self, instance: dg.DagsterInstance, dataset: str) -> Version:
         """The latest version of a dataset, with the run that made it on record."""
         version = _latest(instance, dataset)
-        tell_runs(instance, [version.run_id], self.definitions(), self.place.name)
+        tell_runs(instance, [version.run_id], reading_of(self.definitions(), self.place.name))
         return version
 
 

@@ -76,7 +76,7 @@ def run(workspace: Path, names: Sequence[str] = (), *, concurrent: int = 2) -> O
     from orchestration.estate import load_estate
     from orchestration.instance import dagster_home, opened
     from orchestration.server_client import connect
-    from orchestration.telling import tell_everything, telling
+    from orchestration.telling import reading_of, tell_everything, telling
 
     connect(os.environ).require()
     os.environ["TRACEHOLD_WORKSPACE"] = str(workspace)
@@ -89,7 +89,8 @@ def run(workspace: Path, names: Sequence[str] = (), *, concurrent: int = 2) -> O
     wanted = selection or [dg.AssetKey(asset) for asset in estate.assets.values()]
     planned = [key.to_user_string() for key in wanted]
     with opened(estate.data_folder) as instance:
-        told = (instance, dagster_home(estate.data_folder), build(workspace), estate.place.name)
+        reading = reading_of(build(workspace), estate.place.name)
+        told = (instance, dagster_home(estate.data_folder), reading)
         # What a run that was killed left untold comes first: gates rest on it.
         tell_everything(*told)
         outcome: Outcome | None = None

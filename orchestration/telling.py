@@ -14,7 +14,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lineage.errors import Denied, InvalidInput, TraceholdError, Unavailable
+from lineage.errors import Denied, InvalidInput, Unavailable
 from orchestration.server_client import address
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from tracehold_dagster.sending import Delivery
     from tracehold_dagster.tailing import Deliver, Reading
 
-__all__ = ["tell_everything", "tell_runs", "telling"]
+__all__ = ["reading_of", "tell_events", "tell_everything", "tell_runs", "telling"]
 
 _CURSOR = "lineage-cursor.json"
 _EVERY_SECONDS = 2.0
@@ -31,16 +31,28 @@ _EVERY_SECONDS = 2.0
 _PAUSES_SECONDS = (0.5, 1.0, 2.0, 4.0)
 
 
-def tell_runs(
-    instance: dg.DagsterInstance, run_ids: Iterable[str], definitions: Any, namespace: str
-) -> None:
+def reading_of(definitions: dg.Definitions, namespace: str) -> Reading:
+    """How records become events; what the sensor of ``dagster dev`` tells too counts once.
+
+    Args:
+        definitions: All assets of the workspace.
+        namespace: Of jobs and datasets: the workspace's name.
+    """
+    from tracehold_dagster.reading import read_graph
+    from tracehold_dagster.settings import Settings
+    from tracehold_dagster.tailing import Reading
+
+    naming = Settings(namespace=namespace).naming(os.environ, location=namespace)
+    return Reading(naming, read_graph(definitions))
+
+
+def tell_runs(instance: dg.DagsterInstance, run_ids: Iterable[str], reading: Reading) -> None:
     """Tell what runs have recorded up to now, before something is asked that rests on it.
 
     Args:
         instance: Whose runs they are.
         run_ids: Of Dagster.
-        definitions: The repository, or what else describes the assets.
-        namespace: Of the jobs and datasets: the workspace's name.
+        reading: From ``reading_of``.
 
     Raises:
         Unavailable: The server does not answer.
@@ -50,19 +62,16 @@ def tell_runs(
     from tracehold_dagster.tailing import flush
 
     with _delivering() as deliver:
-        flush(instance, run_ids, _reading(definitions, namespace), deliver)
+        flush(instance, run_ids, reading, deliver)
 
 
-def tell_everything(
-    instance: dg.DagsterInstance, home: Path, definitions: Any, namespace: str
-) -> None:
+def tell_everything(instance: dg.DagsterInstance, home: Path, reading: Reading) -> None:
     """Tell what was recorded since the last time, by runs that were killed too.
 
     Args:
         instance: Whose records they are.
         home: The instance's folder, which also keeps how far all was told.
-        definitions: As for ``tell_runs``.
-        namespace: As for ``tell_runs``.
+        reading: From ``reading_of``.
 
     Raises:
         TraceholdError: As for ``tell_runs``; the next call goes on from where this one came to.
@@ -70,7 +79,6 @@ def tell_everything(
     from tracehold_dagster.tailing import follow
 
     place = home / _CURSOR
-    reading = _reading(definitions, namespace)
     cursor = place.read_text("utf-8") if place.exists() else None
     behind = True
     with _delivering() as deliver:
@@ -83,9 +91,7 @@ def tell_everything(
 
 
 @contextmanager
-def telling(
-    instance: dg.DagsterInstance, home: Path, definitions: Any, namespace: str
-) -> Iterator[None]:
+def telling(instance: dg.DagsterInstance, home: Path, reading: Reading) -> Iterator[None]:
     """Tell everything while the block runs, and what is left when it ends.
 
     Arguments and errors are those of ``tell_everything``; what fails on the way is tried again.
@@ -94,8 +100,9 @@ def telling(
 
     def watch() -> None:
         while not ended.wait(_EVERY_SECONDS):
-            with suppress(TraceholdError):
-                tell_everything(instance, home, definitions, namespace)
+            # Whatever fails is met again at the end, and raised there.
+            with suppress(Exception):
+                tell_everything(instance, home, reading)
 
     watching = threading.Thread(target=watch, name="telling", daemon=True)
     watching.start()
@@ -104,17 +111,20 @@ def telling(
     finally:
         ended.set()
         watching.join()
-    tell_everything(instance, home, definitions, namespace)
+    tell_everything(instance, home, reading)
 
 
-def _reading(definitions: Any, namespace: str) -> Reading:
-    from tracehold_dagster.reading import read_graph
-    from tracehold_dagster.settings import Settings
-    from tracehold_dagster.tailing import Reading
+def tell_events(events: Sequence[dict[str, Any]]) -> None:
+    """Tell what nobody can read from Dagster's records.
 
-    # The sensor of ``dagster dev`` tells the same, so that what both tell counts once.
-    naming = Settings(namespace=namespace).naming(os.environ, location=namespace)
-    return Reading(naming, read_graph(definitions))
+    Args:
+        events: OpenLineage events.
+
+    Raises:
+        TraceholdError: As for ``tell_runs``.
+    """
+    with _delivering() as deliver:
+        deliver(events)
 
 
 @contextmanager

@@ -8,6 +8,7 @@ from typing import Any
 
 import dagster as dg
 import pytest
+from dagster_instances import evaluate
 from demo_recorder import Recorder, recording
 
 from catalog.facets import provenance_facet
@@ -26,8 +27,9 @@ from orchestration.specs import (
     Spec,
     TrainingSpec,
 )
-from orchestration.telling import tell_everything
+from orchestration.telling import reading_of, tell_everything
 from privacy.deidentify import Rule
+from tracehold_dagster import lineage_for
 
 CANARY = "eva.muster@example.org"
 BOOKINGS = "id,contact,bags\n" + "".join(f"{n},p{n}.{CANARY},{n % 3}\n" for n in range(40))
@@ -97,7 +99,8 @@ def _run(
         warnings.simplefilter("ignore")
         result = dg.materialize(made, instance=instance, raise_on_error=False)
     if tell:
-        tell_everything(instance, place.root, dg.Definitions(assets=made), place.name)
+        reading = reading_of(dg.Definitions(assets=made), place.name)
+        tell_everything(instance, place.root, reading)
     return result, instance
 
 
@@ -292,8 +295,18 @@ def test_what_could_not_be_told_is_told_later(
         _run(place, _bookings())
     assert not recorder.events
     everything = dg.Definitions(assets=assets.assets_of([_bookings()], place))
-    tell_everything(_INSTANCES[-1], place.root, everything, place.name)
+    tell_everything(_INSTANCES[-1], place.root, reading_of(everything, place.name))
     assert len(recorder.of("bookings.ingest")) == 1
+
+
+def test_the_sensor_of_dagster_dev_tells_nothing_else(place: Place, recorder: Recorder) -> None:
+    _run(place, _bookings(), CLEAN)
+    told = list(recorder.events)
+    own = dg.Definitions(assets=assets.assets_of([_bookings(), CLEAN], place))
+    everything = dg.Definitions.merge(own, lineage_for(namespace=place.name))
+    _, said = evaluate(everything, _INSTANCES[-1])
+    assert said.startswith(f"{len(told)} events")
+    assert recorder.events == told
 
 
 def test_a_wrong_token_is_named(
@@ -303,7 +316,7 @@ def test_a_wrong_token_is_named(
     result, _ = _run(place, _bookings(), tell=False)
     assert "the token is not known" in _failures(result)
     with pytest.raises(Denied) as refused:
-        tell_everything(_INSTANCES[-1], place.root, dg.Definitions(), place.name)
+        tell_everything(_INSTANCES[-1], place.root, reading_of(dg.Definitions(), place.name))
     assert "set TRACEHOLD_TOKEN" in refused.value.advice
 
 
