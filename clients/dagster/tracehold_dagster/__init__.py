@@ -9,7 +9,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-__version__ = "0.1.0"
+from tracehold_dagster.version import __version__ as __version__
 
 if TYPE_CHECKING:
     from tracehold_dagster.component import TraceholdLineageComponent

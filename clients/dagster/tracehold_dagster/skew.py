@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-import tracehold_dagster
 from tracehold_dagster.errors import VersionSkew
+from tracehold_dagster.version import __version__
 
 __all__ = ["HEADER", "PROTOCOL", "check", "said"]
 
@@ -17,7 +17,7 @@ HEADER: Final = "Tracehold-Client"
 
 def said() -> str:
     """The value of the header."""
-    return f"tracehold-dagster/{tracehold_dagster.__version__}; protocol={PROTOCOL}"
+    return f"tracehold-dagster/{__version__}; protocol={PROTOCOL}"
 
 
 def check(status: int, answer: Any, url: str) -> None:
