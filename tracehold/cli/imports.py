@@ -94,7 +94,7 @@ def datahub(
     """What DataHub's sink of type file wrote (MCP and MCE)."""
     from tracehold.imports.datahub import read
 
-    places = dict(_pair(one) for one in platform or ())
+    places = dict(_pair(one, "a platform", "--platform") for one in platform or ())
 
     def events(report: Report) -> Iterable[Item]:
         return read(paths, platforms=places, job_namespace=job_namespace, report=report)
@@ -131,6 +131,59 @@ def dbt(
         return read(load(paths), namespace=namespace, job_namespace=job_namespace, report=report)
 
     _import("dbt", events, workspace, as_, dry_run=dry_run, json=json)
+
+
+@imports.command("dagster")
+def dagster(
+    *,
+    graphql: Annotated[
+        str,
+        typer.Option("--graphql", metavar="URL", help="Dagster's web server: http://HOST:3000."),
+    ],
+    location: Annotated[str, typer.Option("--location", help="Only this code location.")] = "",
+    namespace: Annotated[
+        str, typer.Option("--namespace", help="Of jobs and assets; else the code location's name.")
+    ] = "",
+    environment: Annotated[
+        str, typer.Option("--environment", help="Label of all that is read: dev, test, prod …")
+    ] = "",
+    store: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--store",
+            metavar="KIND=NAMESPACE",
+            help="Where tables of a kind are: snowflake=snowflake://ORG-ACCOUNT. More than once.",
+        ),
+    ] = None,
+    again: Annotated[
+        bool, typer.Option("--again", help="Read all of it, not what is new since the last time.")
+    ] = False,
+    as_: As = "",
+    dry_run: DryRun = False,
+    workspace: Where = None,
+    json: JsonOut = False,
+) -> None:
+    """Dagster, over GraphQL: all runs it keeps; from then on what is new.
+
+    Token: DAGSTER_CLOUD_API_TOKEN for Dagster+, DAGSTER_TOKEN for a proxy that wants a bearer.
+    """
+    from tracehold.imports.dagster import Bookmark, Choice, Place, read
+    from tracehold.imports.dagster_graphql import connect
+
+    stores = dict(_pair(one, "a store", "--store") for one in store or ())
+    choice = Choice(location, namespace, environment, stores)
+    folder = settings_of(workspace).storage.data / "imports"
+    bookmark = Bookmark(folder / f"dagster-{choice.digest(graphql)}.json")
+    place = Place() if again or dry_run else bookmark.place()
+
+    def events(report: Report) -> Iterable[Item]:
+        deployment = connect(graphql, os.environ)
+        return read(deployment, choice, report, place=place, reached=bookmark.reached)
+
+    _import(
+        "dagster", events, workspace, as_, dry_run=dry_run, json=json,
+        handed_in=None if dry_run else bookmark.handed_in,
+    )  # fmt: skip
 
 
 @imports.command("mlflow")
@@ -238,10 +291,10 @@ def croissant(
     _import("croissant", events, workspace, as_, dry_run=dry_run, json=json)
 
 
-def _pair(text: str) -> tuple[str, str]:
+def _pair(text: str, what: str, option: str) -> tuple[str, str]:
     name, equals, namespace = text.partition("=")
     if not (name and equals and namespace):
-        raise InvalidInput("a platform is given as NAME=NAMESPACE", where="--platform")
+        raise InvalidInput(f"{what} is given as NAME=NAMESPACE", where=option)
     return name, namespace
 
 
@@ -262,6 +315,7 @@ def _import(
     *,
     dry_run: bool,
     json: bool,
+    handed_in: Callable[[int], None] | None = None,
 ) -> None:
     """Read, hand in, say what came of it; exits 2 where an event was refused."""
     from tracehold.imports.delivery import carry, door
@@ -274,7 +328,14 @@ def _import(
         progress(f"importing from {format_}") as shown,
         door(settings, token, dry_run=dry_run) as taking,
     ):
-        tally = carry(events(report), taking, shown)
+
+        def taken(count: int) -> None:
+            shown(count)
+            if handed_in is not None:
+                handed_in(count)
+
+        tally = carry(events(report), taking, taken)
+        taken(tally.events)
     answer = {"format": format_, "dry_run": dry_run, **tally.as_dict(report)}
     emit(answer, as_json=json, text=lambda: _draw(answer))
     if tally.refused:

@@ -40,13 +40,19 @@ class Web:
     """One catalog, below one address."""
 
     def __init__(
-        self, url: str, *, token: str = "", pause: Callable[[float], None] = time.sleep
+        self,
+        url: str,
+        *,
+        token: str = "",
+        headers: Mapping[str, str] | None = None,
+        pause: Callable[[float], None] = time.sleep,
     ) -> None:
         """Name the catalog.
 
         Args:
             url: Its address.
             token: Sent as bearer token, where there is one.
+            headers: Sent beside it.
             pause: Waits so many seconds before asking again.
 
         Raises:
@@ -60,7 +66,9 @@ class Web:
                 "the address holds a name or password", advice="give a token by the environment"
             )
         self.url = url.rstrip("/")
-        self._token = token
+        self._headers = {"Accept": "application/json", **(headers or {})}
+        if token:
+            self._headers["Authorization"] = f"Bearer {token}"
         self._pause = pause
         self._opener = urllib.request.build_opener(_Straight())
 
@@ -121,11 +129,9 @@ class Web:
         raise AssertionError
 
     def _once(self, path: str, body: bytes | None) -> Json:
-        headers = {"Accept": "application/json"}
+        headers = dict(self._headers)
         if body is not None:
             headers["Content-Type"] = "application/json"
-        if self._token:
-            headers["Authorization"] = f"Bearer {self._token}"
         request = urllib.request.Request(  # noqa: S310 - the scheme was checked above
             f"{self.url}/{path}", data=body, headers=headers
         )
