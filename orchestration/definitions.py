@@ -27,18 +27,24 @@ JOB = "tracehold"
 """Name of the job that materializes every governed asset."""
 
 
-def build(workspace: Path) -> dg.Definitions:
+def build(workspace: Path, executor: dg.ExecutorDefinition | None = None) -> dg.Definitions:
     """The definitions of one workspace.
+
+    Args:
+        workspace: A folder of it.
+        executor: What runs the steps, configured; without one each is a process of this machine.
 
     Raises:
         NotFound: The folder lies in no workspace.
         InvalidInput: A manifest is wrong; the error names file, line and field.
     """
     estate = load_estate(workspace)
+    # What tells how processes are started is for those of our own choice alone.
+    configuration = processes() if executor is None else {"loggers": {"progress": {}}}
     governed = [one.governed.name for one in estate.specs if not isinstance(one, ModelSpec)]
     own = dg.Definitions(
         assets=assets_of(estate.specs, estate.place),
-        jobs=[dg.define_asset_job(JOB, dg.AssetSelection.all(), config=processes())],
+        jobs=[dg.define_asset_job(JOB, dg.AssetSelection.all(), config=configuration)],
         schedules=[
             retention_schedule(),
             deletion_schedule(),
@@ -47,7 +53,7 @@ def build(workspace: Path) -> dg.Definitions:
             *([scans_schedule(scans_job(governed), governed)] if governed else []),
         ],
         loggers={"progress": PROGRESS},
-        executor=dg.multi_or_in_process_executor,
+        executor=executor or dg.multi_or_in_process_executor,
     )
     return dg.Definitions.merge(own, lineage_for(namespace=estate.place.name))
 

@@ -226,7 +226,7 @@ def _propose(context: dg.OpExecutionContext, config: Proposing) -> dict[str, int
 @dg.job(
     name="retention",
     description="Decide what is due, report it, and propose deletions for approval.",
-    tags={"dagster/priority": "1"},
+    executor_def=dg.in_process_executor,
 )
 def retention_job() -> None:
     """What the daily schedule runs."""
@@ -258,6 +258,8 @@ def _apply(context: dg.OpExecutionContext, config: Deletion) -> str:
 @dg.job(
     name="deletion",
     description="Carry an approved deletion out, as far as it goes now. One at a time.",
+    # Not every executor knows pools; this one does.
+    executor_def=dg.in_process_executor,
 )
 def deletion_job() -> None:
     """What the hourly schedule runs per case."""

@@ -81,6 +81,7 @@ def scans_job(datasets: Sequence[str]) -> dg.JobDefinition:
         name="scans",
         description="Look for personal data in the newest version of a dataset.",
         partitions_def=dg.StaticPartitionsDefinition(sorted(datasets)),
+        executor_def=dg.in_process_executor,
     )
     def scans() -> None:
         _scan()

@@ -104,6 +104,7 @@ def _verify(context: dg.OpExecutionContext) -> None:
 @dg.job(
     name="certificates",
     description="Read the data root again for every deletion with a certificate.",
+    executor_def=dg.in_process_executor,
 )
 def certificates_job() -> None:
     """What the weekly schedule runs; not partitioned, since one reading serves all."""
@@ -133,7 +134,11 @@ def _look(context: dg.OpExecutionContext) -> None:
     context.add_output_metadata({**counts, "late": ", ".join(late) or "nothing"})
 
 
-@dg.job(name="evidence", description="Say what answers rest on that has grown old.")
+@dg.job(
+    name="evidence",
+    description="Say what answers rest on that has grown old.",
+    executor_def=dg.in_process_executor,
+)
 def evidence_job() -> None:
     """What the daily schedule runs."""
     _look()

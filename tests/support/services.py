@@ -115,6 +115,7 @@ SERVICES = (
             ("spark", True),
             ("airflow", False),
             ("dagster", False),
+            ("dask", False),
             ("dagster-1.11", True),
             ("dagster-1.12", True),
         )
