@@ -47,8 +47,8 @@ class Picture:
         self._nodes: set[str] = set()
         self._datasets: set[str] = set()
         self._aliased: set[str] = set()
-        self._edges: dict[EdgeId, Edge] = {}
-        self._dropped: list[EdgeId] = []
+        self._edges: dict[str, dict[EdgeId, Edge]] = {}
+        self._dropped: dict[str, list[EdgeId]] = {}
 
     def mention(
         self, key: str, label: Label, parts: tuple[str, ...], since: int | None = None
@@ -111,15 +111,17 @@ class Picture:
         self._aliased.add(key)
 
     def replace_owner(self, owner: str, edges: dict[EdgeId, Edge]) -> None:
-        """Make the edges of an owner these."""
+        """Make the edges of an owner these, whatever was wanted of it before in the batch."""
         wanted = dict(edges)
+        dropped: list[EdgeId] = []
         for old in self._graph.edges_of_owner(owner):
             new = wanted.get(old.id)
             if new is None:
-                self._dropped.append(old.id)
+                dropped.append(old.id)
             elif new == old:
                 del wanted[old.id]
-        self._edges.update(wanted)
+        self._edges[owner] = wanted
+        self._dropped[owner] = dropped
 
     def claim(self, owner: str, nodes: Iterable[Node], edges: Iterable[Edge]) -> None:
         """Make what a projection says of an owner these nodes and edges."""
@@ -168,9 +170,9 @@ class Picture:
                 put.append(node)
         diff = GraphDiff(
             put_nodes=put,
-            put_edges=list(self._edges.values()),
+            put_edges=[edge for edges in self._edges.values() for edge in edges.values()],
             drop_nodes=gone,
-            drop_edges=list(self._dropped),
+            drop_edges=[edge for edges in self._dropped.values() for edge in edges],
         )
         self._nodes.clear()
         self._datasets.clear()

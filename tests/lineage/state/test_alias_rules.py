@@ -194,6 +194,22 @@ def test_names_are_joined_where_nobody_uses_the_one_that_rules_lead_to(tmp_path:
     assert state.graph.nodes([DatasetRef(NS, "/d/o").key(IDENTITY)]) == {}
 
 
+@pytest.mark.parametrize("batch", [1, 1000])
+def test_a_name_that_a_symlink_brings_into_the_middle_leaves_no_edge_to_the_former_one(
+    tmp_path: Path, batch: int
+) -> None:
+    parts = [DatasetRef(NS, f"/d/o/part-0000{number}.csv") for number in range(3)]
+    first, *used = sorted(parts, key=lambda ref: ref.key(IDENTITY))
+    view = dataset("/v") | {
+        "facets": {"symlinks": facet("Symlinks", identifiers=[
+            {"namespace": NS, "name": first.name, "type": "T"}])}
+    }  # fmt: skip
+    wrote = run_event("COMPLETE", 1, outputs=[view, *(ref.name for ref in used)])
+    state = folded(tmp_path, [wrote, (PARTS, 5)], batch)
+    by_rule = {ends for ends, edge in joined(state).items() if edge.kind == "rule"}
+    assert by_rule == {(f"{NS} {ref.name}", f"{NS} {first.name}") for ref in used}
+
+
 @pytest.mark.campaign
 @pytest.mark.parametrize("batch", [1, 1000])
 def test_rules_give_one_state_in_any_order(tmp_path: Path, written: list[Any], batch: int) -> None:
