@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import hashlib
+import uuid
 from pathlib import Path
+from typing import Any
 
 import pytest
+from tracehold_world import Api, services_of, workspace
 
+from tracehold.questions import answer
 from tracehold_dagster.carried import Carried
 from tracehold_dagster.environment import SAID, run_tags
 from tracehold_dagster.names import Naming
-from tracehold_dagster.records import Record, Run
+from tracehold_dagster.records import Meta, Record, Run
+from tracehold_dagster.settings import Settings
 from tracehold_dagster.translate import translate
 
+START = 1_767_225_600_000
 RUN = Run(
     "6a5e2f4e-9f9f-4b0b-8d43-3b1f6f4e0a11", "nightly", config_digest="ab" * 32,
     tags={
@@ -25,7 +31,7 @@ RUN = Run(
 
 
 def told(run: Run, environment: str | None = None) -> dict[str, str]:
-    records = [Record("PIPELINE_START", run.run_id, 1_767_225_600_000)]
+    records = [Record("PIPELINE_START", run.run_id, START)]
     naming = Naming("shop", environment=environment)
     [event], _ = translate(run, records, Carried(), None, naming)
     tags = event["run"]["facets"]["tags"]["tags"]
@@ -105,3 +111,37 @@ def test_tags_of_runs_are_read_from_the_environment_of_the_code(tmp_path: Path) 
     assert run_tags({}) == {}
     with pytest.raises(OSError, match=r"missing\.lock"):
         run_tags({}, lock=tmp_path / "missing.lock")
+
+
+def test_a_project_in_two_environments_shows_its_skew_and_its_commits(tmp_path: Path) -> None:
+    def told(environment: str, *columns: str) -> list[dict[str, Any]]:
+        schema = Meta("table_schema", [{"name": name, "type": "TEXT"} for name in columns])
+        run = Run(str(uuid.uuid5(uuid.NAMESPACE_URL, environment)), "nightly",
+                  tags={"tracehold/commit": f"c-{environment}"}, of_assets=True)  # fmt: skip
+        records = [
+            Record("PIPELINE_START", run.run_id, START),
+            Record("STEP_START", run.run_id, START + 1, step_key="orders"),
+            Record("ASSET_MATERIALIZATION", run.run_id, START + 2, step_key="orders",
+                   asset=("orders",), metadata={"dagster/column_schema": schema}),
+            Record("STEP_SUCCESS", run.run_id, START + 3, step_key="orders"),
+            Record("PIPELINE_SUCCESS", run.run_id, START + 4),
+        ]  # fmt: skip
+        naming = Settings(environment=environment).naming({}, location="shop")
+        return translate(run, records, Carried(), None, naming)[0]
+
+    with services_of(workspace(tmp_path / "ws")) as services:
+        api = Api(services, services.settings)
+        for event in [*told("dev", "id", "email"), *told("prod", "id")]:
+            assert api.send("POST", "/api/v1/lineage", token=api.token(), json=event).is_success
+        services.catch_up()
+        [item] = answer(services, "skew", {"one": "dev", "other": "prod"})["items"]
+        assert (item["one"], item["other"]) == (
+            "dataset:[shop-dev]orders", "dataset:[shop-prod]orders",
+        )  # fmt: skip
+        assert [one["name"] for one in item["differences"]] == ["email"]
+        [run] = answer(services, "runs", {"job": "job:[shop-prod]dagster.nightly"})["items"]
+        tags = answer(services, "run", {"ref": run["ref"]})["facets"]["tags"]["tags"]
+        assert {"key": "commit", "value": "c-prod", "source": "DAGSTER"} in tags
+        [step] = answer(services, "runs", {"job": "job:[shop-prod]orders"})["items"]
+        around = answer(services, "run", {"ref": step["ref"]})["nesting"]["around"]
+        assert around == run["ref"]
