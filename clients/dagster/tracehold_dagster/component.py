@@ -28,7 +28,8 @@ class TraceholdLineageComponent(dg.Component, dg.Model, dg.Resolvable):
     Attributes:
         url: Address of the server; else ``TRACEHOLD_URL``, when the sensor runs.
         token: A token with the role producer; else ``TRACEHOLD_TOKEN``.
-        namespace: Of jobs and assets; else ``TRACEHOLD_NAMESPACE``, else the location's name.
+        namespace: Of jobs and assets; else ``TRACEHOLD_NAMESPACE``, else the location's name, with
+            ``-`` and the environment behind it where one is set.
         environment: ``dev``, ``test``, ``prod`` …; else ``TRACEHOLD_ENVIRONMENT``.
         stores: OpenLineage namespace of the tables of each kind of store.
         interval_seconds: Seconds between two readings of the event log.

@@ -34,7 +34,8 @@ def lineage_for(
         defs: Whose assets describe what is recorded; None for all of the code location.
         url: Address of the Tracehold server; else ``TRACEHOLD_URL``.
         token: A token with the role producer; else ``TRACEHOLD_TOKEN``.
-        namespace: Of jobs and assets; else ``TRACEHOLD_NAMESPACE``, else the location's name.
+        namespace: Of jobs and assets; else ``TRACEHOLD_NAMESPACE``, else the location's name, with
+            ``-`` and the environment behind it where one is set.
         environment: ``dev``, ``test``, ``prod`` …; else ``TRACEHOLD_ENVIRONMENT``.
         stores: OpenLineage namespace of the tables of each kind of store, for example
             ``{"snowflake": "snowflake://org-account"}``.
