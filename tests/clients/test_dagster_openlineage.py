@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
+from dagster_comparison import PAGE, compared, page
 from live_clients import Asked, asking, dagster
 from running_server import make_workspace, serving
 
@@ -38,3 +40,7 @@ def test_jobs_that_share_one_run_id_stay_apart(told: Asked) -> None:
 def test_no_lineage_is_made_up_where_the_wrapper_names_no_inputs(told: Asked) -> None:
     revenue = told.trace("dataset:[dagster]revenue")
     assert [node["ref"] for node in revenue["nodes"]] == ["dataset:[dagster]revenue"]
+
+
+def test_the_page_beside_ours_says_what_both_tell_of_the_same_projects(tmp_path: Path) -> None:
+    assert PAGE.read_text("utf-8") == page(compared(tmp_path))

@@ -166,8 +166,8 @@ def wrapped(folder: Path, samples: Sequence[str] = COMPARED) -> Path:
         place.mkdir(parents=True)
         (place / "dagster.yaml").write_text(DAGSTER_OPENLINEAGE)
         done = subprocess.run(
-            [str(home / "bin" / "python"), "playing.py", str(folder), sample],
-            cwd=_FOLDER,
+            [str(home / "bin" / "python"), str(_FOLDER / "playing.py"), str(folder), sample],
+            cwd=place,
             env={
                 **os.environ,
                 "DAGSTER_HOME": str(place),
