@@ -10,16 +10,23 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Final, Literal
+from typing import Final, Literal, get_args
 
 from lineage.facts import Json
 
-__all__ = ["LABEL", "Difference", "Pair", "Place", "Side", "compare", "label_in", "pairs"]
+__all__ = [
+    "LABEL", "TOPICS", "Difference", "Pair", "Place", "Side", "compare", "label_in", "pairs",
+]  # fmt: skip
+
+Topic = Literal["presence", "schema", "order", "statistics", "version", "code"]
+TOPICS: Final[tuple[Topic, ...]] = get_args(Topic)
+"""What two environments can differ in."""
 
 LABEL: Final = "environment"
 """Key of the tag of a dataset, or of the job that writes it, whose value is its environment."""
 
 _STATISTICS: Final = ("rows", "bytes", "files")
+_RUN_BEHIND: Final = re.compile(r"@[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\Z")
 _Named = dict[str, list["Place"]]
 
 
@@ -77,7 +84,7 @@ class Difference:
         after: As it is in the second one.
     """
 
-    topic: Literal["presence", "schema", "order", "statistics", "version", "code"]
+    topic: Topic
     name: str
     before: Json
     after: Json
@@ -184,7 +191,9 @@ def _statistics(
 
 
 def _versions(one: Side, other: Side) -> Iterator[Difference]:
-    if one.version and other.version and one.version != other.version:
+    # The run behind a version is that of one environment; what stands before it is of both.
+    bare = [_RUN_BEHIND.sub("", side.version) for side in (one, other)]
+    if all(bare) and bare[0] != bare[1]:
         yield Difference("version", "", one.version, other.version)
     for job in sorted(one.code.keys() & other.code.keys()):
         if one.code[job] != other.code[job]:

@@ -100,6 +100,13 @@ def test_versions_of_data_and_of_code_differ() -> None:
     ]
 
 
+def test_the_run_behind_a_version_is_no_difference() -> None:
+    runs = ("6a5e2f4e-9f9f-4b0b-8d43-3b1f6f4e0a11", "7a5e2f4e-9f9f-4b0b-8d43-3b1f6f4e0a11")
+    one, other = (replace(ORDERS, version=f"abc@{run}") for run in runs)
+    assert compare(one, other, 0) == []
+    assert compare(one, replace(other, version=f"abd@{runs[1]}"), 0)[0].topic == "version"
+
+
 def test_a_label_is_the_tag_of_the_whole() -> None:
     tag = {"key": "environment", "value": " Prod "}
     assert label_in([{"key": "pii", "value": "x"}, {**tag, "field": "a"}, tag, "odd"]) == "prod"

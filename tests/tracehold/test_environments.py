@@ -98,6 +98,9 @@ def test_seeded_skew_is_found_and_nothing_else(api: Api) -> None:
     assert [one[1] for one in differences(skew(api, text="cust", tolerance=0.6))] == [
         "schema", "code",
     ]  # fmt: skip
+    assert {one[1] for one in differences(skew(api, only="schema,presence"))} == {
+        "schema", "presence",
+    }  # fmt: skip
     assert differences(skew(api, limit=1, after=1)) == differences(found)[3:4]
     earlier = skew(api, as_of="2026-01-01T00:01:30Z")
     assert "orders" not in [one[0] for one in differences(earlier)]
@@ -124,7 +127,12 @@ def test_an_environment_that_nobody_knows_is_named(api: Api) -> None:
     refused = api.send("GET", "/api/v1/skew?one=dev&other=moon", token=token)
     assert refused.status_code == 404
     assert "moon" in refused.text
-    for query in ("one=dev", "one=dev&other=dev&tolerance=2", "one=dev&other=dev&limit=0"):
+    for query in (
+        "one=dev",
+        "one=dev&other=dev&tolerance=2",
+        "one=dev&other=dev&limit=0",
+        "only=a",
+    ):
         assert api.send("GET", f"/api/v1/skew?{query}", token=token).status_code == 400
 
 
@@ -145,3 +153,4 @@ def test_the_command_lists_compares_and_says_so_by_its_exit_code(
         ("orders", "schema", "email", "TEXT", None)
     ]
     assert run(["skew", "dev", "dev", "--exit-code", *where]) == 0
+    assert run(["skew", "dev", "prod", "--exit-code", "--only", "code", *where]) == 0

@@ -142,7 +142,11 @@ def dagster(
     ],
     location: Annotated[str, typer.Option("--location", help="Only this code location.")] = "",
     namespace: Annotated[
-        str, typer.Option("--namespace", help="Of jobs and assets; else the code location's name.")
+        str,
+        typer.Option(
+            "--namespace",
+            help="Of jobs and assets; else the code location's name, the environment behind it.",
+        ),
     ] = "",
     environment: Annotated[
         str, typer.Option("--environment", help="Label of all that is read: dev, test, prod …")

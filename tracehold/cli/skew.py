@@ -28,6 +28,14 @@ def skew(
     one: _Environment = "",
     other: _Environment = "",
     text: Annotated[str, typer.Option("--text", help="Part of the names compared.")] = "",
+    only: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--only",
+            help="Look at this alone: presence, schema, order, statistics, version or code. "
+            "Can be given several times.",
+        ),
+    ] = None,
     tolerance: Annotated[
         float,
         typer.Option("--tolerance", help="Part of a figure by which it may differ; 0.1: a tenth."),
@@ -43,8 +51,8 @@ def skew(
 ) -> None:
     """Schema, statistics and versions of the same datasets in two environments; or lists those."""
     answer = ask(
-        workspace, "skew", one=one, other=other, text=text, tolerance=tolerance, limit=limit,
-        after=after, as_of=as_of,
+        workspace, "skew", one=one, other=other, text=text, only=",".join(only or ()),
+        tolerance=tolerance, limit=limit, after=after, as_of=as_of,
     )  # fmt: skip
 
     def show() -> None:

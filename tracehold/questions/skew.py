@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from typing import Final
 
-from catalog.skew import Difference, Pair, Place, Side, compare, label_in, pairs
+from catalog.skew import TOPICS, Difference, Pair, Place, Side, compare, label_in, pairs
 from lineage.clock import format_millis
 from lineage.errors import InvalidInput, NotFound
 from lineage.facts import Json
@@ -26,13 +26,15 @@ Spoken = Mapping[str, Mapping[str, Sequence[AspectValue]]]
 class AskSkew(Body, frozen=True, kw_only=True):
     """Two environments, each by its label or as a namespace; none to list those there are.
 
-    ``text`` is part of the names compared; ``tolerance`` the part of the larger figure by which
-    figures may differ; ``after`` the ``next`` of the page before.
+    ``text`` is part of the names compared; ``only`` what to look at, separated by commas;
+    ``tolerance`` the part of the larger figure by which figures may differ; ``after`` the ``next``
+    of the page before.
     """
 
     one: str = ""
     other: str = ""
     text: str = ""
+    only: str = ""
     tolerance: float = _TENTH
     as_of: str = ""
     limit: int = 100
@@ -46,6 +48,12 @@ def _skew(services: Services, params: AskSkew) -> Json:
         raise InvalidInput(
             "a tolerance is a part of one", where="tolerance", advice="a tenth is 0.1"
         )
+    topics = set(filter(None, params.only.split(","))) or {*TOPICS}
+    if strange := sorted(topics - {*TOPICS}):
+        raise InvalidInput(
+            f"there is no {strange[0]!r} to compare", where="only",
+            advice=f"give some of: {', '.join(TOPICS)}",
+        )  # fmt: skip
     as_of = moment(services, params.as_of)
     labeled = _labeled(services, as_of)
     answer: dict[str, Json] = {
@@ -63,7 +71,7 @@ def _skew(services: Services, params: AskSkew) -> Json:
     labels = _spelled(params.one), _spelled(params.other)
     wanted = params.text.lower()
     found = [one for one in pairs(sides[0], sides[1], labels) if wanted in one.name.lower()]
-    items = _compared(services, found, params.tolerance, as_of)
+    items = _compared(services, found, params.tolerance, topics, as_of)
     differing = [item for item in items if item["differences"]]
     shown = differing[params.after : params.after + params.limit]
     more = params.after + len(shown)
@@ -118,7 +126,7 @@ def _places(services: Services, labeled: Mapping[str, set[str]], name: str) -> l
 
 
 def _compared(
-    services: Services, found: Sequence[Pair], tolerance: float, as_of: int
+    services: Services, found: Sequence[Pair], tolerance: float, topics: Container[str], as_of: int
 ) -> list[dict[str, Json]]:
     both = [one for one in found if one.one is not None and one.other is not None]
     keys = [place.key for pair in both for place in (pair.one, pair.other) if place is not None]
@@ -150,6 +158,7 @@ def _compared(
                 "differences": [
                     {"topic": d.topic, "name": d.name, "one": d.before, "other": d.after}
                     for d in differences
+                    if d.topic in topics
                 ],
             }
         )
