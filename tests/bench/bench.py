@@ -16,6 +16,7 @@ from collections.abc import Mapping
 import accepting
 import bringing
 import closures
+import dagster_client
 import large_estate
 import producing
 import proving
@@ -39,6 +40,7 @@ SCENARIOS: tuple[Scenario, ...] = (
     *producing.SCENARIOS,
     *bringing.SCENARIOS,
     *proving.SCENARIOS,
+    *dagster_client.SCENARIOS,
 )
 
 

@@ -12,13 +12,13 @@ from bench_page import renewed
 
 BENCH = Path(__file__).with_name("bench.py")
 ROOT = BENCH.parents[2]
-SUPPORT = ROOT / "tests" / "support"
+PATHS = (ROOT / "tests" / "support", ROOT, ROOT / "clients" / "dagster")
 
 
 def run(*words: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, str(BENCH), *words],
-        env={"PATH": "/usr/bin:/bin", "PYTHONPATH": os.pathsep.join(map(str, (SUPPORT, ROOT)))},
+        env={"PATH": "/usr/bin:/bin", "PYTHONPATH": os.pathsep.join(map(str, PATHS))},
         capture_output=True,
         text=True,
         check=False,
@@ -56,6 +56,14 @@ def test_a_small_estate_is_traced_listed_and_searched() -> None:
     done = run("--small", "--only", "estate,search")
     assert done.returncode == 0, done.stderr
     for figure in ("column, any depth, p95, sql", "list of runs, p95", "a misspelled column, p95"):
+        assert figure in done.stdout
+
+
+@pytest.mark.slow
+def test_a_small_history_of_dagster_is_sent_without_a_loss() -> None:
+    done = run("--small", "--rounds", "1", "--only", "dagster-runs,dagster-load")
+    assert done.returncode == 0, done.stderr
+    for figure in ("an outage of 900 entries made good", "what lineage_for adds to that"):
         assert figure in done.stdout
 
 

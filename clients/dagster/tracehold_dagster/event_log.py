@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any, Final
 
 from dagster import (
@@ -234,6 +235,7 @@ def _one(
 def _rest(
     instance: DagsterInstance, run: Run, reading: Reading, progress: Progress
 ) -> Iterator[Part]:
+    _open_at_once(instance, run.run_id)
     more = True
     while more:
         page = instance.get_records_for_run(run.run_id, progress.at, _TYPES, _PAGE)
@@ -243,6 +245,20 @@ def _rest(
             part = reading.part(instance, run, records, progress)
             progress.at = page.cursor
             yield part
+
+
+def _open_at_once(instance: DagsterInstance, run_id: str) -> None:
+    """Spare SQLite's storage a look at all of Dagster's migrations before it opens a run's log.
+
+    It takes that look once per log and evaluation, to make the log where there is none; it costs
+    more than to read a short run.
+    """
+    storage = instance.event_log_storage
+    seen = getattr(storage, "_initialized_dbs", None)
+    if storage.is_run_sharded and isinstance(seen, set):
+        path = getattr(storage, "path_for_shard", lambda _: "")(run_id)
+        if Path(path).is_file():
+            seen.add(run_id)
 
 
 def _runs(instance: DagsterInstance, run_ids: Collection[str]) -> dict[str, Run]:
