@@ -24,6 +24,7 @@ __all__ = [
     "decode_props",
     "decode_spans",
     "digest_of",
+    "edge_props",
     "edge_row",
     "encode_props",
     "encode_spans",
@@ -33,6 +34,7 @@ __all__ = [
     "normal_edge",
     "normal_node",
     "normal_spans",
+    "plain",
     "row_hash",
     "row_of_edge",
     "row_of_node",
@@ -58,14 +60,14 @@ def listed(values: Sequence[object]) -> str:
     return _encoder.encode(values).decode()
 
 
-def _text(value: str) -> str:
+def plain(value: str) -> str:
     """Without lone surrogates, which neither UTF-8 nor Neo4j can carry."""
     return value if value.isascii() else value.encode("utf-8", "replace").decode("utf-8")
 
 
 def _scalar(value: Json) -> Json:
     if isinstance(value, str):
-        return _text(value)
+        return plain(value)
     if isinstance(value, bool):
         return value
     if isinstance(value, int):
@@ -77,7 +79,7 @@ def _scalar(value: Json) -> Json:
 
 def _value(value: Json) -> Json:
     if isinstance(value, str):
-        return _text(value)
+        return plain(value)
     if not isinstance(value, (list, tuple)):
         return _scalar(value)
     items = [_scalar(item) for item in value if item is not None]
@@ -95,7 +97,7 @@ def _normal_props(props: Mapping[str, Json], reserved: frozenset[str]) -> dict[s
         raise Fault(f"the property name {min(clash)!r} is reserved in the graph")
     return {
         # Flags and plain names are nearly all there is, a hundred times per event.
-        name if name.isascii() else _text(name): value if value.__class__ is bool else _value(value)
+        name if name.isascii() else plain(name): value if value.__class__ is bool else _value(value)
         for name, value in props.items()
         if value is not None
     }
@@ -137,8 +139,8 @@ def normal_edge(edge: Edge) -> Edge:
         edge.type,
         edge.src,
         edge.dst,
-        _text(edge.owner),
-        _text(edge.kind),
+        plain(edge.owner),
+        plain(edge.kind),
         _normal_props(edge.props, RESERVED_ON_EDGES),
         normal_spans(edge.structural),
         normal_spans(edge.content),
@@ -153,6 +155,15 @@ def encode_props(props: Mapping[str, Json]) -> str:
 def decode_props(text: str) -> dict[str, Json]:
     """The inverse of ``encode_props``."""
     return _props_decoder.decode(text)
+
+
+def edge_props(props: Mapping[str, Json]) -> str:
+    """Properties of an edge, brought to their normal form, as canonical JSON text.
+
+    Raises:
+        Fault: A property has a reserved name.
+    """
+    return encode_props(_normal_props(props, RESERVED_ON_EDGES))
 
 
 def encode_spans(structural: Spans, content: Spans) -> str:

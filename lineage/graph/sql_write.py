@@ -7,25 +7,32 @@ rollback takes them back.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable
-from typing import Final
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from itertools import islice
+from typing import Final, TypeVar
 
 from lineage.errors import Fault
+from lineage.facts import Json
 from lineage.graph.port import Edge, EdgeType, GraphDiff, Node, Spans, View
 from lineage.graph.rows import (
     decode_spans,
+    edge_props,
     edge_row,
     encode_props,
     encode_spans,
     format_digest,
+    listed,
     node_row,
-    normal_edge,
     normal_node,
+    normal_spans,
+    plain,
     row_hash,
 )
 from lineage.graph.tables import AXES
 
 __all__ = ["EMPTY_DIGEST", "Writing", "forget_dropped", "load_rows"]
+
+T = TypeVar("T")
 
 EMPTY_DIGEST: Final = format_digest(0)
 VIEWS: Final[tuple[View, View]] = ("structural", "content")
@@ -33,16 +40,20 @@ VIEWS: Final[tuple[View, View]] = ("structural", "content")
 PUT_META: Final = "INSERT OR REPLACE INTO graph_meta(name, value) VALUES (?, ?)"
 PUT_MARK: Final = "INSERT OR REPLACE INTO graph_mark(position, digest) VALUES (?, ?)"
 GET_NODE: Final = "SELECT id, label, props, live FROM node WHERE key = ?"
+GET_NODES: Final = """
+SELECT key, id, label, props, live FROM node WHERE key IN (SELECT value FROM json_each(?))
+"""
+GET_NUMBERS: Final = "SELECT key, id FROM node WHERE key IN (SELECT value FROM json_each(?))"
 ADD_NODE: Final = """
-INSERT INTO node(key, label, name, folded, props, changed_at, live) VALUES (?, ?, ?, ?, ?, ?, ?)
-ON CONFLICT(key) DO NOTHING
+INSERT INTO node(id, key, label, name, folded, props, changed_at, live)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?)
 """
 SET_NODE: Final = """
 UPDATE node SET label = ?, name = ?, folded = ?, props = ?, changed_at = ?, live = ? WHERE id = ?
 """
 GET_EDGE: Final = """
 SELECT id, props, spans, live FROM edge
-WHERE src = ? AND dst = ? AND type = ? AND owner = ? AND kind = ?
+WHERE type = ? AND src = ? AND dst = ? AND owner = ? AND kind = ?
 """
 FIND_EDGE: Final = """
 SELECT edge.id, src, dst, edge.props, spans FROM edge
@@ -51,18 +62,20 @@ AND dst = (SELECT id FROM node WHERE key = ?)
 AND owner = (SELECT id FROM owner WHERE key = ?) AND kind = ? AND live = 1
 """
 ADD_EDGE: Final = """
-INSERT INTO edge(type, src, dst, owner, kind, props, spans, changed_at, live)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, 1)
-ON CONFLICT(src, dst, type, owner, kind) DO NOTHING
+INSERT INTO edge(id, type, src, dst, owner, kind, props, spans, changed_at, live)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 1)
 """
 SET_EDGE: Final = "UPDATE edge SET props = ?, spans = ?, changed_at = ?, live = ? WHERE id = ?"
 ADD_SPAN: Final = "INSERT INTO span(axis, near, start, edge, until, far) VALUES (?, ?, ?, ?, ?, ?)"
 DROP_SPAN: Final = "DELETE FROM span WHERE axis = ? AND near = ? AND start = ? AND edge = ?"
-COUNT_FEED: Final = "UPDATE node SET feeds = feeds + ? WHERE id IN (?, ?)"
+COUNT_FEED: Final = "UPDATE node SET feeds = feeds + ? WHERE id = ?"
 
 _WAITING: Final = 4_000
 """Rows of spans that wait to be written together, at most."""
+_TOGETHER: Final = 500
+"""Nodes or edges that are looked up and written together."""
 
+_NEVER: Final = 1 << 62
 
 _Place = tuple[int, int, int, int]
 """Primary key of a span: axis, near, start, edge."""
@@ -76,20 +89,32 @@ class Writing:
         self._position = position
         self._nodes: dict[str, int] = {}
         self._owners: dict[str, int] = {}
+        self._next: dict[str, int] = {}
+        self._born = _NEVER
+        self._feeds: dict[int, int] = {}
+        self._props: dict[int, tuple[Mapping[str, Json], str]] = {}
         self._delta = 0
         self._ended: list[_Place] = []
         self._begun: dict[_Place, tuple[int, int]] = {}
 
     def apply(self, diff: GraphDiff) -> None:
-        """Drop, then put."""
+        """Drop, then put; of one thing that is put twice the last counts."""
         for identity in diff.drop_edges:
             self._drop_edge(identity)
         for key in diff.drop_nodes:
             self._drop_node(key)
-        for node in diff.put_nodes:
-            self.put_node(node)
-        for edge in diff.put_edges:
-            self.put_edge(edge)
+        self.put(diff.put_nodes, diff.put_edges)
+
+    def put(self, nodes: Iterable[Node], edges: Iterable[Edge]) -> None:
+        """Insert or replace nodes, then edges; nodes that edges name may come later.
+
+        Raises:
+            Fault: A key already has another label; labels are fixed at creation.
+        """
+        for some in _cut(nodes):
+            self._put_nodes({node.key: normal_node(node) for node in some})
+        for few in _cut(edges):
+            self._put_edges({edge.id: edge for edge in few}.values())
 
     def clear(self) -> None:
         """Empty every table; the digest starts again."""
@@ -99,6 +124,9 @@ class Writing:
     def finish(self) -> None:
         """Write what waits; record the position and, where something changed, the digest."""
         self._write_spans()
+        counts = sorted((number, more) for number, more in self._feeds.items() if more)
+        self._db.executemany(COUNT_FEED, [(more, number) for number, more in counts])
+        self._feeds.clear()
         self._db.execute(PUT_META, ("position", str(self._position)))
         if not self._delta:
             return
@@ -107,30 +135,29 @@ class Writing:
         self._db.execute(PUT_META, ("digest", digest))
         self._db.execute(PUT_MARK, (self._position, digest))
 
-    def put_node(self, node: Node) -> None:
-        """Insert or replace a node.
-
-        Raises:
-            Fault: The key already has another label; labels are fixed at creation.
-        """
-        node = normal_node(node)
-        props = encode_props(node.props)
-        name = node.props.get("name", "")
-        shown = (node.label, name, name.lower(), props, self._position, 1)
-        # Most of what is put is new.
-        added = self._db.execute(ADD_NODE, (node.key, *shown))
-        if added.rowcount:
-            self._nodes[node.key] = added.lastrowid or 0
-        else:
-            number, label, old, live = self._db.execute(GET_NODE, (node.key,)).fetchone()
+    def _put_nodes(self, nodes: Mapping[str, Node]) -> None:
+        rows = self._db.execute(GET_NODES, (listed(list(nodes)),))
+        held = {row[0]: row[1:] for row in rows}
+        added, changed = [], []
+        for key, node in nodes.items():
+            props = encode_props(node.props)
+            name = node.props.get("name", "")
+            shown = (node.label, name, name.lower(), props, self._position, 1)
+            number, label, old, live = held.get(key, (0, "", "", 0))
+            self._nodes[key] = number
             if live:
                 if label != node.label:
-                    raise Fault(f"a {label} cannot become a {node.label}", where=node.key)
+                    raise Fault(f"a {label} cannot become a {node.label}", where=key)
                 if old == props:
-                    return
-                self._delta -= row_hash(node_row(node.key, label, old))
-            self._db.execute(SET_NODE, (*shown, number))
-        self._delta += row_hash(node_row(node.key, node.label, props))
+                    continue
+                self._delta -= row_hash(node_row(key, label, old))
+            if number:
+                changed.append((*shown, number))
+            else:
+                added.append((self._new_node(key), key, *shown))
+            self._delta += row_hash(node_row(key, node.label, props))
+        self._db.executemany(ADD_NODE, added)
+        self._db.executemany(SET_NODE, changed)
 
     def _drop_node(self, key: str) -> None:
         row = self._db.execute(GET_NODE, (key,)).fetchone()
@@ -140,31 +167,44 @@ class Writing:
         # The tombstone keeps the key alone: a name can be personal data.
         self._db.execute(SET_NODE, ("", "", "", "{}", self._position, 0, row[0]))
 
-    def put_edge(self, edge: Edge) -> None:
-        """Insert or replace an edge; nodes it names may come later."""
-        edge = normal_edge(edge)
-        props, spans = encode_props(edge.props), encode_spans(edge.structural, edge.content)
-        src, dst = self._node_id(edge.src), self._node_id(edge.dst)
-        owner = self._owner_id(edge.owner)
-        before: tuple[Spans, Spans] | None = None
-        added = self._db.execute(
-            ADD_EDGE, (edge.type, src, dst, owner, edge.kind, props, spans, self._position)
-        )
-        if added.rowcount:
-            number = added.lastrowid or 0
-        else:
-            place = (src, dst, edge.type, owner, edge.kind)
-            number, old_props, old_spans, live = self._db.execute(GET_EDGE, place).fetchone()
-            if live and old_props == props and old_spans == spans:
-                return
-            before = decode_spans(old_spans) if live else None
-            if live:
-                self._delta -= row_hash(edge_row(edge.id, old_props, old_spans))
-            self._db.execute(SET_EDGE, (props, spans, self._position, 1, number))
-        self._delta += row_hash(edge_row(edge.id, props, spans))
-        if before is None and edge.type == "FEEDS":
-            self._db.execute(COUNT_FEED, (1, src, dst))
-        self._set_spans(edge.type, (number, src, dst), before, (edge.structural, edge.content))
+    def _put_edges(self, edges: Collection[Edge]) -> None:
+        self._number({key for edge in edges for key in (edge.src, edge.dst)})
+        added = []
+        for edge in edges:
+            props = self._text(edge.props)
+            structural, content = normal_spans(edge.structural), normal_spans(edge.content)
+            spans = encode_spans(structural, content)
+            src, dst = self._nodes[edge.src], self._nodes[edge.dst]
+            owner, kind = plain(edge.owner), plain(edge.kind)
+            identity = (edge.type, edge.src, edge.dst, owner, kind)
+            place = (edge.type, src, dst, self._owner_id(owner), kind)
+            row = None
+            if max(src, dst) < self._born:
+                row = self._db.execute(GET_EDGE, place).fetchone()
+            before: tuple[Spans, Spans] | None = None
+            if row is None:
+                number = self._free("edge")
+                added.append((number, *place, props, spans, self._position))
+            else:
+                number, old_props, old_spans, live = row
+                if live and old_props == props and old_spans == spans:
+                    continue
+                before = decode_spans(old_spans) if live else None
+                if live:
+                    self._delta -= row_hash(edge_row(identity, old_props, old_spans))
+                self._db.execute(SET_EDGE, (props, spans, self._position, 1, number))
+            self._delta += row_hash(edge_row(identity, props, spans))
+            if before is None and edge.type == "FEEDS":
+                self._count(src, dst, 1)
+            self._set_spans(edge.type, (number, src, dst), before, (structural, content))
+        self._db.executemany(ADD_EDGE, added)
+
+    def _text(self, props: Mapping[str, Json]) -> str:
+        """Properties as they are stored; most edges of one output share theirs."""
+        known = self._props.get(id(props))
+        if known is None:
+            known = self._props[id(props)] = (props, edge_props(props))
+        return known[1]
 
     def _drop_edge(self, identity: tuple[str, str, str, str, str]) -> None:
         row = self._db.execute(FIND_EDGE, identity).fetchone()
@@ -175,7 +215,7 @@ class Writing:
         self._delta -= row_hash(edge_row(identity, props, spans))
         self._db.execute(SET_EDGE, ("{}", "[[],[]]", self._position, 0, number))
         if type_ == "FEEDS":
-            self._db.execute(COUNT_FEED, (-1, src, dst))
+            self._count(src, dst, -1)
         self._set_spans(type_, (number, src, dst), decode_spans(spans), ((), ()))
 
     def _set_spans(
@@ -212,17 +252,38 @@ class Writing:
         self._ended.clear()
         self._begun.clear()
 
-    def _node_id(self, key: str) -> int:
-        number = self._nodes.get(key)
-        if number is None:
-            row = self._db.execute("SELECT id FROM node WHERE key = ?", (key,)).fetchone()
-            if row is None:
-                added = self._db.execute(ADD_NODE, (key, "", "", "", "{}", 0, 0))
-                number = added.lastrowid or 0
-            else:
-                number = int(row[0])
-            self._nodes[key] = number
+    def _count(self, src: int, dst: int, more: int) -> None:
+        for number in {src, dst}:
+            self._feeds[number] = self._feeds.get(number, 0) + more
+
+    def _number(self, keys: Iterable[str]) -> None:
+        """Know the numbers of these keys; one that nobody has put yet gets a row of its own."""
+        unknown = sorted(key for key in keys if key not in self._nodes)
+        if not unknown:
+            return
+        self._nodes.update(self._db.execute(GET_NUMBERS, (listed(unknown),)))
+        self._db.executemany(
+            ADD_NODE,
+            [
+                (self._new_node(key), key, "", "", "", "{}", 0, 0)
+                for key in unknown
+                if key not in self._nodes
+            ],
+        )
+
+    def _new_node(self, key: str) -> int:
+        number = self._nodes[key] = self._free("node")
+        self._born = min(self._born, number)
         return number
+
+    def _free(self, table: str) -> int:
+        """The next number of a table; nobody else writes meanwhile."""
+        number = self._next.get(table)
+        if number is None:
+            greatest = f"SELECT coalesce(max(id), 0) + 1 FROM {table}"  # noqa: S608 - two tables
+            (number,) = self._db.execute(greatest).fetchone()
+        self._next[table] = number + 1
+        return int(number)
 
     def _owner_id(self, key: str) -> int:
         number = self._owners.get(key)
@@ -274,7 +335,10 @@ def forget_dropped(connection: sqlite3.Connection, upto: int) -> int:
 def load_rows(writing: Writing, nodes: Iterable[Node], edges: Iterable[Edge]) -> None:
     """Fill emptied tables."""
     writing.clear()
-    for node in nodes:
-        writing.put_node(node)
-    for edge in edges:
-        writing.put_edge(edge)
+    writing.put(nodes, edges)
+
+
+def _cut(items: Iterable[T]) -> Iterator[list[T]]:
+    rest = iter(items)
+    while some := list(islice(rest, _TOGETHER)):
+        yield some

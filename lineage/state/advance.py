@@ -19,8 +19,10 @@ from lineage.state.store import SqlState
 __all__ = ["FACTS", "Advanced", "Folder"]
 
 FACTS: Final = 250
-"""Facts folded in one transaction, at most. Larger ones would not be cheaper, but whoever waits for
-an act would wait for them, and the write-ahead log would grow with them."""
+"""Facts folded in one transaction while the state is near the head of the journal."""
+_FAR_BEHIND: Final = 4 * FACTS
+"""Facts in one transaction while it is not: a page that many of them change is written once. Larger
+ones would make the write-ahead log grow, and would not be cheaper."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,10 +95,16 @@ class Folder:
         return Advanced(self._position, len(facts), seconds)
 
     def catch_up(self, limit: int = FACTS) -> Advanced:
-        """Advance until the journal's head; the seconds are summed."""
+        """Advance until the journal's head; the seconds are summed.
+
+        Args:
+            limit: Facts of the first transaction, at most.
+        """
         folded, seconds = 0, dict[str, float]()
         while (step := self.advance(limit)).folded:
             folded += step.folded
+            if step.folded == limit:
+                limit = max(limit, min(2 * limit, _FAR_BEHIND))
             for stage, spent in step.seconds.items():
                 seconds[stage] = seconds.get(stage, 0.0) + spent
         return Advanced(self._position, folded, seconds)

@@ -266,6 +266,7 @@ class Folding:
 
     def settle(self) -> GraphDiff:
         """Derive what depends on the facts taken; returns what the graph must change."""
+        self._picture.store_mentions()
         self._runs.flush()
         self._touched.sort()
         self._db.executemany("insert or ignore into touch values (?, ?)", self._touched)

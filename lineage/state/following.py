@@ -14,6 +14,7 @@ from typing import Final
 import msgspec
 
 from lineage.graph.rows import listed
+from lineage.state.tables import COLUMN_OF_WANTED
 
 __all__ = [
     "TEXTS", "changed_since", "count_fields", "every_thing", "fields_of", "last_used", "uses_of",
@@ -33,14 +34,14 @@ union select coalesce(entity.parent, node.key) from node
 union select node.key from edge cross join node on node.id in (edge.src, edge.dst)
     where edge.changed_at > ?1 and edge.type = 'FEEDS'
 """
-_FIELDS: Final = """
+_FIELDS: Final = f"""
 select entity.parent, entity.parts from json_each(?) as wanted
-cross join entity on entity.parent = wanted.value
-"""
-_COUNTED: Final = """
-select entity.parent, count(*) from json_each(?) as wanted
-cross join entity on entity.parent = wanted.value group by entity.parent
-"""
+cross join entity on {COLUMN_OF_WANTED}
+"""  # noqa: S608 - of constants
+_COUNTED: Final = f"""
+select wanted.value, count(*) from json_each(?) as wanted
+cross join entity on {COLUMN_OF_WANTED} group by wanted.value
+"""  # noqa: S608 - of constants
 _USES: Final = """
 select node.key, node.feeds from json_each(?) as wanted
 cross join node on node.key = wanted.value where node.feeds > 0

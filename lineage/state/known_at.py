@@ -31,6 +31,7 @@ from lineage.state.alias_rules import BOOK, lead
 from lineage.state.folding import Folding
 from lineage.state.registry import Registry
 from lineage.state.store import SqlState
+from lineage.state.tables import COLUMN_OF_WANTED
 
 __all__ = ["MOST_FACTS", "KnownAt", "known_at", "position_at", "replayed"]
 
@@ -65,11 +66,12 @@ select distinct io.entity_key from shape s join shape_io io on io.shape_id = s.i
 where s.owner in (select value from json_each(?1))
 and exists (select 1 from touch t where t.shape_id = s.id and t.position <= ?2)
 """
-_NAMED: Final = """
+_NAMED: Final = f"""
 select key, label, parts, since from entity where key in (select value from json_each(?1))
 union all
-select key, label, parts, since from entity where parent in (select value from json_each(?1))
-"""
+select entity.key, label, parts, since from json_each(?1) as wanted
+cross join entity on {COLUMN_OF_WANTED}
+"""  # noqa: S608 - of constants
 _SHOWN: Final = """
 select min(t.position) from shape_io io join touch t on t.shape_id = io.shape_id
 where io.entity_key in (select value from json_each(?1)) and t.position <= ?2

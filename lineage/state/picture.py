@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from operator import itemgetter
 from typing import Final
 
 import msgspec
@@ -11,6 +12,7 @@ import msgspec
 from lineage.errors import Fault
 from lineage.facts import Json
 from lineage.graph.port import Edge, GraphDiff, Node
+from lineage.graph.rows import listed
 from lineage.graph.sql import SqlGraph
 from lineage.identity import Identity, Label
 from lineage.state.alias_table import AliasTable
@@ -18,6 +20,7 @@ from lineage.state.aliases import ASPECT as SYMLINKS
 from lineage.state.columns import columns
 from lineage.state.point_table import read_points
 from lineage.state.resolve import resolve
+from lineage.state.tables import COLUMNS_OF
 
 __all__ = ["NAME_SHOWN", "Picture", "short"]
 
@@ -25,6 +28,20 @@ NAME_SHOWN: Final = 2000
 """Characters of a name that the graph shows; the entity keeps all of them."""
 
 _KNOWN: Final = 200_000
+_TOGETHER: Final = 500
+"""Nodes made together."""
+
+_STORED: Final = "select key from entity where key in (select value from json_each(?))"
+_ENTITIES: Final = """
+select key, label, parts from entity where key in (select value from json_each(?)) order by key
+"""
+_SHOWN: Final = """
+select entity_key, prop, value from shown where entity_key in (select value from json_each(?))
+"""
+_CLAIMED: Final = """
+select key, label, props from claim where key in (select value from json_each(?))
+order by key, owner
+"""
 _encode = msgspec.json.Encoder(order="deterministic").encode
 
 EdgeId = tuple[str, str, str, str, str]
@@ -44,6 +61,7 @@ class Picture:
         self._identity = identity
         self.names = AliasTable(db, identity)
         self._mentioned: set[str] = set()
+        self._pending: dict[str, tuple[Label, tuple[str, ...], int | None]] = {}
         self._nodes: set[str] = set()
         self._datasets: set[str] = set()
         self._aliased: set[str] = set()
@@ -65,24 +83,35 @@ class Picture:
             return
         if len(self._mentioned) > _KNOWN:
             self._mentioned.clear()
-        parent = None
-        if label == "Column":
-            parent = self._identity.key("Dataset", parts[0], parts[1])
-        done = self._db.execute(
-            "insert or ignore into entity (key, label, parts, parent, since)"
-            " values (?, ?, ?, ?, ?)",
-            (key, label, _encode(parts).decode(), parent, since),
-        )
         self._mentioned.add(key)
-        if done.rowcount:
-            self._nodes.add(key)
-            if parent is not None:
+        self._pending.setdefault(key, (label, parts, since))
+
+    def store_mentions(self) -> None:
+        """Write the entities that were named since this was asked last."""
+        if not self._pending:
+            return
+        pending, self._pending = self._pending, {}
+        stored = {key for (key,) in self._db.execute(_STORED, (listed(list(pending)),))}
+        rows = []
+        for key, (label, parts, since) in pending.items():
+            if key in stored:
+                continue
+            parent = None
+            if label == "Column":
+                parent = self._identity.key("Dataset", parts[0], parts[1])
                 self._datasets.add(parent)
-            if label == "Dataset":
+            elif label == "Dataset":
                 self.names.born(key, parts)
+            self._nodes.add(key)
+            rows.append((key, label, _encode(parts).decode(), parent, since))
+        self._db.executemany(
+            "insert into entity (key, label, parts, parent, since) values (?, ?, ?, ?, ?)",
+            sorted(rows, key=itemgetter(0)),
+        )
 
     def entity(self, key: str) -> tuple[Label, tuple[str, ...]]:
         """Label and identity parts of a mentioned entity."""
+        self.store_mentions()
         row = self._db.execute("select label, parts from entity where key = ?", (key,)).fetchone()
         if row is None:
             raise Fault("an aspect speaks of an entity that nothing mentions", where=key)
@@ -90,6 +119,7 @@ class Picture:
 
     def knows(self, key: str) -> bool:
         """Whether an entity is mentioned."""
+        self.store_mentions()
         found = self._db.execute("select 1 from entity where key = ?", (key,)).fetchone()
         return found is not None
 
@@ -137,12 +167,14 @@ class Picture:
             self._nodes.add(key)
             if node is None:
                 self._db.execute("delete from claim where key = ? and owner = ?", (key, owner))
-        for key, node in wanted.items():
-            self._nodes.add(key)
-            self._db.execute(
-                "insert or replace into claim (key, owner, label, props) values (?, ?, ?, ?)",
-                (key, owner, node.label, _encode(node.props).decode()),
-            )
+        self._nodes.update(wanted)
+        self._db.executemany(
+            "insert or replace into claim (key, owner, label, props) values (?, ?, ?, ?)",
+            [
+                (key, owner, node.label, _encode(node.props).decode())
+                for key, node in wanted.items()
+            ],
+        )
         self.replace_owner(owner, {edge.id: edge for edge in edges})
 
     def claim_nodes(self, owner: str, nodes: Iterable[Node]) -> None:
@@ -154,24 +186,24 @@ class Picture:
 
     def diff(self) -> GraphDiff:
         """Everything collected, and start again."""
+        self.store_mentions()
         # A name that is said for the first time may fit a rule itself.
         while aliased := sorted(self._aliased | self.names.settle()):
             self._aliased.clear()
             for key in aliased:
                 self._aliases(key)
+            self.store_mentions()
         for dataset in sorted(self._datasets):
             self._columns(dataset)
-        put, gone = [], []
-        for key in sorted(self._nodes):
-            node = self._node(key)
-            if node is None:
-                gone.append(key)
-            else:
-                put.append(node)
+        self.store_mentions()
+        wanted = sorted(self._nodes)
+        nodes: dict[str, Node] = {}
+        for start in range(0, len(wanted), _TOGETHER):
+            nodes.update(self._made(wanted[start : start + _TOGETHER]))
         diff = GraphDiff(
-            put_nodes=put,
+            put_nodes=list(nodes.values()),
             put_edges=[edge for edges in self._edges.values() for edge in edges.values()],
-            drop_nodes=gone,
+            drop_nodes=[key for key in wanted if key not in nodes],
             drop_edges=[edge for edges in self._dropped.values() for edge in edges],
         )
         self._nodes.clear()
@@ -184,6 +216,7 @@ class Picture:
     def forget(self) -> None:
         """Empty everything, after a transaction was rolled back."""
         self._mentioned.clear()
+        self._pending.clear()
         self._nodes.clear()
         self._datasets.clear()
         self._aliased.clear()
@@ -219,28 +252,30 @@ class Picture:
             Edge("HAS_COLUMN", dataset, key, owner, "schema", {}, c.spans)
             for key, c in found.items()
         ]
-        rows = self._db.execute("select key from entity where parent = ?", (dataset,))
         edges.extend(
             Edge("HAS_COLUMN", dataset, key, owner, "schema")
-            for (key,) in rows.fetchall()
+            for (key,) in self._db.execute(COLUMNS_OF, {"dataset": dataset})
             if key not in found
         )
         nodes = [Node(key, "Column", column.props) for key, column in found.items()]
         self.claim(owner, nodes, edges)
 
-    def _node(self, key: str) -> Node | None:
-        row = self._db.execute("select label, parts from entity where key = ?", (key,)).fetchone()
-        label: Label | None = None
-        props: dict[str, Json] = {}
-        if row is not None:
-            label = row[0]
-            props = self._base(key, row[0], tuple(msgspec.json.decode(row[1])))
-        for claimed, said in self._db.execute(
-            "select label, props from claim where key = ? order by owner", (key,)
-        ):
-            label = label or claimed
-            props.update(msgspec.json.decode(said))
-        return None if label is None else Node(key, label, props)
+    def _made(self, keys: Sequence[str]) -> dict[str, Node]:
+        """Nodes as they are to be; one that nothing speaks of any more is left out."""
+        asked = (listed(keys),)
+        shown: dict[str, dict[str, Json]] = {}
+        for key, prop, value in self._db.execute(_SHOWN, asked):
+            shown.setdefault(key, {})[prop] = msgspec.json.decode(value)
+        made: dict[str, Node] = {}
+        for key, label, parts in self._db.execute(_ENTITIES, asked).fetchall():
+            props = self._base(key, label, tuple(msgspec.json.decode(parts)))
+            made[key] = Node(key, label, props | shown.get(key, {}))
+        for key, label, said in self._db.execute(_CLAIMED, asked):
+            before = made.get(key)
+            props = {} if before is None else dict(before.props)
+            props |= msgspec.json.decode(said)
+            made[key] = Node(key, label if before is None else before.label, props)
+        return made
 
     def _base(self, key: str, label: Label, parts: tuple[str, ...]) -> dict[str, Json]:
         props: dict[str, Json]
@@ -256,7 +291,6 @@ class Picture:
             mode = _write_mode(self._db, key)
             if mode is not None:
                 props["write_mode"] = mode
-        props.update(self.shown(key))
         return props
 
 

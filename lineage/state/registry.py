@@ -22,7 +22,7 @@ from lineage.state.upcasting import Older, current, older_kinds
 
 __all__ = ["FOLD_VERSION", "STRUCTURAL", "Projection", "Registry"]
 
-FOLD_VERSION: Final = "3"
+FOLD_VERSION: Final = "4"
 """Raised with every change that lets the same facts give another state."""
 
 Projection = tuple[

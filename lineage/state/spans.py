@@ -55,7 +55,9 @@ class _Open:
             self.since.setdefault(key, at)
 
 
-def _joined(spans: Iterable[tuple[int, int]]) -> Spans:
+def _joined(spans: Sequence[tuple[int, int]]) -> Spans:
+    if len(spans) < 2:
+        return tuple(spans)
     joined: list[tuple[int, int]] = []
     for start, until in sorted(spans):
         if joined and start <= joined[-1][1]:
@@ -137,6 +139,8 @@ def _props(said: Sequence[tuple[tuple[int, str], bool, Wired]]) -> Mapping[str, 
 
     The newest counts, but a column stays unmasked as long as unmasked data can be inside.
     """
+    if len(said) == 1:
+        return said[0][2].props
     newest = max(said, key=lambda item: item[0])[2].props
     if "masking" not in newest:
         return newest

@@ -33,7 +33,7 @@ from lineage.state.point_table import read_points, stored_point
 from lineage.state.port import AspectValue, EstateCounts, RunRow, VersionRow
 from lineage.state.resolve import StoredPoint, resolve
 from lineage.state.run_rows import current_span, list_runs, read_run, run_node, versions_of
-from lineage.state.tables import TABLES, connect
+from lineage.state.tables import COLUMNS_OF, TABLES, connect
 
 __all__ = ["DIVERGED", "SqlState", "Standing", "is_foreign", "open_state"]
 
@@ -248,7 +248,7 @@ class SqlState:
 
     def columns(self, dataset_key: str) -> list[Node]:
         """The columns of a dataset in schema order; removed and merely mentioned ones last."""
-        rows = self.connection().execute("select key from entity where parent = ?", (dataset_key,))
+        rows = self.connection().execute(COLUMNS_OF, {"dataset": dataset_key})
         nodes = self.graph.nodes([key for (key,) in rows]).values()
 
         def place(node: Node) -> tuple[bool, int, str]:

@@ -12,10 +12,21 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
-__all__ = ["TABLES", "Reader", "connect", "create_tables"]
+__all__ = ["COLUMNS_OF", "COLUMN_OF_WANTED", "TABLES", "Reader", "connect", "create_tables"]
 
-TABLES: Final = 4
+TABLES: Final = 5
 """Raised with every change of a table, so that a state that cannot be read is not."""
+
+COLUMNS_OF: Final = """
+select key from entity where key > substr(:dataset, 1, 16) and key < substr(:dataset, 1, 16) || 'g'
+and parent = :dataset
+"""
+"""Keys of the columns of a dataset: they begin as its own does (``Identity.key``)."""
+COLUMN_OF_WANTED: Final = """
+entity.key > substr(wanted.value, 1, 16) and entity.key < substr(wanted.value, 1, 16) || 'g'
+and entity.parent = wanted.value
+"""
+"""Joins the columns to datasets whose keys are ``wanted.value``."""
 
 _DDL: Final = """
 create table if not exists meta (key text primary key, value text not null) without rowid;
@@ -28,7 +39,6 @@ create table if not exists entity (
   parent text,            -- columns: key of the dataset
   since integer           -- first fact that names it; null where an aspect did
 ) without rowid;
-create index if not exists entity_by_parent on entity (parent) where parent is not null;
 
 -- attributes that native facts show of an entity: the greatest (time, rank) per prop counts
 create table if not exists shown (
@@ -198,7 +208,8 @@ def connect(path: Path, *, read_only: bool) -> sqlite3.Connection:
         connection.execute("pragma synchronous = normal")
         connection.execute(f"pragma journal_size_limit = {_WAL_BYTES}")
     connection.execute("pragma busy_timeout = 10000")
-    connection.execute("pragma cache_size = -32000")
+    # The fold of new shapes touches pages all over the file.
+    connection.execute(f"pragma cache_size = -{32_000 if read_only else 64_000}")
     return connection
 
 
