@@ -13,7 +13,7 @@ from typing import Final
 
 import msgspec
 
-from lineage.graph.port import Edge, EdgeType, Node
+from lineage.graph.port import Edge, EdgeType, Node, View
 from lineage.graph.rows import listed
 from lineage.identity import Label
 from lineage.state.finding_table import FindingRow
@@ -151,6 +151,10 @@ class SeenState(SqlState):
     def edges_into(self, keys: Sequence[str], edge_type: EdgeType) -> list[Edge]:
         """The edges of a type that end in one of the keys, both ends seen."""
         return self._joining(super().edges_into(keys, edge_type))
+
+    def edges_to_models(self, keys: Sequence[str], view: View, as_of: int) -> list[Edge]:
+        """The ``FEEDS`` edges from the keys to models at a moment, both ends seen."""
+        return self._joining(super().edges_to_models(keys, view, as_of))
 
     def same_as(self, keys: Sequence[str]) -> list[Edge]:
         """The ``SAME_AS`` edges at any of the keys, both ends seen."""

@@ -37,6 +37,7 @@ from lineage.graph.sql_read import (
     EDGES_CHANGED,
     EDGES_INTO,
     EDGES_OF_OWNER,
+    EDGES_TO_MODELS,
     EDGES_TOUCHING,
     EVERY_EDGE,
     OWNERS_OF_NUMBERS,
@@ -160,7 +161,7 @@ class SqlGraph:
                 return sorted(numbers, key=names.__getitem__)
 
             walked = walk(names, expand, limits=limits, deadline=deadline, order=by_key)
-            nodes = self._nodes_of([n for n in walked.depths if n > 0])
+            nodes = self._nodes_of(sorted(n for n in walked.depths if n > 0))
             names.update((number, node.key) for number, node in nodes.items())
             # In the order in which they are stored, so that each page is read once.
             rows = self._db.execute(EDGES_BY_NUMBER, (listed(sorted(walked.payloads)),)).fetchall()
@@ -215,6 +216,12 @@ class SqlGraph:
         """The edges of a type that end in one of the keys."""
         rows = self._db.execute(EDGES_INTO, (listed(keys), edge_type))
         return [edge_of_row(row) for row in rows]
+
+    def edges_to_models(self, keys: Sequence[str], view: View, as_of: int) -> list[Edge]:
+        """The ``FEEDS`` edges from the keys to models that count at a moment."""
+        axis = AXES["FEEDS", view, "down"]
+        rows = self._db.execute(EDGES_TO_MODELS, (listed(keys), axis, as_of))
+        return [edge for edge in map(edge_of_row, rows) if edge.counts_at(view, as_of)]
 
     def position(self) -> int:
         """Number of facts folded into this graph."""

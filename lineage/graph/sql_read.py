@@ -16,6 +16,7 @@ __all__ = [
     "EDGES_INTO",
     "EDGES_OF_OWNER",
     "EDGES_TOUCHING",
+    "EDGES_TO_MODELS",
     "EVERY_EDGE",
     "JOINS",
     "OWNERS_OF_NUMBERS",
@@ -55,6 +56,14 @@ SELECT {COLUMNS} FROM json_each(?) AS wanted
 CROSS JOIN node AS d ON d.key = wanted.value
 CROSS JOIN edge AS e ON e.dst = d.id AND e.type = ? AND e.live = 1
 JOIN node AS s ON s.id = e.src JOIN owner AS o ON o.id = e.owner
+ORDER BY s.key, d.key, o.key, e.kind
+"""  # noqa: S608
+EDGES_TO_MODELS: Final = f"""
+SELECT DISTINCT {COLUMNS} FROM json_each(?) AS wanted
+CROSS JOIN node AS s ON s.key = wanted.value
+CROSS JOIN span ON span.axis = ? AND span.near = s.id AND span.start <= ?
+CROSS JOIN node AS d ON d.id = span.far AND d.label = 'Model'
+JOIN edge AS e ON e.id = span.edge JOIN owner AS o ON o.id = e.owner
 ORDER BY s.key, d.key, o.key, e.kind
 """  # noqa: S608
 EDGES_CHANGED: Final = f"""

@@ -9,7 +9,7 @@ from typing import Protocol
 
 from lineage.facts import Json, Source
 from lineage.graph.content import Passages
-from lineage.graph.port import Edge, EdgeType, Node
+from lineage.graph.port import Edge, EdgeType, Node, View
 from lineage.graph.walk import Deadline
 from lineage.identity import Label
 
@@ -109,6 +109,10 @@ class StateReader(Protocol):
 
     def edges_into(self, keys: Sequence[str], edge_type: EdgeType) -> list[Edge]:
         """The edges of a type that end in one of the keys."""
+        ...
+
+    def edges_to_models(self, keys: Sequence[str], view: View, as_of: int) -> list[Edge]:
+        """The ``FEEDS`` edges from the keys to models that count at a moment."""
         ...
 
     def same_as(self, keys: Sequence[str]) -> list[Edge]:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Final
 
 from lineage.errors import Unavailable
-from lineage.graph.port import Edge, EdgeType, Node
+from lineage.graph.port import Edge, EdgeType, Node, View
 from lineage.graph.rows import listed
 from lineage.graph.sql import SqlGraph
 from lineage.graph.sql_read import edge_of_row
@@ -211,6 +211,10 @@ class SqlState:
     def edges_into(self, keys: Sequence[str], edge_type: EdgeType) -> list[Edge]:
         """The edges of a type that end in one of the keys."""
         return self.graph.edges_into(keys, edge_type)
+
+    def edges_to_models(self, keys: Sequence[str], view: View, as_of: int) -> list[Edge]:
+        """The ``FEEDS`` edges from the keys to models that count at a moment."""
+        return self.graph.edges_to_models(keys, view, as_of)
 
     def same_as(self, keys: Sequence[str]) -> list[Edge]:
         """The ``SAME_AS`` edges at any of the keys, whichever end it is."""

@@ -101,8 +101,20 @@ class Question:
         limits = replace(self.limits, depth=1, nodes=self.limits.nodes + self.limits.edges)
         closure = self.closure(sorted(held), "FEEDS", limits)
         self.cut.update(set(closure.truncated) - {"depth"})
+        return self._mattering(closure.edges, held)
+
+    def models(self, held: Mapping[str, Spans]) -> list[Edge]:
+        """The ``FEEDS`` edges that lead from datasets to models.
+
+        Args:
+            held: When the content of each dataset matters; wiring does not ask.
+        """
+        edges = self.state.edges_to_models(sorted(held), self.view, self.as_of)
+        return self._mattering(edges, held)
+
+    def _mattering(self, edges: Iterable[Edge], held: Mapping[str, Spans]) -> list[Edge]:
         found = []
-        for edge in closure.edges:
+        for edge in edges:
             near = self.near(edge)
             if near not in held or edge.src == edge.dst:
                 continue
@@ -255,7 +267,7 @@ def _add_models(
     held: Mapping[str, Spans],
 ) -> None:
     """Join the models that the datasets of reached columns feed."""
-    hops = ask.hop(_held(homes, held))
+    hops = ask.models(_held(homes, held))
     ends = ask.state.nodes(list({edge.dst for edge in hops}))
     for edge in hops:
         model = ends.get(edge.dst)

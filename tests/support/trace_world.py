@@ -9,7 +9,7 @@ from graph_builders import ALWAYS, sql_graph
 
 from lineage.facts import Json
 from lineage.graph.content import BySpans
-from lineage.graph.port import Edge, EdgeType, GraphDiff, Node, Spans
+from lineage.graph.port import Edge, EdgeType, GraphDiff, Node, Spans, View
 from lineage.graph.sql import SqlGraph
 from lineage.graph.walk import Deadline
 from lineage.identity import Identity, Label
@@ -42,6 +42,9 @@ class GraphState:
 
     def edges_into(self, keys: Sequence[str], edge_type: EdgeType) -> list[Edge]:
         return self.graph.edges_into(keys, edge_type)
+
+    def edges_to_models(self, keys: Sequence[str], view: View, as_of: int) -> list[Edge]:
+        return self.graph.edges_to_models(keys, view, as_of)
 
     def same_as(self, keys: Sequence[str]) -> list[Edge]:
         return [e for key in keys for e in self.graph.neighbors(key, edge_types=("SAME_AS",))]
