@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from openlineage_events import dataset, facet, run_event
+from seeing_world import CLOSED, SECRET, estate
 from tracehold_world import Api, services_of, workspace
 
 from tracehold.cli.main import run
@@ -154,3 +155,24 @@ def test_the_command_lists_compares_and_says_so_by_its_exit_code(
     ]
     assert run(["skew", "dev", "dev", "--exit-code", *where]) == 0
     assert run(["skew", "dev", "prod", "--exit-code", "--only", "code", *where]) == 0
+
+
+def test_what_may_not_be_seen_is_neither_listed_nor_compared(tmp_path: Path) -> None:
+    with estate(tmp_path / "shop") as made:
+        for event in (written("orders", "dev"), written(f"orders_{SECRET}", "prod")):
+            event["outputs"][0]["namespace"] = "shop" if "dev" in str(event) else CLOSED
+            sent = made.api.send(
+                "POST", "/api/v1/lineage", token=made.api.token(), json=event
+            )  # fmt: skip
+            assert sent.is_success
+        made.api.services.catch_up()
+
+        def ask(token: str, query: str = "") -> Any:
+            return made.api.send("GET", f"/api/v1/skew{query}", token=token)
+
+        assert [one["name"] for one in ask(made.engineer).json()["environments"]] == ["dev"]
+        assert len(ask(made.auditor).json()["environments"]) == 2
+        for other in ("prod", CLOSED):
+            assert ask(made.engineer, f"?one=dev&other={other}").status_code == 404
+            seen = ask(made.auditor, f"?one=dev&other={other}")
+            assert SECRET in seen.text
