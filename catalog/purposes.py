@@ -6,11 +6,8 @@ purpose, and a source that names none is unknown, which blocks.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from catalog.judgement import Judgement, Reason, judgement
-from catalog.licenses.ancestry import WIDE, ancestry
-from lineage.graph.port import GraphReader, Limits
+from catalog.licenses.ancestry import Ancestry
 from lineage.state.port import StateReader
 from lineage.trace.names import reference_text
 
@@ -18,27 +15,16 @@ __all__ = ["purpose_verdict"]
 
 
 def purpose_verdict(
-    reader: GraphReader,
-    state: StateReader,
-    inputs: Sequence[str],
-    *,
-    purpose: str,
-    subject: str,
-    as_of: int,
-    limits: Limits = WIDE,
+    state: StateReader, reached: Ancestry, *, purpose: str, subject: str
 ) -> Judgement:
     """Judge the purposes of everything that is in some datasets.
 
     Args:
-        reader: The graph.
-        state: The state of the same position.
-        inputs: Keys of the datasets.
+        state: The state.
+        reached: What they were made from, themselves included.
         purpose: DPV code, or one of the workspace's own.
         subject: Reference of what is to be made from them.
-        as_of: Epoch milliseconds.
-        limits: What the walk may cost.
     """
-    reached = ancestry(reader, state, inputs, as_of=as_of, limits=limits)
     terms = reached.said(state, "terms")
     nodes = state.nodes(reached.keys)
     reasons: list[Reason] = []

@@ -8,13 +8,13 @@ newest; what hangs on the dataset (license, purpose, retention) as it is now.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Final, Literal, cast
 
 import msgspec
 
 from catalog.judgement import Judgement, Reason, Weight, judgement
-from catalog.licenses.ancestry import ancestry
+from catalog.licenses.ancestry import Ancestry, ancestry
 from catalog.licenses.uses import USES, UseName
 from catalog.licenses.verdict import license_verdict
 from catalog.manifests.codes import purpose_fault
@@ -184,6 +184,15 @@ class _Bench:
     subject: str
     key: str
     as_of: int
+    walked: dict[tuple[int, tuple[str, ...]], Ancestry] = field(default_factory=dict)
+
+    def reached(self, moment: int, keys: Sequence[str]) -> Ancestry:
+        """What some datasets were made from as of a moment; walked once for all gates."""
+        place = (moment, tuple(keys))
+        if place not in self.walked:
+            view = self.view
+            self.walked[place] = ancestry(view.reader, view.state, keys, as_of=moment)
+        return self.walked[place]
 
     def place(self) -> tuple[list[_Placed], list[str]]:
         """The inputs that are known, and references of those that are not."""
@@ -245,15 +254,15 @@ class _Bench:
                 view.reader, view.state, services.identity, self.key, as_of=moment,
                 policy=services.policy(), use=self.asked.use, known_at=view.state.position(),
                 inputs=keys, subject=self.subject, truncated=view.truncated,
-                waived_at=self.as_of,
+                waived_at=self.as_of, reached=self.reached(moment, keys),
             )  # fmt: skip
 
     def purpose(self, placed: Sequence[_Placed]) -> Iterator[Judgement]:
         """Purposes of everything that is in the inputs."""
         for moment, keys in self.content(placed).items():
             yield purpose_verdict(
-                self.view.reader, self.view.state, keys, purpose=self.asked.purpose,
-                subject=self.subject, as_of=moment,
+                self.view.state, self.reached(moment, keys), purpose=self.asked.purpose,
+                subject=self.subject,
             )  # fmt: skip
 
     def pii(self, placed: Sequence[_Placed]) -> Iterator[Judgement]:
@@ -276,7 +285,7 @@ class _Bench:
         scans = [value for values in known.values() for value in values]
         if any(_is_of(scan, one) for scan in scans):
             return
-        reached = ancestry(self.view.reader, state, [one.key], as_of=one.moment)
+        reached = self.reached(one.moment, [one.key])
         looked = state.aspects(reached.keys, ["scan", "pii"], one.moment)
         what = "it was never scanned for personal data"
         for source in reached.sources:
@@ -333,7 +342,7 @@ class _Bench:
         rows = due_list(
             self.view.reader, self.view.state, policy.retention_classes,
             now=self.as_of if fixed is None else fixed, policy_digest=policy.digest,
-            keys=sorted(keys),
+            keys=sorted(keys), parents=self.reached(self.as_of, sorted(keys)).keys,
         )  # fmt: skip
         decided = {row.key: row for row in rows}
         for key, ref in sorted(keys.items()):

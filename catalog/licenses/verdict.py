@@ -49,6 +49,7 @@ def license_verdict(
     limits: Limits = WIDE,
     truncated: Sequence[str] = (),
     waived_at: int | None = None,
+    reached: Ancestry | None = None,
 ) -> Judgement:
     """Judge the licenses of everything that is in a model or a dataset.
 
@@ -63,11 +64,13 @@ def license_verdict(
             manifest declares, and for the strictest where it declares nothing.
         known_at: Journal position of the state; kept with the judgement.
         inputs: Keys of datasets that the model is about to be trained on, or the dataset to be
-            made from, for a gate. What a dataset was made from before does not count then.
+            made from, for a gate.
         subject: Reference of the model, or dataset, where the state does not know it yet.
         limits: What the walk may cost.
         truncated: Limits that were met while the state was made.
         waived_at: Moment at which waivers must be in force; None for ``as_of``.
+        reached: What the inputs were made from, as of that moment, where the caller knows it; what
+            ``model_key`` was made from before does not count then.
 
     Raises:
         BadManifest: There is no such use.
@@ -76,8 +79,9 @@ def license_verdict(
     remade = bool(inputs) and subject.startswith("dataset:")
     is_model = not remade and (bool(inputs) or (node is not None and node.label == "Model"))
     chosen, severity = _intent(policy, node, subject, use)
-    starts = list(inputs) if remade else [model_key, *inputs]
-    reached = ancestry(reader, state, starts, as_of=as_of, limits=limits)
+    starts = [model_key, *inputs]
+    if reached is None:
+        reached = ancestry(reader, state, starts, as_of=as_of, limits=limits)
     name = subject or reference_text(node, model_key, "Model" if is_model else "Dataset")
     view = _View(state, reached, name, model_key, as_of)
     reasons, settled, held = view.judge(

@@ -63,6 +63,8 @@ def _modes(modes: Sequence[StoredPoint], terms: Sequence[StoredPoint]) -> list[S
 
 def write_mode(declared: Sequence[StoredPoint], facet: str | None, at: int) -> str | None:
     """The write mode in force for a run, from what is declared and what its own facet says."""
+    if not declared:
+        return facet
     found = resolve("write_mode", declared, at)
     if found and isinstance(found[0].value, str):
         ours = rank("write_mode", found[0].source)
@@ -99,9 +101,12 @@ class Writing:
             return True
         if self.reads:
             return False
-        return self.change is not None or (
-            bool(seen & BITS["COMPLETE"]) and write_mode(modes, self.mode, at) == "overwrite"
-        )
+        if self.change is not None:
+            return True
+        # Most datasets are never overwritten, and what holds when need not be settled then.
+        said = self.mode == "overwrite" or any(one.value == "overwrite" for one in modes)
+        completed = bool(seen & BITS["COMPLETE"])
+        return said and completed and write_mode(modes, self.mode, at) == "overwrite"
 
 
 def purges(db: sqlite3.Connection, dataset: str) -> list[int]:

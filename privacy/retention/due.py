@@ -78,6 +78,7 @@ def due_list(
     now: int,
     policy_digest: str = "",
     keys: Sequence[str] | None = None,
+    parents: Collection[str] | None = None,
 ) -> list[DueRow]:
     """Every dataset and model with its decision: what is due first, what is kept last.
 
@@ -92,15 +93,16 @@ def due_list(
         now: Epoch milliseconds; may lie ahead to see what will be due.
         policy_digest: Kept with each row.
         keys: Only what is decided for these; None for everything.
+        parents: What ``keys`` may have been made from, where the caller knows it.
 
     Raises:
         InvalidInput: A class or a date in the state cannot be read.
     """
-    nodes = (
-        {node.key: node for node in _nodes(state)}
-        if keys is None
-        else state.nodes(sorted(_with_parents(reader, state, keys, now)))
-    )
+    if keys is None:
+        nodes = {node.key: node for node in _nodes(state)}
+    else:
+        above = _with_parents(reader, state, keys, now) if parents is None else parents
+        nodes = state.nodes(sorted({*keys, *above}))
     known = state.aspects(sorted(nodes), ("retention", "purged", "provenance"), now)
     kept = sorted(key for key in nodes if not _is_gone(state, key, known.get(key, {}), now))
     held = holds_on(reader, state, kept, as_of=now) if active_holds(state) else {}

@@ -17,6 +17,7 @@ import accepting
 import bringing
 import closures
 import dagster_client
+import judging
 import large_estate
 import producing
 import proving
@@ -40,6 +41,7 @@ SCENARIOS: tuple[Scenario, ...] = (
     *producing.SCENARIOS,
     *bringing.SCENARIOS,
     *proving.SCENARIOS,
+    *judging.SCENARIOS,
     *dagster_client.SCENARIOS,
 )
 

@@ -32,7 +32,7 @@ def test_a_small_benchmark_prints_every_figure() -> None:
         "--rounds",
         "1",
         "--only",
-        "accept,visible,sustained,stages,closure,refold,start,producers,large",
+        "accept,visible,sustained,stages,closure,refold,start,producers,large,verdicts",
     )
     assert done.returncode == 0, done.stderr
     figures = {line.split("|")[1].strip() for line in done.stdout.splitlines() if "|" in line}
