@@ -152,7 +152,8 @@ def _meta(entry: Mapping[str, Json]) -> Meta:
     if (member := _TEXTS.get(kind)) is not None:
         return Meta("text", entry.get(member))
     if kind == "IntMetadataEntry":
-        return Meta("int", int(text(entry.get("intRepr"))))
+        whole = text(entry.get("intRepr"))
+        return Meta("int", int(whole)) if whole.lstrip("-").isdigit() else Meta("other", None)
     if kind == "FloatMetadataEntry":
         return Meta("float", entry.get("floatValue"))
     if kind == "TimestampMetadataEntry":
