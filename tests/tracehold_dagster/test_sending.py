@@ -121,6 +121,12 @@ def test_a_redirection_does_not_carry_the_token_elsewhere() -> None:
         Sender(away.url, "token").send(events("away", 2))
 
 
+@pytest.mark.parametrize("status", [400, 413])
+def test_a_refusal_by_what_is_no_tracehold_loses_nothing(status: int) -> None:
+    with scripted(lambda *_: (status, "no")) as proxy, pytest.raises(Unreachable, match="HTTP"):
+        Sender(proxy.url, "token").send(events("proxy", 3))
+
+
 def test_refusals_add_up() -> None:
     one, other = Refusal("a", "x"), Refusal("b", "y")
     total = Delivery(1, 0, (one,)) + Delivery(2, 1, (other,))

@@ -154,7 +154,8 @@ class Sender:
         said = answer if isinstance(answer, dict) else {}
         if 200 <= status < 300:
             return Delivery(1, int(bool(said.get("duplicate"))))
-        if status in _TOO_MUCH:
+        # What stands between may say the same, and does not say it for good.
+        if status in _TOO_MUCH and "what" in said:
             return Delivery(refused=(_refusal(event, said.get("what"), said.get("where")),))
         raise self._strange(status)
 
