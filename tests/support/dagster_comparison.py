@@ -229,7 +229,8 @@ def page(rows: Sequence[tuple[str, str, str]]) -> str:
 [dagster-openlineage](https://pypi.org/project/dagster-openlineage/) 0.2.1 is the community's
 integration; its events are welcome here too. Both were run on the same projects under Dagster 1.13
 (of `tests/clients/dagster_samples`: {", ".join(COMPARED)}), each was
-told to a server of its own, and this is what the two servers know. `tests/support/dagster_comparison.py` plays it all again and
+told to a server of its own, and this is what the two servers know.
+`tests/support/dagster_comparison.py` plays it all again and
 writes this page.
 
 | what is known afterwards | dagster-openlineage | tracehold_dagster |

@@ -13,6 +13,8 @@ from golden import golden
 
 from lineage.graph.mirror import Mirror
 from lineage.graph.neo4j import Neo4jGraph
+from lineage.graph.sql import SqlGraph
+from lineage.state.tables import connect
 
 pytestmark = pytest.mark.slow
 
@@ -42,7 +44,8 @@ def test_neo4j_holds_the_same_graph(told: Told, request: pytest.FixtureRequest) 
     url, auth = (request.getfixturevalue(name) for name in ("neo4j_url", "neo4j_auth"))
     target = Neo4jGraph(url, *auth, deadline_seconds=30)
     try:
-        mirror = Mirror(told.graph, target)
+        state = told.api.settings.folder / ".tracehold" / "state.db"
+        mirror = Mirror(lambda: SqlGraph(connect(state, read_only=True)), target)
         assert mirror.fill(), mirror.status()
         assert mirror.verify()
         assert target.digest() == told.graph().digest()
