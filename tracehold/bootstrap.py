@@ -64,6 +64,8 @@ if TYPE_CHECKING:
 __all__ = ["STATE", "Services", "make_registry", "open_services"]
 
 STATE: Final = "state.db"
+_FAR_BEHIND: Final = 1000
+"""Facts that the fold may be behind before others leave it the processor."""
 
 _log = logging.getLogger(__name__)
 
@@ -251,6 +253,10 @@ class Services:
     def catch_up(self) -> int:
         """Bring the state up to the journal where this process may; returns the position."""
         return self.state.position() if self.advancer is None else self.advancer.catch_up()
+
+    def far_behind(self) -> bool:
+        """Whether there is so much to fold that nothing else should be in its way."""
+        return self.journal.head().size - self.state.position() > _FAR_BEHIND
 
     def _swapped(self) -> None:
         """Another state took over: forget what was remembered of the one before."""

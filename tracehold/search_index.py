@@ -33,6 +33,8 @@ _BATCH: Final = 200
 """Documents per transaction."""
 _DAMAGE: Final = ("SQLITE_CORRUPT", "SQLITE_NOTADB")
 _PAUSE_SECONDS: Final = 1.0
+_PATIENCE: Final = 30
+"""Pauses for which the index waits while the fold is far behind, and both would share one core."""
 _PAUSE_AFTER_FAULT_SECONDS: Final = 30.0
 
 
@@ -151,16 +153,25 @@ class SearchIndex:
             index.reached(upto)
             self.position = upto
 
-    def run(self, stop: threading.Event) -> None:
-        """Follow until ``stop`` is set."""
+    def run(self, stop: threading.Event, busy: Callable[[], bool] = lambda: False) -> None:
+        """Follow until ``stop`` is set.
+
+        Args:
+            stop: Ends it.
+            busy: Whether the state is far behind the journal: then it goes first for a while.
+        """
         self._followed = True
         self.sweep()
         trouble = ""
-        pause = 0.0
+        pause, waited = 0.0, 0
         while not stop.wait(pause):
             pause = _PAUSE_SECONDS
             if self._state.connections.refused:
                 continue
+            if waited < _PATIENCE and busy():
+                waited += 1
+                continue
+            waited = 0
             try:
                 self.follow(stop=stop)
                 trouble = ""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import threading
 from pathlib import Path
 
 import pytest
@@ -137,4 +138,24 @@ def test_an_index_that_was_never_finished_is_not_asked(
     with pytest.raises(Unavailable, match="being made"), watched.opened():
         pass
     assert len(found.names("x", "Dataset")) == 5
+    found.close()
+
+
+def test_the_index_leaves_the_processor_to_a_fold_that_is_far_behind(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(search_index, "_PAUSE_SECONDS", 0.0)
+    found = SearchWorld(tmp_path).has(described("t", ["x"]))
+    watched, stop = SearchIndex(found.world.state, tmp_path / "another"), threading.Event()
+    (tmp_path / "another").mkdir()
+    asked: list[int | None] = []
+
+    def busy() -> bool:
+        asked.append(watched.position)
+        if len(asked) > search_index._PATIENCE:
+            stop.set()
+        return True
+
+    watched.run(stop, busy)
+    assert asked == [None] * search_index._PATIENCE + [found.world.state.position()]
     found.close()

@@ -87,8 +87,8 @@ def _background(services: Services) -> Iterator[None]:
     stop = threading.Event()
     threads = []
     if services.advancer is not None:
-        threads.append(threading.Thread(target=services.search.run, args=(stop,), name="search"))
-    if services.advancer is not None:
+        following = (stop, services.far_behind)
+        threads.append(threading.Thread(target=services.search.run, args=following, name="search"))
         threads.append(threading.Thread(target=services.advancer.run, args=(stop,), name="fold"))
     if services.refolder is not None:
         threads.append(threading.Thread(target=services.refolder.run, args=(stop,), name="refold"))
