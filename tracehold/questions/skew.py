@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Final
 
 from catalog.skew import TOPICS, Difference, Pair, Place, Side, compare, label_in, pairs
@@ -19,7 +19,9 @@ from tracehold.questions.question import Body, Question, moment
 __all__ = ["SKEW"]
 
 _TENTH: Final = 0.1
-_ASPECTS: Final = ("schema", "statistics", "version")
+_ASPECTS: Final = {
+    "schema": "schema", "order": "schema", "statistics": "statistics", "version": "version",
+}  # fmt: skip
 Spoken = Mapping[str, Mapping[str, Sequence[AspectValue]]]
 
 
@@ -126,12 +128,13 @@ def _places(services: Services, labeled: Mapping[str, set[str]], name: str) -> l
 
 
 def _compared(
-    services: Services, found: Sequence[Pair], tolerance: float, topics: Container[str], as_of: int
+    services: Services, found: Sequence[Pair], tolerance: float, topics: Collection[str], as_of: int
 ) -> list[dict[str, Json]]:
     both = [one for one in found if one.one is not None and one.other is not None]
     keys = [place.key for pair in both for place in (pair.one, pair.other) if place is not None]
-    said = services.state.aspects(keys, _ASPECTS, as_of)
-    code = _code(services, keys, as_of)
+    aspects = {_ASPECTS[topic] for topic in topics if topic in _ASPECTS}
+    said = services.state.aspects(keys, sorted(aspects), as_of)
+    code = _code(services, keys, as_of) if "code" in topics else {}
     refs = {
         key: reference_text(node, key)
         for key, node in services.state.nodes(
