@@ -116,13 +116,13 @@ class Asking:
         reading: Reading,
     ) -> Verdict:
         instance = context.instance
-        if any(one.run_id in (context.run_id, None) for one in reads):
+        if any(one.run_id == context.run_id for one in reads):
             # Made in this very run: the sensor cannot have read that yet.
             flush(instance, [context.run_id], reading, sender.send)
         verdict = ask(sender, question, at=self.clock())
         if verdict.allowed:
             return verdict
-        runs = [*runs_of(instance, reads), context.run_id]
+        runs = [*runs_of(reads), context.run_id]
         sent = flush(instance, dict.fromkeys(runs), reading, sender.send)
         if verdict.unseen or sent.taken > sent.duplicates:
             verdict = ask(sender, question, at=self.clock())

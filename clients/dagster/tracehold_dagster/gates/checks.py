@@ -57,6 +57,7 @@ def verdict_check(
     url: str | None = None,
     token: str | None = None,
     namespace: str | None = None,
+    environment: str | None = None,
 ) -> AssetChecksDefinition:
     """A check that asks the server for the newest version of an asset, at any gates.
 
@@ -81,6 +82,7 @@ def verdict_check(
         url: As for ``lineage_for``.
         token: As for ``lineage_for``.
         namespace: As for ``lineage_for``.
+        environment: As for ``lineage_for``.
 
     Raises:
         Misconfigured: An argument is wrong.
@@ -91,7 +93,7 @@ def verdict_check(
         tuple(gates), use, purpose, model,
         {own: checks} if checks else {}, {own: columns} if columns else {},
     )  # fmt: skip
-    asking = Asking(Settings(url, token, namespace), demand, wait)
+    asking = Asking(Settings(url, token, namespace, environment), demand, wait)
     what = f"The Tracehold server's verdict: {', '.join(gates)}."
 
     @asset_check(asset=key, name=name, description=what, blocking=blocking)
@@ -113,7 +115,7 @@ def _scanner(load: Load | None, scanner: Sequence[str]) -> _Scan | None:
         with as_file(load) as path:
             found = scan_file(path, scanner)
         with closing(asking.settings.sender(os.environ)) as sender:
-            runs = [*runs_of(context.instance, [read]), context.run_id]
+            runs = [*runs_of([read]), context.run_id]
             flush(context.instance, dict.fromkeys(runs), reading, sender.send)
             record_scan(
                 sender, found, namespace=read.namespace, name=read.name, version=read.version

@@ -43,6 +43,7 @@ def guarded(
     url: str | None = None,
     token: str | None = None,
     namespace: str | None = None,
+    environment: str | None = None,
 ) -> AssetsDefinition:
     """An asset that does not run unless the server allows what it reads to be used for it.
 
@@ -65,6 +66,7 @@ def guarded(
         url: As for ``lineage_for``.
         token: As for ``lineage_for``.
         namespace: As for ``lineage_for``.
+        environment: As for ``lineage_for``.
 
     Raises:
         Misconfigured: The asset cannot be guarded, or an argument is wrong.
@@ -72,7 +74,7 @@ def guarded(
     demand = Demand(
         tuple(gates), use, purpose, model, dict(checks or {}), dict(columns or {})
     )  # fmt: skip
-    asking = Asking(Settings(url, token, namespace), demand, wait, grace)
+    asking = Asking(Settings(url, token, namespace, environment), demand, wait, grace)
     return _Guard(asking).around(asset)
 
 

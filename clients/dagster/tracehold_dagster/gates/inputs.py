@@ -13,13 +13,12 @@ from dagster import (
     AssetsDefinition,
     DagsterEventType,
     DagsterInstance,
-    EventLogEntry,
+    EventLogRecord,
     OpExecutionContext,
 )
 from dagster._check import CheckError
 
-from tracehold_dagster.datasets import Describing, data_version, version_of
-from tracehold_dagster.keys import DATA_VERSION
+from tracehold_dagster.datasets import Describing, version_of
 from tracehold_dagster.names import Naming
 from tracehold_dagster.reading import read_graph, read_metadata
 from tracehold_dagster.records import AssetGraph, Meta
@@ -37,9 +36,9 @@ class Read:
         key: Of the asset.
         namespace: Of the dataset that it is.
         name: Of the dataset.
-        version: Data version; empty where none is recorded.
+        version: As the translator names it; empty where none is recorded.
         partition: Of the asset; None for all of it.
-        run_id: Of the run that recorded it, where that was looked up.
+        run_id: Of the run that recorded it; None or empty for what was recorded outside runs.
     """
 
     key: AssetKey
@@ -109,18 +108,19 @@ def newest(
     found = found or instance.fetch_observations(wanted, limit=1).records
     if not found:
         return Read(key, *name_of(graph, naming, key), "", partition)
-    event: Any = _said(found[0].event_log_entry)
+    return _read(found[0], key, graph, naming)
+
+
+def _read(record: EventLogRecord, key: AssetKey, graph: AssetGraph, naming: Naming) -> Read:
+    entry = record.event_log_entry
+    event: Any = entry.asset_materialization or entry.asset_observation
     return Read(
         key,
         *name_of(graph, naming, key, read_metadata(event.metadata)),
-        version_of(event.tags or {}, found[0].event_log_entry.run_id) or "",
+        version_of(event.tags or {}, entry.run_id) or "",
         event.partition,
-        found[0].event_log_entry.run_id,
+        entry.run_id,
     )
-
-
-def _said(entry: EventLogEntry) -> Any:
-    return entry.asset_materialization or entry.asset_observation
 
 
 def _partitions(
@@ -141,35 +141,16 @@ def _of_partitions(
     naming: Naming,
 ) -> Iterator[Read]:
     """The newest version of each partition that there is."""
-    namespace, name = name_of(graph, naming, key)
-    known = graph.assets.get(tuple(key.path))
-    if known is None or known.code_version is not None:
-        # Several runs can have made the same data version: the record itself says which one did.
-        for partition in partitions:
-            one = newest(instance, key, graph, naming, partition)
-            if one.run_id is not None:
-                yield one
-        return
     for begin in range(0, len(partitions), _PAGE):
-        found = instance.event_log_storage.get_latest_tags_by_partition(
-            key,
-            DagsterEventType.ASSET_MATERIALIZATION,
-            tag_keys=DATA_VERSION[:1],
-            asset_partitions=partitions[begin : begin + _PAGE],
+        newest_ids = instance.event_log_storage.get_latest_storage_id_by_partition(
+            key, DagsterEventType.ASSET_MATERIALIZATION, set(partitions[begin : begin + _PAGE])
         )
-        for partition, tags in sorted(found.items()):
-            yield Read(key, namespace, name, data_version(tags) or "", partition)
+        if newest_ids:
+            wanted = AssetRecordsFilter(asset_key=key, storage_ids=sorted(newest_ids.values()))
+            for record in instance.fetch_materializations(wanted, limit=_PAGE).records:
+                yield _read(record, key, graph, naming)
 
 
-def runs_of(instance: DagsterInstance, reads: Collection[Read]) -> list[str]:
+def runs_of(reads: Collection[Read]) -> list[str]:
     """The runs that recorded what is read; each once."""
-    found: dict[str, None] = {}
-    for one in reads:
-        run_id = one.run_id
-        if run_id is None and one.partition is not None:
-            wanted = AssetRecordsFilter(asset_key=one.key, asset_partitions=[one.partition])
-            records = instance.fetch_materializations(wanted, limit=1).records
-            run_id = records[0].event_log_entry.run_id if records else None
-        if run_id:
-            found[run_id] = None
-    return list(found)
+    return list(dict.fromkeys(one.run_id for one in reads if one.run_id))
