@@ -269,7 +269,7 @@ def test_a_wrong_token_is_told_so_and_changes_nothing(server: RunningServer) -> 
     finally:
         kept.write_text(right)
     assert ran.returncode == 3, ran
-    assert f"the token of the step is not accepted; at {server.url}" in ran.stderr
+    assert f"a valid token is required; at {server.url}" in ran.stderr
     assert "no-token-of-ours" not in ran.stdout + ran.stderr
     assert facts(server) == before
 

@@ -16,10 +16,9 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-from fault_estate import command, nothing_lost, post, small_disk, three_lines
+from fault_estate import UNPACKED, command, nothing_lost, post, small_disk, three_lines
 from load import LoadSpec, events
 from running_server import RunningServer, make_workspace, serving
-from services import CHECKOUT
 
 pytestmark = pytest.mark.slow
 
@@ -110,7 +109,7 @@ class Run:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
-            env={**os.environ, "PYTHONPATH": str(CHECKOUT)},
+            env={**os.environ, "PYTHONPATH": UNPACKED},
         )
         self._heard: list[str] = []
         self._first = threading.Event()
@@ -148,7 +147,8 @@ def test_a_run_whose_server_is_killed_ends_with_3_and_can_be_repeated(tmp_path: 
         code, answer, said = running.end()
     assert code == 3, said
     assert answer["made"] == ["parcels"]
-    (failed,) = answer["failed"]
+    failed, untold = answer["failed"]
+    assert untold["step"] == "lineage"
     assert failed["reason"] == (
         f"the Tracehold server cannot be reached; at {server.url};"
         " start it with tracehold up, then run the step again"

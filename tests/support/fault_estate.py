@@ -32,6 +32,7 @@ from tracehold.workspace import init
 __all__ = [
     "CANARY",
     "SOURCES",
+    "UNPACKED",
     "command",
     "estate",
     "facts",
@@ -130,6 +131,10 @@ def spoil(folder: Path) -> None:
     (sources / "link").symlink_to(outside)
 
 
+UNPACKED = os.pathsep.join([str(CHECKOUT), str(CHECKOUT / "clients" / "dagster")])
+"""Where Python finds our packages in a checkout that is not installed."""
+
+
 def command(
     workspace: Path, *words: str, environment: Mapping[str, str] | None = None
 ) -> CompletedProcess[str]:
@@ -139,7 +144,7 @@ def command(
         capture_output=True,
         text=True,
         check=False,
-        env={**os.environ, "PYTHONPATH": str(CHECKOUT), **(environment or {})},
+        env={**os.environ, "PYTHONPATH": UNPACKED, **(environment or {})},
     )
 
 
