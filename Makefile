@@ -6,7 +6,7 @@ VENV    ?= .venv
 ARGS    ?=
 WORKERS ?= 2
 # Other people's programs that `make clients` tests against, each in an environment of its own.
-CLIENTS ?= dbt spark airflow dagster dagster-1.11 dagster-1.12 dask
+CLIENTS ?= dbt spark airflow dagster dagster-1.11 dagster-1.12 dask dg
 SPARK_LISTENER := io.openlineage:openlineage-spark_2.12:1.53.0
 
 BIN := $(VENV)/bin

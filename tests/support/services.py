@@ -116,6 +116,7 @@ SERVICES = (
             ("airflow", False),
             ("dagster", False),
             ("dask", False),
+            ("dg", False),
             ("dagster-1.11", True),
             ("dagster-1.12", True),
         )
