@@ -16,7 +16,7 @@ from typing import IO
 from lineage.durable import sync
 from lineage.errors import InvalidInput, NotFound, Unavailable
 
-__all__ = ["Received", "is_local", "receive", "sha256_of", "store", "within"]
+__all__ = ["Received", "intact", "is_local", "receive", "sha256_of", "store", "within"]
 
 _CHUNK = 1 << 20
 _REMOTE = re.compile(r"^[a-z][a-z0-9+.-]+://", re.IGNORECASE)
@@ -75,6 +75,35 @@ def within(path: Path, *roots: Path) -> Path:
         where=str(path),
         advice="use a path below " + " or ".join(str(root) for root in roots),
     )
+
+
+def intact(path: Path, root: Path, *, dataset: str, sha256: str) -> Path:
+    """A governed copy, once it is certain that it is there and what was recorded.
+
+    Args:
+        path: Relative to the root.
+        root: The data root.
+        dataset: Name of the dataset, for the error.
+        sha256: What was recorded, hexadecimal.
+
+    Raises:
+        NotFound: It is gone.
+        InvalidInput: It holds something else, or the path leaves the root.
+    """
+    found, shown = within(root / path, root), f"{dataset}@{sha256[:12]}"
+    if not found.exists():
+        raise NotFound(
+            "the governed copy is gone",
+            where=shown,
+            advice="it was deleted or moved; materialize the dataset again if it may come back",
+        )
+    if sha256_of(found) != sha256:
+        raise InvalidInput(
+            "the governed copy is not what was recorded",
+            where=shown,
+            advice="it was changed outside Tracehold; materialize the dataset again",
+        )
+    return found
 
 
 @contextmanager

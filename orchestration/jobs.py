@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,7 +24,9 @@ if TYPE_CHECKING:
     from tracehold.bootstrap import Services
     from tracehold.settings import Settings
 
-__all__ = ["POOL", "RETRIES", "facet", "looking", "reported", "server_as", "settings_here"]
+__all__ = [
+    "POOL", "RETRIES", "facet", "looking", "reported", "scheduled", "server_as", "settings_here",
+]  # fmt: skip
 
 POOL = "tracehold_destructive"
 """The pool of steps that delete; the instance lets one step of a pool run at a time."""
@@ -107,6 +109,30 @@ def _event(
 def facet(name: str, /, **members: Any) -> dict[str, Any]:
     """A facet of ours, whose schema is ``docs/reference/facets/{name}.json``."""
     return {"_producer": PRODUCER, "_schemaURL": _SCHEMA.format(name=name), **members}
+
+
+def scheduled(
+    name: str,
+    job: dg.JobDefinition,
+    cron: str,
+    requests: Callable[..., Iterator[dg.RunRequest | dg.SkipReason]] | None = None,
+) -> dg.ScheduleDefinition:
+    """A schedule that is on from the start.
+
+    Args:
+        name: Of the schedule.
+        job: What it runs.
+        cron: When, in UTC.
+        requests: Says which runs a turn asks for; without it, one.
+    """
+    return dg.ScheduleDefinition(
+        name=name,
+        job=job,
+        cron_schedule=cron,
+        execution_timezone="UTC",
+        execution_fn=requests,
+        default_status=dg.DefaultScheduleStatus.RUNNING,
+    )
 
 
 def server_as(person: str, settings: Settings) -> Server | None:

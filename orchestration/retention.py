@@ -15,7 +15,16 @@ import dagster as dg
 from lineage.clock import format_millis
 from lineage.errors import Conflict, Unavailable
 from orchestration.guarding import guarded
-from orchestration.jobs import POOL, RETRIES, facet, looking, reported, server_as, settings_here
+from orchestration.jobs import (
+    POOL,
+    RETRIES,
+    facet,
+    looking,
+    reported,
+    scheduled,
+    server_as,
+    settings_here,
+)
 
 if TYPE_CHECKING:
     from privacy.deletion.case import Case
@@ -268,25 +277,12 @@ def deletion_job() -> None:
 
 def retention_schedule() -> dg.ScheduleDefinition:
     """Every day at 04:15 UTC."""
-    return dg.ScheduleDefinition(
-        name="retention_daily",
-        job=retention_job,
-        cron_schedule="15 4 * * *",
-        execution_timezone="UTC",
-        default_status=dg.DefaultScheduleStatus.RUNNING,
-    )
+    return scheduled("retention_daily", retention_job, "15 4 * * *")
 
 
 def deletion_schedule() -> dg.ScheduleDefinition:
     """Every hour: a run per case that people approved; none where nobody may carry it out."""
 
-    @dg.schedule(
-        name="deletion_hourly",
-        job=deletion_job,
-        cron_schedule="35 * * * *",
-        execution_timezone="UTC",
-        default_status=dg.DefaultScheduleStatus.RUNNING,
-    )
     def evaluate(
         context: dg.ScheduleEvaluationContext,
     ) -> Iterator[dg.RunRequest | dg.SkipReason]:
@@ -308,4 +304,4 @@ def deletion_schedule() -> dg.ScheduleDefinition:
                 tags={"tracehold/case": case},
             )
 
-    return evaluate
+    return scheduled("deletion_hourly", deletion_job, "35 * * * *", evaluate)

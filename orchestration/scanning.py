@@ -2,15 +2,17 @@
 
 # Annotations stay objects here: Dagster compares the one of `context` with its own classes.
 
+import os
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 import dagster as dg
 
-from lineage.errors import InvalidInput, NotFound
+from lineage.errors import NotFound
 from lineage.refs import DatasetRef
-from orchestration.files import sha256_of, within
+from orchestration.files import intact
 from orchestration.guarding import guarded
-from orchestration.jobs import RETRIES, facet, looking, reported, settings_here
+from orchestration.jobs import RETRIES, facet, looking, reported, scheduled, settings_here
 from orchestration.server_client import connect
 
 __all__ = ["scans_job", "scans_schedule"]
@@ -18,8 +20,6 @@ __all__ = ["scans_job", "scans_schedule"]
 
 @dg.op(name="scan", retry_policy=RETRIES)
 def _scan(context: dg.OpExecutionContext) -> None:
-    import os
-
     from lineage.journal.keys import load_keys
     from privacy.facets import pii_columns
     from privacy.scan import scan_path
@@ -37,19 +37,8 @@ def _scan(context: dg.OpExecutionContext) -> None:
                 where=dataset,
                 advice="materialize it first: tracehold run",
             )
-        path = within(storage.root / dataset / f"{newest.version[:12]}.parquet", storage.root)
-        if not path.exists():
-            raise NotFound(
-                "the governed copy is gone",
-                where=f"{dataset}@{newest.version[:12]}",
-                advice="it was deleted or moved; materialize the dataset again if it may come back",
-            )
-        if sha256_of(path) != newest.version:
-            raise InvalidInput(
-                "the governed copy is not what was recorded",
-                where=f"{dataset}@{newest.version[:12]}",
-                advice="it was changed outside Tracehold; materialize the dataset again",
-            )
+        copy = Path(dataset) / f"{newest.version[:12]}.parquet"
+        path = intact(copy, storage.root, dataset=dataset, sha256=newest.version)
         found = scan_path(path, secret=load_keys(storage.keys).secret)
         body = {
             "dataset": str(ref), "version": newest.version, "rows": found.rows,
@@ -97,13 +86,6 @@ def scans_schedule(job: dg.JobDefinition, datasets: Sequence[str]) -> dg.Schedul
         datasets: Names of the governed datasets.
     """
 
-    @dg.schedule(
-        name="scans_daily",
-        job=job,
-        cron_schedule="5 3 * * *",
-        execution_timezone="UTC",
-        default_status=dg.DefaultScheduleStatus.RUNNING,
-    )
     def evaluate(
         context: dg.ScheduleEvaluationContext,
     ) -> Iterator[dg.RunRequest | dg.SkipReason]:
@@ -122,4 +104,4 @@ def scans_schedule(job: dg.JobDefinition, datasets: Sequence[str]) -> dg.Schedul
                 run_key=f"{name} {context.scheduled_execution_time:%Y-%m-%d}", partition_key=name
             )
 
-    return evaluate
+    return scheduled("scans_daily", job, "5 3 * * *", evaluate)

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lineage.clock import Clock, format_millis
-from lineage.errors import InvalidInput, NegativeVerdict, NotFound
+from lineage.errors import NegativeVerdict
 from orchestration import standard_facets as ol
-from orchestration.files import is_local, receive, sha256_of, store, within
+from orchestration.files import intact, is_local, receive, store, within
 from orchestration.recorded import In, Recorded
 from orchestration.server_client import Server
 from orchestration.specs import (
@@ -258,19 +258,7 @@ def _measured(namespace: str, dataset: str, column: str, operator: str | None) -
 
 
 def _read(version: Version, place: Place) -> pa.Table:
-    path = within(place.data / version.path, place.data)
-    if not path.exists():
-        raise NotFound(
-            "the governed copy of an input is gone",
-            where=f"{version.dataset}@{version.sha256[:12]}",
-            advice="it was deleted or moved; materialize the dataset again if it may come back",
-        )
-    if sha256_of(path) != version.sha256:
-        raise InvalidInput(
-            "the governed copy of an input is not what was recorded",
-            where=str(path),
-            advice="it was changed outside Tracehold; materialize the dataset again",
-        )
+    path = intact(Path(version.path), place.data, dataset=version.dataset, sha256=version.sha256)
     return read_governed(path)
 
 

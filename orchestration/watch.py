@@ -13,7 +13,7 @@ import dagster as dg
 
 from lineage.clock import format_millis
 from lineage.errors import NegativeVerdict
-from orchestration.jobs import RETRIES, facet, looking, reported, settings_here
+from orchestration.jobs import RETRIES, facet, looking, reported, scheduled, settings_here
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -146,19 +146,9 @@ def evidence_job() -> None:
 
 def certificates_schedule() -> dg.ScheduleDefinition:
     """Every Sunday at 02:45 UTC."""
-    return _schedule("certificates_weekly", certificates_job, "45 2 * * 0")
+    return scheduled("certificates_weekly", certificates_job, "45 2 * * 0")
 
 
 def evidence_schedule() -> dg.ScheduleDefinition:
     """Every day at 05:20 UTC."""
-    return _schedule("evidence_daily", evidence_job, "20 5 * * *")
-
-
-def _schedule(name: str, job: dg.JobDefinition, cron: str) -> dg.ScheduleDefinition:
-    return dg.ScheduleDefinition(
-        name=name,
-        job=job,
-        cron_schedule=cron,
-        execution_timezone="UTC",
-        default_status=dg.DefaultScheduleStatus.RUNNING,
-    )
+    return scheduled("evidence_daily", evidence_job, "20 5 * * *")

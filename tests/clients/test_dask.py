@@ -8,13 +8,10 @@ import subprocess
 from collections.abc import Iterator
 
 import pytest
-from demo_workspace import make_small_workspace
+from demo_workspace import make_small_workspace, pipeline
 from live_clients import FOLDER, Asked, asking
 from running_server import serving
 from services import CHECKOUT, client_home
-
-from tracehold.settings import load
-from tracehold.workspace import PIPELINE, read_token
 
 pytestmark = [pytest.mark.clients, pytest.mark.slow, pytest.mark.dask]
 
@@ -29,11 +26,9 @@ def ran(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[dict[str, ob
             [home / "bin" / "python", FOLDER / "dask_location.py"],
             env={
                 **os.environ,
+                **pipeline(server),
                 "PYTHONPATH": os.pathsep.join(map(str, (CHECKOUT, CHECKOUT / "clients/dagster"))),
                 "PYTHONDONTWRITEBYTECODE": "1",
-                "TRACEHOLD_URL": server.url,
-                "TRACEHOLD_TOKEN": read_token(load(server.workspace), PIPELINE),
-                "TRACEHOLD_WORKSPACE": str(server.workspace),
             },
             capture_output=True,
             text=True,

@@ -21,6 +21,7 @@ from orchestration.jobs import POOL
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 SUPPORT = CHECKOUT / "tests" / "support"
+PATHS = (CHECKOUT, CHECKOUT / "clients" / "dagster", SUPPORT)
 
 
 @pytest.fixture
@@ -90,7 +91,7 @@ def test_steps_of_the_pool_run_alone_in_processes_of_their_own(
         cwd=SUPPORT,
         env={
             **os.environ,
-            "PYTHONPATH": os.pathsep.join([str(CHECKOUT), str(SUPPORT)]),
+            "PYTHONPATH": os.pathsep.join(map(str, PATHS)),
             "TRACEHOLD_TEST_MARKS": str(marks),
         },
         capture_output=True,

@@ -10,14 +10,13 @@ from typing import Any
 
 import dagster as dg
 import pytest
-from demo_workspace import act, make_small_workspace, materialize
+from demo_workspace import act, make_small_workspace, materialize, pipeline
 from running_server import RunningServer, serving
 
 from lineage.clock import system_clock
 from lineage.journal.sqlite import open_journal
 from orchestration.retention import retention_job
 from tracehold.settings import load
-from tracehold.workspace import PIPELINE, read_token
 
 pytestmark = pytest.mark.slow
 
@@ -78,9 +77,8 @@ def test_the_daily_retention_run_is_on_record(
     server: RunningServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     materialize(server, "trips")
-    monkeypatch.setenv("TRACEHOLD_WORKSPACE", str(server.workspace))
-    monkeypatch.setenv("TRACEHOLD_URL", server.url)
-    monkeypatch.setenv("TRACEHOLD_TOKEN", read_token(load(server.workspace), PIPELINE))
+    for name, value in pipeline(server).items():
+        monkeypatch.setenv(name, value)
     monkeypatch.setenv("TRACEHOLD_CLOCK_JUDGEMENT_NOW", "2050-01-01")
     with dg.DagsterInstance.ephemeral() as instance:
         assert retention_job.execute_in_process(instance=instance).success

@@ -11,7 +11,7 @@ from typing import Any
 
 import dagster as dg
 import pytest
-from demo_workspace import act, make_small_workspace, materialize
+from demo_workspace import act, make_small_workspace, materialize, pipeline
 from running_server import RunningServer, serving
 
 from lineage.openlineage.read import KIND
@@ -22,7 +22,6 @@ from privacy.queries import certificates
 from tracehold.bootstrap import open_services
 from tracehold.evidence import keys_of
 from tracehold.settings import load
-from tracehold.workspace import PIPELINE, read_token
 
 pytestmark = pytest.mark.slow
 
@@ -33,9 +32,8 @@ def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[RunningS
     with serving(make_small_workspace(tmp_path / "small")) as running:
         code, _, said = materialize(running, "trips", "ratings")
         assert code == 0, said
-        monkeypatch.setenv("TRACEHOLD_WORKSPACE", str(running.workspace))
-        monkeypatch.setenv("TRACEHOLD_URL", running.url)
-        monkeypatch.setenv("TRACEHOLD_TOKEN", read_token(load(running.workspace), PIPELINE))
+        for name, value in pipeline(running).items():
+            monkeypatch.setenv(name, value)
         yield running
 
 

@@ -15,7 +15,7 @@ from tracehold.client import call
 from tracehold.settings import load
 from tracehold.workspace import PIPELINE, init, read_token, store_token
 
-__all__ = ["RETENTION", "act", "make_small_workspace", "materialize"]
+__all__ = ["RETENTION", "act", "make_small_workspace", "materialize", "pipeline"]
 
 RETENTION = """\
 kind: retention
@@ -98,20 +98,23 @@ def make_small_workspace(folder: Path) -> Path:
     return folder
 
 
+def pipeline(server: RunningServer) -> dict[str, str]:
+    """What steps of a workspace find in their environment."""
+    return {
+        "TRACEHOLD_URL": server.url,
+        "TRACEHOLD_TOKEN": read_token(load(server.workspace), PIPELINE),
+        "TRACEHOLD_WORKSPACE": str(server.workspace),
+    }
+
+
 def materialize(server: RunningServer, *names: str) -> tuple[int, dict[str, Any], str]:
     """Run the pipeline as a user does; exit code, answer, what it said."""
-    token = read_token(load(server.workspace), PIPELINE)
     done = subprocess.run(
         [sys.executable, "-m", "orchestration.run", "--json", *names],
         capture_output=True,
         text=True,
         check=False,
-        env={
-            **os.environ,
-            "TRACEHOLD_URL": server.url,
-            "TRACEHOLD_TOKEN": token,
-            "TRACEHOLD_WORKSPACE": str(server.workspace),
-        },
+        env={**os.environ, **pipeline(server)},
     )
     return done.returncode, json.loads(done.stdout or "{}"), done.stderr
 
