@@ -166,16 +166,29 @@ def test_of_a_tie_between_versions_the_step_reads_what_the_run_itself_made() -> 
 def test_a_version_of_partitions_that_nobody_made_is_not_named() -> None:
     digest = hashlib.sha256(b"v1v2").hexdigest()
     story = Story().step("bc", "c", "v9", {"b": digest})
-    event = events_of(RUN, story.records, GRAPH)[-1]
+    event = events_of(RUN, story.records, GRAPH)[-2]
     read = {one["name"]: one["facets"] for one in event["inputs"]}
     assert "version" not in read["b"]
 
 
 def test_an_asset_that_no_step_makes_is_described_where_it_is_read() -> None:
     story = Story().step("bc", "c", "v9")
-    event = events_of(RUN, story.records, GRAPH)[-1]
+    event = events_of(RUN, story.records, GRAPH)[-2]
     read = {one["name"]: one["facets"] for one in event["inputs"]}
     assert read["outside"]["documentation"]["description"] == "Bought."
+
+
+def test_a_step_that_makes_some_of_its_assets_leaves_the_others_as_they_were() -> None:
+    story = Story().add("ASSET_MATERIALIZATION_PLANNED", "bc", asset="b")
+    story.step("bc", "b", "v2", {"a": "v1"})
+    *_, of_output, of_step = events_of(RUN, story.records, GRAPH)
+    assert (of_step["job"]["name"], of_step["inputs"], of_step["outputs"]) == ("bc", [], [])
+    assert (of_output["eventType"], of_output["job"]["name"]) == ("COMPLETE", "bc.b")
+    assert [one["name"] for one in of_output["inputs"]] == ["a"]
+    assert [one["name"] for one in of_output["outputs"]] == ["b"]
+    parent = of_output["run"]["facets"]["parent"]
+    assert parent["run"] == {"runId": of_step["run"]["runId"]}
+    assert parent["root"]["job"]["name"] == "dagster.backfill"
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,7 @@ __all__ = [
     "dagster_job",
     "dataset_name",
     "op_of",
+    "output_run_id",
     "physical_names",
     "run_id",
     "step_run_id",
@@ -107,6 +108,11 @@ def run_id(dagster_run_id: str) -> str:
 def step_run_id(dagster_run_id: str, step_key: str, attempt: int) -> str:
     """The OpenLineage run id of one attempt (from 0) of one step."""
     return str(uuid.uuid5(uuid.UUID(run_id(dagster_run_id)), f"{step_key}/{attempt}"))
+
+
+def output_run_id(dagster_run_id: str, step_key: str, attempt: int, output: str) -> str:
+    """The OpenLineage run id of what one attempt of one step did for one of its outputs."""
+    return str(uuid.uuid5(uuid.UUID(run_id(dagster_run_id)), f"{step_key}/{attempt}/{output}"))
 
 
 def backfill_run_id(backfill: str) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import Any, Final
@@ -12,7 +12,14 @@ from tracehold_dagster.carried import OpenStep
 from tracehold_dagster.code_location import source_code
 from tracehold_dagster.datasets import Dataset, key_of
 from tracehold_dagster.facets import EVENT_SCHEMA, PRODUCER, facet
-from tracehold_dagster.names import Naming, backfill_run_id, dagster_job, run_id, step_run_id
+from tracehold_dagster.names import (
+    Naming,
+    backfill_run_id,
+    dagster_job,
+    output_run_id,
+    run_id,
+    step_run_id,
+)
 from tracehold_dagster.records import Asset, Record, Run
 
 __all__ = ["Telling"]
@@ -51,6 +58,7 @@ class Telling:
         *,
         of_assets: bool,
         said: OpenStep = _NOTHING,
+        apart: bool = False,
     ) -> None:
         """An attempt of a step came to a state.
 
@@ -58,9 +66,11 @@ class Telling:
             state: Of the attempt.
             record: That says so.
             attempt: The key of the step, and which attempt of it.
-            makes: The assets that the step makes.
+            makes: The assets that the op of the step makes.
             of_assets: Whether it is a step of assets.
             said: What is told of it now.
+            apart: Whether to tell of each output with a job of its own, inside that of the step:
+                what a job did last is how its outputs are wired, also those that it left out.
         """
         step_key, number = attempt
         skipped = True if record.kind == "STEP_SKIPPED" else None
@@ -68,14 +78,33 @@ class Telling:
         names = (asset.metadata[keys.JOB].value for asset in makes if keys.JOB in asset.metadata)
         named = next(names, None)
         job = self._naming.step_job(self._run, step_key, of_assets=of_assets)
+        job = named if isinstance(named, str) else job
+        of_run = step_run_id(self._run.run_id, step_key, number)
+        kind = "ASSET" if of_assets else "OP"
+        parent, code = self._parent(), source_code(makes)
+        if apart:
+            around = _inside(parent, of_run, {"namespace": self._naming.namespace, "name": job})
+            for name, inputs, outputs in _one_by_one(said):
+                self._tell(
+                    "COMPLETE",
+                    record,
+                    output_run_id(self._run.run_id, step_key, number, name),
+                    {"parent": around, "dagster_step": own},
+                    job=f"{job}.{name}",
+                    kind=kind,
+                    job_facets=code,
+                    inputs=inputs,
+                    outputs=outputs,
+                )
+            said = OpenStep(facets=said.facets)
         self._tell(
             state,
             record,
-            step_run_id(self._run.run_id, step_key, number),
-            {"parent": self._parent(), "dagster_step": own, **said.facets, **_error(record)},
-            job=named if isinstance(named, str) else job,
-            kind="ASSET" if of_assets else "OP",
-            job_facets=source_code(makes),
+            of_run,
+            {"parent": parent, "dagster_step": own, **said.facets, **_error(record)},
+            job=job,
+            kind=kind,
+            job_facets=code,
             inputs=[said.inputs[key] for key in sorted(said.inputs)],
             outputs=_outputs(said, several=len(makes) > 1),
         )
@@ -148,6 +177,32 @@ class Telling:
                 "outputs": list(outputs),
             }
         )
+
+
+def _inside(parent: Dataset, of_run: str, job: Dataset) -> Dataset:
+    root = parent.get("root") or {name: parent[name] for name in ("run", "job")}
+    return facet("parent", run={"runId": of_run}, job=job, root=root)
+
+
+def _one_by_one(step: OpenStep) -> Iterator[tuple[str, list[Dataset], list[Dataset]]]:
+    """Name, inputs and outputs for each output of a step, and for each input that no output has."""
+    used: set[str] = set()
+    for key in sorted(step.outputs):
+        output = dict(step.outputs[key])
+        sources = sorted(set(output.pop("sources")))
+        used.update(sources)
+        yield output["name"], [_as_input(step, source) for source in sources], [output]
+    for key in sorted(step.inputs.keys() - used):
+        yield step.inputs[key]["name"], [step.inputs[key]], []
+
+
+def _as_input(step: OpenStep, key: str) -> Dataset:
+    if key in step.inputs:
+        return dict(step.inputs[key])
+    namespace, _, name = key.partition("\n")
+    made = step.outputs.get(key, {"facets": {}})["facets"]
+    facets = {"version": made["version"]} if "version" in made else {}
+    return {"namespace": namespace, "name": name, "facets": facets}
 
 
 def _outputs(step: OpenStep, *, several: bool) -> list[Dataset]:

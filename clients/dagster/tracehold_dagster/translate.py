@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import hashlib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
@@ -13,7 +13,7 @@ from tracehold_dagster.carried import Carried, OpenStep
 from tracehold_dagster.datasets import Describing, key_of
 from tracehold_dagster.facets import facet
 from tracehold_dagster.names import Naming, op_of
-from tracehold_dagster.records import AssetGraph, AssetKey, Record, Run, Source
+from tracehold_dagster.records import Asset, AssetGraph, AssetKey, Record, Run, Source
 from tracehold_dagster.telling import Telling
 
 __all__ = ["Carried", "Naming", "translate"]
@@ -93,8 +93,14 @@ class _Translation:
 
     # The run as a whole.
 
-    def _planned(self, _record: Record) -> None:
+    def _planned(self, record: Record) -> None:
         self.carried.of_assets = True
+        step_key = record.step_key
+        if step_key is None or record.kind != "ASSET_MATERIALIZATION_PLANNED":
+            return
+        if len(self._describing.made_by(op_of(step_key))) > 1:
+            planned = self.carried.planned
+            planned[step_key] = planned.get(step_key, 0) + 1
 
     def _run_changed(self, record: Record) -> None:
         state = _RUN_STATES[record.kind]
@@ -145,14 +151,27 @@ class _Translation:
         self, state: str, record: Record, step_key: str, step: OpenStep | None = None
     ) -> None:
         makes = self._describing.made_by(op_of(step_key))
+        said = step or OpenStep()
         self._telling.step(
             state,
             record,
             (step_key, self.carried.attempts.get(step_key, 0)),
             makes,
             of_assets=self._run.of_assets or self.carried.of_assets or bool(makes),
-            said=step or OpenStep(),
+            said=said,
+            apart=self._makes_some(step_key, state, said, makes),
         )
+
+    def _makes_some(
+        self, step_key: str, state: str, said: OpenStep, makes: Sequence[Asset]
+    ) -> bool:
+        """Whether a step makes some of its op's assets: what it says is then not of the others."""
+        many = len(makes)
+        # An op in a graph makes the same of the graph's assets each time.
+        if many < 2 or makes[0].op != op_of(step_key) or state not in ("RUNNING", "COMPLETE"):
+            return False
+        planned = self.carried.planned.get(step_key, many)
+        return planned < many or (state == "COMPLETE" and said.told + len(said.outputs) < many)
 
     def _step(self, step_key: str) -> OpenStep:
         return self.carried.steps.setdefault(step_key, OpenStep())
@@ -197,6 +216,7 @@ class _Translation:
             self._tell_step(
                 "RUNNING", record, step_key, OpenStep(step.inputs, step.outputs, facets)
             )
+            step.told += len(step.outputs)
             step.inputs, step.outputs = {}, {}
 
     def _read(
