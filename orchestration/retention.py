@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import dagster as dg
 
 from lineage.clock import format_millis
-from lineage.errors import Conflict, Unavailable
+from lineage.errors import Conflict, InvalidInput, NotFound, Unavailable
 from orchestration.guarding import guarded
 from orchestration.jobs import (
     POOL,
@@ -220,8 +220,9 @@ def _propose(context: dg.OpExecutionContext, config: Proposing) -> dict[str, int
                     }  # fmt: skip
                     server.post("acts/deletion.request", request)
                 planned = server.post("acts/deletion.plan", {"case": one.case})
-            except Conflict:
-                # A hold, or somebody was quicker; the next run sees how things stand by then.
+            except (Conflict, InvalidInput, NotFound):
+                # A hold, or somebody was quicker; the next run sees how things stand by then. One
+                # that cannot be planned must not keep the others from it.
                 done["refused"] += 1
                 continue
             done["proposed"] += 1
