@@ -9,11 +9,12 @@ from contextlib import nullcontext
 from typing import Any
 
 import pytest
-from examples import counted_examples, record_examples, scale
 from hypothesis import HealthCheck, settings
 from neo4j_service import neo4j_address, neo4j_auth, neo4j_to_itself, neo4j_url  # noqa: F401
 from rounds import in_campaign, profile
 from services import NOT_TESTED, SERVICES, services_required
+
+from examples import counted_examples, record_examples, scale
 
 settings.register_profile(
     "default", deadline=None, max_examples=100, suppress_health_check=[HealthCheck.too_slow]
