@@ -105,6 +105,8 @@ def _normal_props(props: Mapping[str, Json], reserved: frozenset[str]) -> dict[s
 
 def normal_spans(spans: Iterable[tuple[int, int]]) -> Spans:
     """Sorted, without empty intervals, with touching and overlapping ones joined."""
+    if spans.__class__ is tuple and len(spans) == 1 and spans[0][0] < spans[0][1]:
+        return spans  # nearly always
     standing = [span for span in spans if span[0] < span[1]]
     if len(standing) < 2:
         return tuple(standing)

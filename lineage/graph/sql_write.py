@@ -7,7 +7,7 @@ rollback takes them back.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Final, TypeVar
 
@@ -35,7 +35,13 @@ __all__ = ["EMPTY_DIGEST", "Writing", "forget_dropped", "load_rows"]
 T = TypeVar("T")
 
 EMPTY_DIGEST: Final = format_digest(0)
-VIEWS: Final[tuple[View, View]] = ("structural", "content")
+_VIEWS: Final[tuple[View, View]] = ("structural", "content")
+_FEEDING: Final[tuple[EdgeType, EdgeType]] = ("FEEDS", "FEEDS_COLUMN")
+_SPANNED: Final[Mapping[str, Sequence[tuple[int, int]]]] = {
+    type_: [(AXES[type_, view, "up"], AXES[type_, view, "down"]) for view in _VIEWS]
+    for type_ in _FEEDING
+}
+"""Axes up and down, per type of edge that is walked and per view."""
 
 PUT_META: Final = "INSERT OR REPLACE INTO graph_meta(name, value) VALUES (?, ?)"
 PUT_MARK: Final = "INSERT OR REPLACE INTO graph_mark(position, digest) VALUES (?, ?)"
@@ -225,17 +231,18 @@ class Writing:
         before: tuple[Spans, Spans] | None,
         after: tuple[Spans, Spans],
     ) -> None:
-        if before == after or type_ not in ("FEEDS", "FEEDS_COLUMN"):
+        axes = _SPANNED.get(type_)
+        if before == after or axes is None:
             return
-        feeds: EdgeType = "FEEDS" if type_ == "FEEDS" else "FEEDS_COLUMN"
         edge, src, dst = numbers
         old, new = before or ((), ()), after
-        for number, view in enumerate(VIEWS):
-            up, down = AXES[feeds, view, "up"], AXES[feeds, view, "down"]
-            for start, _ in set(old[number]).difference(new[number]):
+        for number, (up, down) in enumerate(axes):
+            for start, _ in set(old[number]).difference(new[number]) if old[number] else ():
                 self._end((up, dst, start, edge))
                 self._end((down, src, start, edge))
-            for start, until in set(new[number]).difference(old[number]):
+            # Most edges are new.
+            begun = set(new[number]).difference(old[number]) if old[number] else new[number]
+            for start, until in begun:
                 self._begun[up, dst, start, edge] = (until, src)
                 self._begun[down, src, start, edge] = (until, dst)
         if len(self._ended) + len(self._begun) > _WAITING:
