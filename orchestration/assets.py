@@ -175,7 +175,7 @@ def _license_gate(spec: TrainingSpec, telling: _Telling) -> dg.AssetChecksDefini
     @dg.asset_check(
         name=LICENSE_CHECK, asset=spec.governed.name, blocking=True, retry_policy=_RETRIES
     )
-    def gate(context: dg.AssetCheckExecutionContext) -> dg.AssetCheckResult:
+    def asked(context: dg.AssetCheckExecutionContext) -> dg.AssetCheckResult:
         with guarded():
             version = telling.latest(context.op_execution_context.instance, spec.governed.name)
             server = server_client.connect(os.environ)
@@ -188,14 +188,18 @@ def _license_gate(spec: TrainingSpec, telling: _Telling) -> dg.AssetChecksDefini
                 if not verdict.allowed:
                     refused.append(f"{name}@{model_version}: {verdict.explain()}")
         none = len(refused) == len(spec.models)
+        gate = {
+            "gate": "train", "outcome": "failed" if refused else "passed",
+            "checks": len(spec.models), "failed": len(refused),
+        }  # fmt: skip
         return dg.AssetCheckResult(
             passed=not refused,
             severity=dg.AssetCheckSeverity.ERROR if none else dg.AssetCheckSeverity.WARN,
             description=" | ".join(refused) or None,
-            metadata={"tracehold/gate": "train"},
+            metadata={"tracehold/gate": dg.MetadataValue.json(gate)},
         )
 
-    return gate
+    return asked
 
 
 def _latest(instance: dg.DagsterInstance, dataset: str) -> Version:
