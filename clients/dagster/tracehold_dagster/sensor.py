@@ -20,7 +20,7 @@ from tracehold_dagster.tailing import Followed, Reading, follow
 
 __all__ = ["lineage_sensor"]
 
-_SECONDS = 30.0
+_SECONDS = 20.0
 """Dagster gives a sensor 60 seconds; what is left over is for the answers still awaited."""
 
 
