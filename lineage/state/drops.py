@@ -41,7 +41,11 @@ union select d.entity_key from json_each(?1) as one
 join other_name mine on mine.entity_key = one.value
 join other_name theirs on theirs.name = mine.name
 join dropped d on d.entity_key = theirs.entity_key
+union select d.entity_key from json_each(?1) as one
+join naming on naming.named = one.value
+join dropped d on d.entity_key = naming.entity_key
 """
+"""What was dropped, shares a short name with a thing, or has it for its other name."""
 _NAMESAKES: Final = "select entity_key from other_name where name = ? and entity_key <> ?"
 
 

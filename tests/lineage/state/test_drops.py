@@ -70,6 +70,18 @@ def test_a_drop_by_a_wrong_path_means_the_table_of_that_short_name(world: World)
     assert (edge.kind, edge.props["rule"], edge.props["actor"]) == ("drop", "drop", "producer-1")
 
 
+@pytest.mark.parametrize("turned", [False, True])
+def test_a_table_first_read_by_the_name_that_its_drop_gives_is_the_one_that_was_meant(
+    world: World, turned: bool
+) -> None:
+    gone = named(WRONG, NS, change="DROP")
+    dropped = run_event("COMPLETE", 5, job="drop_table", outputs=[gone])
+    read = run_event("COMPLETE", 2, job="use", inputs=["gov.t2"], outputs=["end"])
+    world.send(*((read, dropped) if turned else (dropped, read)), batch=1)
+    assert states(world) == {table(WRONG): ("resolved", table("gov.t2"))}
+    assert world.edges("FEEDS")["gov.t2", "end"].structural == ((at(2), at(5)),)
+
+
 def test_a_table_that_is_created_again_lives_again(world: World) -> None:
     world.send(create(), drop(), create(9))
     edge = world.edges("FEEDS")["raw", HOME]
