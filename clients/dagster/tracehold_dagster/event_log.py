@@ -223,6 +223,7 @@ def _one(
     run = read_run(record)
     # A run that has not begun is listed again when it does.
     if record.dagster_run.status in _NOT_BEGUN or not reading.wanted(run):
+        cursor.runs.pop(run.run_id, None)
         return
     progress = cursor.runs.setdefault(run.run_id, Progress())
     yield from _rest(instance, run, reading, progress)
