@@ -22,7 +22,8 @@ from tracehold.acts.act import read_fields
 from tracehold.bootstrap import Services
 from tracehold.judging import View, license_of, view_of
 from tracehold.training import judge_training
-from tracehold.using import AskUse, judge_use, subject_of
+from tracehold.used import AskUse, subject_of
+from tracehold.using import judge_use
 
 __all__ = ["Decision", "Review", "Reviewer", "decisions"]
 

@@ -20,7 +20,8 @@ from tracehold.acts.act import Body
 from tracehold.bootstrap import Services
 from tracehold.judging import view_of
 from tracehold.training import judge_training
-from tracehold.using import AskUse, judge_use, require_sound
+from tracehold.used import AskUse, require_sound
+from tracehold.using import judge_use
 
 __all__ = ["GATES", "Gate", "decide"]
 
