@@ -242,7 +242,8 @@ def test_an_upstream_made_again_between_two_runs_shows(instance: dg.DagsterInsta
         return str(orders["facets"]["version"]["datasetVersion"])
 
     def write() -> str:
-        told = run_all(instance, DEFINITIONS, asset_selection=[dg.AssetKey("orders")])
+        sources = [dg.AssetKey("orders"), dg.AssetKey("rates")]
+        told = run_all(instance, DEFINITIONS, asset_selection=sources)
         (output,) = _one(told, "orders")["outputs"]
         return str(output["facets"]["version"]["datasetVersion"])
 
