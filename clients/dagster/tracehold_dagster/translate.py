@@ -224,19 +224,27 @@ class _Translation:
     ) -> list[str]:
         """Note what was read; what the step itself has made is a source and no input."""
         sources = []
-        makes = {one.key for one in self._describing.made_by(op_of(record.step_key or ""))}
-        own = {key for key in makes - {record.asset} if "/".join(key) in self.carried.made}
         for key, version in versions.items():
             source = None if version is None else self._source(key, version, record)
             unpinned = version if source is None else None
             made = self._describing.input(key, source, unpinned)
             name = key_of(made)
             sources.append(name)
-            if key in own or name in step.outputs:
+            if name in step.outputs or (key != record.asset and self._own(key, record)):
                 continue
             if name not in step.inputs or version is not None:
                 step.inputs[name] = made
         return sources
+
+    def _own(self, key: AssetKey, record: Record) -> bool:
+        """Whether the step made an asset before, and an event has told so."""
+        op = op_of(record.step_key or "")
+        maker = self._describing.asset(key).op
+        if maker is None or not f"{op}.".startswith(f"{maker}."):
+            return False
+        planned = self.carried.planned.get(record.step_key or "", 0)
+        whole = planned >= len(self._describing.made_by(op))
+        return whole or "/".join(key) in self.carried.made
 
     def _source(self, key: AssetKey, version: str, record: Record) -> Source | None:
         """What was read, where the record names a version that somebody made.
