@@ -132,8 +132,6 @@ class Soak:
         if len(self.receipts) < ERASE_EVERY * (self.done["erasures"] + 1):
             return
         body = {"facts": [draw.choice(self.receipts)], "part": "raw", "reason": "soak"}
-        # The server may have closed the connection, idle since the last erasure: open it again.
-        client.close()
         status, answer = client.post("/api/v1/acts/journal.erase", json.dumps(body).encode())
         self._heard("erasures", status, answer)
 

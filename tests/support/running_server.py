@@ -11,6 +11,7 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -22,6 +23,8 @@ __all__ = ["Client", "RunningServer", "kill_in_start", "lasting_port", "make_wor
 
 _START_SECONDS = 60.0
 _STOP_SECONDS = 60.0
+_IDLE_SECONDS = 20.0
+"""A server closes a connection that is not used for half a minute."""
 
 
 def run(*words: str | Path, workspace: Path | None = None) -> subprocess.CompletedProcess[str]:
@@ -45,7 +48,7 @@ def make_workspace(folder: Path) -> Path:
 
 
 class Client:
-    """One connection to a server that stays open; for one thread."""
+    """One connection to a server, opened again where it lay idle; for one thread."""
 
     def __init__(self, url: str, token: str, *, seconds: float = 60.0) -> None:
         address = urlsplit(url)
@@ -53,19 +56,25 @@ class Client:
             address.hostname or "127.0.0.1", address.port, timeout=seconds
         )
         self._headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
+        self._used = time.monotonic()
 
     def post(self, path: str, body: bytes) -> tuple[int, bytes]:
         """Send bytes; returns status and answer."""
-        self._connection.request("POST", path, body, self._headers)
-        answer = self._connection.getresponse()
-        return answer.status, answer.read()
+        return self._ask("POST", path, body)
 
     def get(self, path: str, **query: str | int) -> tuple[int, bytes]:
         """Ask; returns status and answer."""
         asked = f"{path}?{urlencode(query)}" if query else path
-        self._connection.request("GET", asked, headers=self._headers)
+        return self._ask("GET", asked)
+
+    def _ask(self, method: str, path: str, body: bytes | None = None) -> tuple[int, bytes]:
+        if time.monotonic() - self._used > _IDLE_SECONDS:
+            self._connection.close()
+        self._connection.request(method, path, body, self._headers)
         answer = self._connection.getresponse()
-        return answer.status, answer.read()
+        told = answer.status, answer.read()
+        self._used = time.monotonic()
+        return told
 
     def json(self, path: str, **query: str | int) -> Any:
         """Ask for an object.
