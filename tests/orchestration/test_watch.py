@@ -12,6 +12,7 @@ from typing import Any
 import dagster as dg
 import pytest
 from demo_workspace import act, make_small_workspace, materialize, pipeline
+from live_clients import settle
 from running_server import RunningServer, serving
 
 from lineage.openlineage.read import KIND
@@ -72,6 +73,7 @@ def _delete(server: RunningServer, dataset: str) -> str:
 
 
 def _ask(server: RunningServer, question: str, **params: str) -> Any:
+    settle(server)
     with closing(server.client()) as client:
         return client.json(f"/api/v1/{question}", **params)
 

@@ -9,11 +9,20 @@ from dagster._core.storage.event_log import ConsolidatedSqliteEventLogStorage
 
 __all__ = ["consolidated", "evaluate", "sharded"]
 
+# Output of steps is read by processes that Dagster does not wait for.
+_QUIET = {
+    "telemetry": {"enabled": False},
+    "compute_logs": {
+        "module": "dagster._core.storage.noop_compute_log_manager",
+        "class": "NoOpComputeLogManager",
+    },
+}
+
 
 def sharded(folder: Path) -> dg.DagsterInstance:
     """An instance as Dagster makes one: an event log per run."""
     folder.mkdir(exist_ok=True)
-    return dg.DagsterInstance.local_temp(str(folder), overrides={"telemetry": {"enabled": False}})
+    return dg.DagsterInstance.local_temp(str(folder), overrides=_QUIET)
 
 
 def consolidated(folder: Path) -> dg.DagsterInstance:
@@ -25,7 +34,7 @@ def consolidated(folder: Path) -> dg.DagsterInstance:
         "config": {"base_dir": str(folder / "history")},
     }
     return dg.DagsterInstance.local_temp(
-        str(folder), overrides={"telemetry": {"enabled": False}, "event_log_storage": storage}
+        str(folder), overrides={**_QUIET, "event_log_storage": storage}
     )
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import dagster as dg
+from live_clients import settle
 from running_server import RunningServer, make_workspace, serving
 
 from tracehold_dagster.names import Naming
@@ -76,7 +77,8 @@ class Project:
             flush(self.instance, [result.run_id], reading, sender.send)
 
     def trace(self, ref: str) -> Any:
-        """What the server traces upwards."""
+        """What the server traces upwards, once everything is folded."""
+        settle(self.server)
         client = self.server.client()
         try:
             return client.json("/api/v1/trace", ref=ref, direction="up")
