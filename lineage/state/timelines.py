@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
-from lineage.graph.port import OPEN, Edge, Node
+from lineage.graph.port import OPEN, Edge, Node, Spans
 from lineage.identity import Identity
 from lineage.state.closings import Writing, declared_modes, purges
 from lineage.state.picture import short
@@ -191,14 +191,16 @@ class Timelines:
             key for wiring in wirings.values() for w in wiring.edges.values() for key in w.ends
         }
         closings = {key: self._closings(key) for key in touched}
+        drops = [(at, key) for key, c in closings.items() for at in c.drops]
         edges = derive(
             owner,
             occurrences,
             wirings,
             {key: c.times for key, c in closings.items() if c.times},
-            [(at, key) for key, c in closings.items() for at in c.drops],
+            drops,
         )
-        self._settle(owner, occurrences, wirings, edges.values())
+        dropped = max((at for at, _ in drops), default=None)
+        self._settle(owner, occurrences, wirings, edges.values(), dropped)
         parsed = {key: name for wiring in wirings.values() for key, name in wiring.parsed.items()}
         nodes = [
             Node(key, "Dataset", {"namespace": namespace, "name": short(name)})
@@ -213,15 +215,20 @@ class Timelines:
         occurrences: list[Occurrence],
         wirings: dict[int, Wiring],
         edges: Iterable[Edge],
+        dropped: int | None,
     ) -> None:
-        """Remember an owner whose newest shape stands open in both views."""
+        """Remember an owner whose newest shape stands open in both views.
+
+        A DROP behind it ended all of that: what a later run opened again begins where that run
+        does, and that can still move.
+        """
         self._steady.pop(owner, None)
         if len(self._steady) > _CACHED:
             self._steady.clear()
         replacing = [o for o in occurrences if o.effect == "replace"]
-        if not replacing:
+        newest = max(replacing, key=lambda o: (o.first, o.key), default=None)
+        if newest is None or (dropped is not None and dropped > newest.first):
             return
-        newest = max(replacing, key=lambda o: (o.first, o.key))
         after = {
             o.wiring
             for o in occurrences
@@ -235,15 +242,20 @@ class Timelines:
             edge = standing.get(key)
             if wired.timeless:
                 continue
-            if edge is None or not edge.structural or edge.structural[-1][1] != OPEN:
+            if edge is None or not _open_since(edge.structural, newest.first):
                 return
-            if wired.into is not None and (not edge.content or edge.content[-1][1] != OPEN):
+            if wired.into is not None and not _open_since(edge.content, newest.first):
                 return
         # An overwriting run could end contributions of edges beside its own shape.
         for key, edge in standing.items():
             if key not in wiring.edges and edge.content and edge.content[-1][1] == OPEN:
                 return
         self._steady[owner] = _Steady(newest.wiring, (newest.first, newest.key))
+
+
+def _open_since(spans: Spans, at: int) -> bool:
+    """Whether something stands open from a moment or before."""
+    return bool(spans) and spans[-1][1] == OPEN and spans[-1][0] <= at
 
 
 def troubled(

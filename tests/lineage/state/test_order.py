@@ -87,6 +87,35 @@ def test_the_short_way_of_an_unchanged_shape_gives_the_state_of_the_long_way(
         assert fold(Path(name), facts, sizes) == expected
 
 
+def test_a_run_that_began_earlier_than_first_heard_opens_again_what_another_job_dropped(
+    tmp_path: Path,
+) -> None:
+    overwrites = SHAPES[1]
+    facts = facts_of(
+        [
+            run_event("COMPLETE", 1, job="one", run="r0", **overwrites),
+            run_event("COMPLETE", 3, job="one", run="r0", **SHAPES[0]),
+            run_event("START", 3, job="one", run="r1", **overwrites),
+            run_event("COMPLETE", 2, job="two", run="r0", **SHAPES[3]),
+            run_event("START", 2, job="one", run="r1", **overwrites),
+        ]
+    )
+    assert fold(tmp_path, facts, [1, 1, 2, 1]) == fold(tmp_path, facts, [])
+
+
+def test_a_run_that_began_before_a_drop_of_its_own_job_opens_nothing_again(tmp_path: Path) -> None:
+    drops = SHAPES[3]
+    facts = facts_of(
+        [
+            run_event("COMPLETE", 1, job="one", run="r0", **drops),
+            run_event("COMPLETE", 3, job="one", run="r0", **drops),
+            run_event("START", 3, job="one", run="r1", **drops),
+            run_event("START", 2, job="one", run="r1", **SHAPES[0]),
+        ]
+    )
+    assert fold(tmp_path, facts, [1, 2, 1]) == fold(tmp_path, facts, [])
+
+
 def test_the_same_event_from_another_producer_changes_no_digest(tmp_path: Path) -> None:
     event = run_event("COMPLETE", 1, inputs=["a"], outputs=[dataset("b", columns=["x"])])
     once = facts_of([event])
