@@ -7,7 +7,7 @@ rollback takes them back.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Final, TypeVar
 
@@ -109,10 +109,10 @@ class Writing:
             self._drop_edge(identity)
         for key in diff.drop_nodes:
             self._drop_node(key)
-        self.put(diff.put_nodes, diff.put_edges)
+        self.put(diff.put_nodes, {edge.id: edge for edge in diff.put_edges}.values())
 
     def put(self, nodes: Iterable[Node], edges: Iterable[Edge]) -> None:
-        """Insert or replace nodes, then edges; nodes that edges name may come later.
+        """Insert or replace nodes, then edges, each edge once; nodes that they name may come later.
 
         Raises:
             Fault: A key already has another label; labels are fixed at creation.
@@ -120,7 +120,7 @@ class Writing:
         for some in _cut(nodes):
             self._put_nodes({node.key: normal_node(node) for node in some})
         for few in _cut(edges):
-            self._put_edges({edge.id: edge for edge in few}.values())
+            self._put_edges(few)
 
     def clear(self) -> None:
         """Empty every table; the digest starts again."""
@@ -173,7 +173,7 @@ class Writing:
         # The tombstone keeps the key alone: a name can be personal data.
         self._db.execute(SET_NODE, ("", "", "", "{}", self._position, 0, row[0]))
 
-    def _put_edges(self, edges: Collection[Edge]) -> None:
+    def _put_edges(self, edges: Sequence[Edge]) -> None:
         self._number({key for edge in edges for key in (edge.src, edge.dst)})
         added = []
         for edge in edges:
