@@ -35,17 +35,6 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
         yield running
 
 
-@pytest.fixture
-def project(
-    server: RunningServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[Project]:
-    monkeypatch.setenv("TRACEHOLD_URL", server.url)
-    monkeypatch.setenv("TRACEHOLD_TOKEN", server.token)
-    monkeypatch.setenv("TRACEHOLD_NAMESPACE", "shop")
-    with dg.DagsterInstance.local_temp(str(tmp_path)) as instance:
-        yield Project(instance, server)
-
-
 def evaluations(result: Any) -> dict[str, dg.AssetCheckEvaluation]:
     return {one.check_name: one for one in result.get_asset_check_evaluations()}
 

@@ -2,7 +2,6 @@
 
 # Dagster compares annotations, so they stay objects here.
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import dagster as dg
@@ -18,17 +17,6 @@ from tracehold_dagster.errors import Misconfigured
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
     with served(tmp_path_factory.mktemp("guarded")) as running:
         yield running
-
-
-@pytest.fixture
-def project(
-    server: RunningServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[Project]:
-    monkeypatch.setenv("TRACEHOLD_URL", server.url)
-    monkeypatch.setenv("TRACEHOLD_TOKEN", server.token)
-    monkeypatch.setenv("TRACEHOLD_NAMESPACE", "shop")
-    with dg.DagsterInstance.local_temp(str(tmp_path)) as instance:
-        yield Project(instance, server)
 
 
 def made(name: str, license_: str) -> dg.AssetsDefinition:
