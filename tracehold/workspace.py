@@ -100,7 +100,7 @@ def init(
         InvalidInput: The folder's name cannot serve as a name.
         Unavailable: The folder cannot be written.
     """
-    folder = folder.absolute()
+    folder = folder.resolve()
     try:
         _clear_unfinished(folder)
     except OSError as error:

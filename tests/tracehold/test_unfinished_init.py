@@ -1,4 +1,4 @@
-"""``init`` that was cut off: nothing works there but ``init``."""
+"""``init`` that was cut off, where nothing works but ``init``, and folders behind odd paths."""
 
 from __future__ import annotations
 
@@ -50,3 +50,11 @@ def test_a_folder_that_holds_a_journal_is_never_taken_for_an_unfinished_one(
     with pytest.raises(Conflict):
         init(folder, samples={})
     assert (folder / ".tracehold/journal.db").stat().st_ino == kept
+
+
+def test_a_workspace_is_made_where_the_path_climbs_or_leads_through_a_link(tmp_path: Path) -> None:
+    (tmp_path / "real").mkdir()
+    (tmp_path / "link").symlink_to("real")
+    made = init(tmp_path / "link" / ".." / "real" / "shop", samples={})
+    assert made.folder == (tmp_path / "real/shop").resolve() == load(made.folder, environ={}).folder
+    assert init(tmp_path / "link/second", samples={}).files[0] == "tracehold.toml"
