@@ -6,14 +6,14 @@ import logging
 import sqlite3
 import threading
 from collections.abc import Callable
-from typing import Final, TypeVar
+from typing import Final, Protocol, TypeVar
 
 from lineage.errors import Fault, TraceholdError, Unavailable
 from lineage.facts import Receipt
-from lineage.state.advance import Folder
+from lineage.state.advance import Advanced
 from tracehold.faults import describe, summary
 
-__all__ = ["Advancer"]
+__all__ = ["Advancer", "Folds"]
 
 T = TypeVar("T")
 
@@ -32,6 +32,27 @@ _DISK: Final = (
 )  # fmt: skip
 
 
+class Folds(Protocol):
+    """What folds into one state: a ``Folder``, here or in a process of its own."""
+
+    @property
+    def position(self) -> int:
+        """Where the state stands."""
+
+    @property
+    def erased_inside(self) -> bool:
+        """Whether the state holds what was erased after it had been folded."""
+
+    def catch_up(self) -> Advanced:
+        """Advance until the journal's head."""
+
+    def forget_dropped(self, upto: int) -> int:
+        """Forget what was dropped from the graph at a position or before."""
+
+    def close(self) -> None:
+        """Fold no more."""
+
+
 class Advancer:
     """Brings the state up to the journal.
 
@@ -42,7 +63,7 @@ class Advancer:
 
     def __init__(
         self,
-        folder: Folder | None,
+        folder: Folds | None,
         *,
         followed: Callable[[], int | None] | None = None,
         prune_every: int = _PRUNE_EVERY,
@@ -98,7 +119,7 @@ class Advancer:
                 self.erased()
             return done.position
 
-    def exchange(self, act: Callable[[Folder | None], tuple[Folder, T]]) -> T:
+    def exchange(self, act: Callable[[Folds | None], tuple[Folds, T]]) -> T:
         """Fold with another folder from now on; nothing is folded while ``act`` makes it."""
         with self._lock:
             self._folder, outcome = act(self._folder)
@@ -138,6 +159,11 @@ class Advancer:
             self._news.clear()
             stop.wait(_REST_SECONDS if self._step() else _PAUSE_AFTER_FAULT_SECONDS)
         self._step()
+
+    def close(self) -> None:
+        """Fold no more, here or in a process of its own."""
+        if self._folder is not None:
+            self._folder.close()
 
     def _step(self) -> bool:
         if self._folder is None:

@@ -17,12 +17,6 @@ from typing import TYPE_CHECKING, Any, Final, Self, cast
 
 import msgspec
 
-import catalog.facets
-import catalog.fold
-import catalog.projections
-import privacy.facets
-import privacy.fold
-import privacy.projections
 from catalog.people import Person, person_by_id
 from lineage.clock import Clock, system_clock
 from lineage.errors import NotFound, TraceholdError, Unavailable
@@ -45,11 +39,14 @@ from lineage.trace.resolve import resolve
 from privacy.desk import Desk
 from tracehold.access import Looker
 from tracehold.access_log import AccessLog
-from tracehold.advancing import Advancer
+from tracehold.advancing import Advancer, Folds
 from tracehold.authentication import Authenticator
+from tracehold.folding.messages import Begin
+from tracehold.folding.process import FoldProcess
 from tracehold.lock import WorkspaceLock
 from tracehold.logins import Logins
 from tracehold.refolding import Refolder, cause_to_refold, open_beside
+from tracehold.registry import STATE, make_registry
 from tracehold.search_index import SearchIndex
 from tracehold.seeing import EVERYTHING, Seeing
 from tracehold.seen_state import SeenState
@@ -63,20 +60,10 @@ if TYPE_CHECKING:
 
 __all__ = ["STATE", "Services", "make_registry", "open_services"]
 
-STATE: Final = "state.db"
 _FAR_BEHIND: Final = 1000
 """Facts that the fold may be behind before others leave it the processor."""
 
 _log = logging.getLogger(__name__)
-
-
-def make_registry() -> Registry:
-    """What all packages declare, joined."""
-    return Registry(
-        facts=(*catalog.fold.FACTS, *privacy.fold.FACTS),
-        facets=(*catalog.facets.FACETS, *privacy.facets.FACETS),
-        projections=(*catalog.projections.PROJECTIONS, *privacy.projections.PROJECTIONS),
-    )
 
 
 @dataclass
@@ -267,6 +254,8 @@ class Services:
 
     def close(self) -> None:
         """Commit, sync, let go of the files, then of the lock."""
+        if self.advancer is not None:
+            self.advancer.close()
         self.journal.close()
         self.state.close()
         for engine in (self.neo4j, self.mirror):
@@ -300,6 +289,7 @@ def open_services(
     write: bool,
     clock: Clock = system_clock,
     background: bool = False,
+    apart: bool = False,
     progress: Callable[[int], None] | None = None,
 ) -> Services:
     """Open a workspace.
@@ -310,6 +300,7 @@ def open_services(
         clock: Epoch milliseconds.
         background: Whether the caller runs ``refolder``; without it a state that must be folded
             anew is, before this returns.
+        apart: Fold in a process of its own, beside whatever this one does.
         progress: Told the position meanwhile.
 
     Raises:
@@ -339,16 +330,26 @@ def open_services(
             cause = cause_to_refold(path, journal, registry.version)
             if cause == "missing" and not background:
                 cause = None  # folding from the first fact is all there is to do
-        state = open_state(path, read_only=not write) if cause is None else open_beside(path)
+        beside = cause is not None or (apart and write)
+        state = open_beside(path) if beside else open_state(path, read_only=not write)
         opened.append(state.close)
         neo4j = open_neo4j(settings, identity)
         mirror = _make_mirror(settings, state, identity) if write else None
         advancer = refolder = None
         if write:
             followed = None if mirror is None else (lambda: mirror.status().position)
-            folder = Folder(journal, state, registry, identity) if cause is None else None
-            advancer = Advancer(folder, followed=followed)
-            refolder = Refolder(journal, state, registry, identity, advancer)
+
+            def open_folder() -> Folds:
+                if not apart or lock is None:
+                    return Folder(journal, state, registry, identity)
+                begin = Begin(str(data), str(settings.storage.keys), settings.origin)
+                return FoldProcess(begin, state.late, position=state.position, held=[lock.handle])
+
+            advancer = Advancer(open_folder() if cause is None else None, followed=followed)
+            opened.append(advancer.close)
+            refolder = Refolder(
+                journal, state, registry, identity, advancer, open_folder=open_folder
+            )
             refolder.begin(cause, background=background, progress=progress)
         graph = cast("SourceEngine", _Following(lambda: state.graph))
         logins = Logins(clock)

@@ -31,7 +31,7 @@ from lineage.openlineage.scrub import LexicalScrubber
 from lineage.refs import DatasetRef, ModelRef
 from lineage.state.advance import Folder
 from lineage.state.store import open_state
-from tracehold.bootstrap import STATE, make_registry
+from tracehold.registry import STATE, make_registry
 from tracehold.settings import Settings
 
 __all__ = ["Report", "Violation", "check"]

@@ -88,6 +88,11 @@ class WorkspaceLock:
             raise
         return lock
 
+    @property
+    def handle(self) -> int:
+        """The descriptor: a process that holds it open holds the lock."""
+        return self._handle
+
     def announce(self, url: str) -> None:
         """Say in ``server.json`` that a server answers at ``url``."""
         record = Holder(os.getpid(), self._started, url)

@@ -14,12 +14,11 @@ from lineage.errors import TraceholdError, Unavailable
 from lineage.identity import Identity
 from lineage.journal.erasure import finish_erasures
 from lineage.journal.sqlite import SqliteJournal
-from lineage.state.advance import Folder
 from lineage.state.generations import current, remove
 from lineage.state.rebuild import Rebuilt, Refold, not_folded
 from lineage.state.registry import Registry
 from lineage.state.store import SqlState, is_foreign, open_state
-from tracehold.advancing import Advancer
+from tracehold.advancing import Advancer, Folds
 from tracehold.faults import describe, summary
 
 __all__ = ["Cause", "RefoldStatus", "Refolder", "cause_to_refold", "open_beside"]
@@ -109,13 +108,19 @@ class Refolder:
         registry: Registry,
         identity: Identity,
         advancer: Advancer,
+        *,
+        open_folder: Callable[[], Folds],
     ) -> None:
-        """Does nothing yet; the advancer folds into ``state``, or into nothing before the first."""
+        """Does nothing yet; the advancer folds into ``state``, or into nothing before the first.
+
+        ``open_folder`` gives what folds into a state that has just taken over.
+        """
         self._journal = journal
         self._state = state
         self._registry = registry
         self._identity = identity
         self._advancer = advancer
+        self._open_folder = open_folder
         self._turn = threading.Lock()
         self._lock = threading.Lock()
         self._wanted = threading.Event()
@@ -160,7 +165,8 @@ class Refolder:
         if cause in UNREADABLE:
             self._state.connections.refuse(self._refusal)
         if cause is None:
-            self._advancer.catch_up()
+            if not self._level():
+                self._advancer.catch_up()
             cause = "erasure" if self._state.standing().erased_inside else None
         self._advancer.erased = lambda: self.ask("erasure")
         if cause is None:
@@ -169,6 +175,13 @@ class Refolder:
             self.ask(cause)
         else:
             self.now(cause, progress)
+
+    def _level(self) -> bool:
+        """Whether there is nothing to fold, so that a start need not wait for who folds."""
+        try:
+            return self._state.position() == self._journal.head().size
+        except sqlite3.Error:
+            return False  # there is no state yet
 
     def _refusal(self) -> Unavailable:
         now = self._status
@@ -259,7 +272,7 @@ class Refolder:
         self.swapped()
         return outcome
 
-    def _take_over(self, refold: Refold, folder: Folder | None) -> tuple[Folder, Rebuilt]:
+    def _take_over(self, refold: Refold, folder: Folds | None) -> tuple[Folds, Rebuilt]:
         """While nobody folds: bring both to one fact, compare, and go on with the new state."""
         if folder is None:
             while refold.advance():
@@ -270,8 +283,10 @@ class Refolder:
                 pass
             refold.compare(self._state.standing())
         outcome = refold.finish()
+        if folder is not None:
+            folder.close()
         self._state.connections.reopen()
-        return Folder(self._journal, self._state, self._registry, self._identity), outcome
+        return self._open_folder(), outcome
 
     def _note(self, cause: Cause, done: int, of: int) -> None:
         with self._lock:

@@ -45,13 +45,15 @@ class Watch:
         self._path = services.settings.storage.data / CHECKED
         self._keys: set[str] = set()
         self._all = _read(self._path) != services.state.position()
-        self._natives = -1
+        self._natives, self._losses = -1, services.state.late.losses
         self._first = self._last = monotonic()
         self.follow()
 
     def follow(self) -> None:
         """Let the fold note what touches decisions as they are now."""
         state = self._services.state
+        if state.late.losses != self._losses:
+            self._all, self._losses = True, state.late.losses
         if state.late.natives != self._natives:
             self._natives = state.late.natives
             moments = [one.as_of for one in decisions(state)]

@@ -109,6 +109,9 @@ class Folder:
                 seconds[stage] = seconds.get(stage, 0.0) + spent
         return Advanced(self._position, folded, seconds)
 
+    def close(self) -> None:
+        """Nothing: the state closes what was opened for it."""
+
     def forget_dropped(self, upto: int) -> int:
         """Forget what was dropped from the graph at a position or before; see ``SqlGraph.prune``.
 

@@ -54,6 +54,7 @@ class Connections:
         self._held: weakref.WeakSet[_Held] = weakref.WeakSet()
         self._readers: weakref.WeakSet[sqlite3.Connection] = weakref.WeakSet()
         self._refusal: Callable[[], TraceholdError] | None = None
+        self._read_only = read_only
         self._writer = None if read_only else _open_writer(self.file)
 
     def reader(self) -> sqlite3.Connection:
@@ -75,7 +76,9 @@ class Connections:
             Unavailable: The state was opened read-only.
         """
         if self._writer is None:
-            raise Unavailable("the state is open for reading only", where=str(self.path))
+            if self._read_only:
+                raise Unavailable("the state is open for reading only", where=str(self.path))
+            self._writer = _open_writer(self.file)
         return self._writer
 
     @property
@@ -88,12 +91,11 @@ class Connections:
         self._refusal = refusal
 
     def reopen(self) -> None:
-        """Go on with the generation that is current now, for writing too."""
-        file = current(self.path)
-        writer = _open_writer(file)
+        """Go on with the generation that is current now; it may be written too."""
         with self._lock:
-            former, self._writer = self._writer, writer
-            self.file = file
+            former, self._writer = self._writer, None
+            self._read_only = False
+            self.file = current(self.path)
             self.generation += 1
             self._refusal = None
             for held in self._held:

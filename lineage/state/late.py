@@ -15,6 +15,7 @@ class Late:
 
     Attributes:
         natives: Counts the points of native facts; a decision can only come with one.
+        losses: Counts how often what was noted was lost.
     """
 
     def __init__(self) -> None:
@@ -23,11 +24,28 @@ class Late:
         self._keys: set[str] = set()
         self._before: int | None = None
         self.natives = 0
+        self.losses = 0
 
     def watch(self, before: int | None) -> None:
         """Take note of facts that hold at this moment or before it; None for none."""
         with self._lock:
             self._before = before
+
+    @property
+    def before(self) -> int | None:
+        """The moment of ``watch``."""
+        return self._before
+
+    def add(self, keys: Iterable[str], *, natives: int) -> None:
+        """What another process noted for this one, and how many points of native facts it saw."""
+        with self._lock:
+            self._keys.update(keys)
+            self.natives += natives
+
+    def lose(self) -> None:
+        """Whoever noted for this one ended before it could tell."""
+        with self._lock:
+            self.losses += 1
 
     def note(self, when: int, keys: Iterable[str]) -> None:
         """A fact about these entities holds at a moment."""

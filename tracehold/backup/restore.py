@@ -30,8 +30,8 @@ from lineage.state.rebuild import rebuild
 from tracehold.backup.after import Aftermath, settle_restored
 from tracehold.backup.manifest import DATA, KEYS, MANIFEST, WORKSPACE, Manifest, read
 from tracehold.backup.take import copy_key_files
-from tracehold.bootstrap import STATE, make_registry
 from tracehold.lock import WorkspaceLock
+from tracehold.registry import STATE, make_registry
 from tracehold.settings import FILE, Settings, StorageSettings, load
 
 __all__ = ["Restored", "restore_backup"]

@@ -67,7 +67,7 @@ def _compare(settings: Settings) -> dict[str, Json]:
     from lineage.journal.keys import load_keys
     from lineage.journal.sqlite import open_journal
     from lineage.state.rebuild import rebuild as fold_anew
-    from tracehold.bootstrap import STATE, make_registry
+    from tracehold.registry import STATE, make_registry
 
     storage = settings.storage
     facts = open_journal(

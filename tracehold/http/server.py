@@ -57,7 +57,7 @@ def serve(
         Conflict: A server already runs in this workspace.
         Unavailable: The port is taken, or files or keys cannot be used.
     """
-    with open_services(settings, write=True, background=True, clock=clock) as services:
+    with open_services(settings, write=True, background=True, apart=True, clock=clock) as services:
         prepare(services)
         sys.setswitchinterval(_TURN_SECONDS)
         _log_to(settings.storage.data / LOG)
