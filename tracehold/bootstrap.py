@@ -254,10 +254,11 @@ class Services:
 
     def close(self) -> None:
         """Commit, sync, let go of the files, then of the lock."""
+        # Whoever may write a file lets go of it last, and thereby folds its log into it.
+        self.state.close()
         if self.advancer is not None:
             self.advancer.close()
         self.journal.close()
-        self.state.close()
         for engine in (self.neo4j, self.mirror):
             if engine is not None:
                 engine.close()

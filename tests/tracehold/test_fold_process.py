@@ -120,12 +120,13 @@ def test_it_ends_with_its_server_and_holds_the_lock_as_long_as_it_lives(settings
 
 
 @needs_proc
-def test_a_server_that_ends_leaves_no_process(settings: Settings) -> None:
+def test_a_server_that_ends_leaves_no_process_and_no_log(settings: Settings) -> None:
     with serving(settings.folder) as server:
         [worker] = children_of(server.process.pid)
         os.kill(worker, signal.SIGTERM)  # the server's to answer
         assert server.stop() == 0
         assert not Path(f"/proc/{worker}").exists()
+    assert not list(settings.storage.data.glob(f"{STATE}*-wal"))
 
 
 def test_what_came_late_is_told(settings: Settings) -> None:

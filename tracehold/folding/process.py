@@ -24,7 +24,7 @@ __all__ = ["FoldProcess"]
 
 _log = logging.getLogger(__name__)
 
-_STOP_SECONDS: Final = 30.0
+_STOP_SECONDS: Final = 10.0
 _COMMAND: Final = (sys.executable, "-m", "tracehold.folding.worker")
 
 
