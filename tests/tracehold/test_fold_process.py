@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import select
 import signal
 import sqlite3
 import time
@@ -60,6 +61,12 @@ def until(true: Callable[[], bool]) -> None:
         time.sleep(0.01)
 
 
+def asked(worker: int) -> bool:
+    """Whether something waits to be read by a worker."""
+    with Path(f"/proc/{worker}/fd/0").open("rb") as pipe:
+        return bool(select.select([pipe], [], [], 0)[0])
+
+
 def test_it_folds_what_the_journal_holds(settings: Settings) -> None:
     with opened(settings) as services:
         for n in range(1, 40, 3):
@@ -99,6 +106,7 @@ def test_one_that_is_killed_at_work_is_named(settings: Settings) -> None:
         os.kill(worker, signal.SIGSTOP)
         send(services, 2)
         folded = pool.submit(services.catch_up)
+        until(lambda: asked(worker))
         os.kill(worker, signal.SIGKILL)
         with pytest.raises(Unavailable, match="signal 9"):
             folded.result()
