@@ -14,8 +14,8 @@ from lineage.state.port import AspectValue, StateReader
 __all__ = ["annotator", "schema_and_quality"]
 
 _ASPECTS = (
-    "license", "terms", "ownership", "provenance", "model", "gate", "waiver", "waiver_ended",
-    "stale",
+    "license", "terms", "legal_basis", "ownership", "provenance", "model", "gate", "waiver",
+    "waiver_ended", "stale",
 )  # fmt: skip
 
 
@@ -82,8 +82,9 @@ def _note(aspects: Mapping[str, Sequence[AspectValue]], as_of: int) -> dict[str,
     terms = _value(aspects, "terms")
     if terms.get("purposes"):
         note["purposes"] = terms["purposes"]
-    if terms.get("legal_basis"):
-        note["legal_basis"] = terms["legal_basis"]
+    bases = _value(aspects, "legal_basis").get("bases")
+    if bases:
+        note["legal_basis"] = ", ".join(bases)
     owners = [one["name"] for one in _value(aspects, "ownership").get("owners", ())]
     if owners:
         note["owner"] = ", ".join(owners)

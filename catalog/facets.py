@@ -15,6 +15,7 @@ from lineage.facts import FacetReader, Json
 __all__ = [
     "FACETS",
     "PRODUCER",
+    "legal_basis_facet",
     "license_facet",
     "mirrored_tags",
     "model_facet",
@@ -110,7 +111,6 @@ def provenance_facet(
 def terms_facet(
     *,
     purposes: Sequence[str] = (),
-    legal_basis: str = "",
     region: str = "",
     write_mode: str = "unknown",
     protected: Sequence[str] = (),
@@ -121,7 +121,6 @@ def terms_facet(
 
     Args:
         purposes: DPV codes, for example ``dpv:ServiceProvision``.
-        legal_basis: For example ``eu-gdpr:A6-1-b`` (GDPR Art. 6(1)(b)).
         region: Where it is kept, ISO 3166 code, ``EU`` or ``EEA``.
         write_mode: ``append``, ``overwrite`` or ``unknown``; unknown counts as append.
         protected: Columns that hold protected attributes.
@@ -132,12 +131,22 @@ def terms_facet(
         "TermsDatasetFacet",
         producer,
         purposes=list(purposes),
-        legal_basis=legal_basis,
         region=region,
         write_mode=write_mode,
         protected=list(protected),
         sensitivity=sensitivity,
     )
+
+
+def legal_basis_facet(*bases: str, producer: str = PRODUCER) -> dict[str, Json]:
+    """``tracehold_legalBasis`` of a dataset: what makes its processing lawful (GDPR Art. 6 and 9).
+
+    Args:
+        bases: DPV codes: one of Art. 6, for example ``eu-gdpr:A6-1-b``, and beside it one of Art. 9
+            where the data is of a special category; or ``not-personal``.
+        producer: URI of who says so.
+    """
+    return _facet("LegalBasisDatasetFacet", producer, bases=list(bases))
 
 
 def model_facet(
@@ -272,8 +281,7 @@ def _license(facet: Mapping[str, Json]) -> Json:
 
 
 def _terms(facet: Mapping[str, Json]) -> Json:
-    names = ("legal_basis", "region", "sensitivity")
-    texts = {k: facet[k] for k in names if isinstance(facet.get(k), str)}
+    texts = {k: facet[k] for k in ("region", "sensitivity") if isinstance(facet.get(k), str)}
     mode = facet.get("write_mode")
     lists = {
         k: [one for one in facet[k] if isinstance(one, str)]
@@ -281,6 +289,17 @@ def _terms(facet: Mapping[str, Json]) -> Json:
         if isinstance(facet.get(k), list)
     }
     return {**texts, **lists, "write_mode": mode if mode in {"append", "overwrite"} else "unknown"}
+
+
+def _bases(facet: Mapping[str, Json]) -> Json:
+    said = facet.get("bases")
+    codes = [one for one in said if isinstance(one, str) and one] if isinstance(said, list) else []
+    return {"bases": codes} if codes else None
+
+
+def _earlier_basis(facet: Mapping[str, Json]) -> Json:
+    """The legal basis as a member of the terms, where it stood before it had a facet."""
+    return _bases({"bases": [facet.get("legal_basis")]})
 
 
 def _gate(facet: Mapping[str, Json]) -> Json:
@@ -296,6 +315,9 @@ FACETS: tuple[FacetReader, ...] = (
     FacetReader("tracehold_license", "license", read=_license),
     FacetReader("tracehold_provenance", "provenance", varies=True),
     FacetReader("tracehold_terms", "terms", source="manifest", read=_terms),
+    FacetReader("tracehold_legalBasis", "legal_basis", source="manifest", read=_bases),
+    # Of another source, so that terms without one do not end what the facet of its own says.
+    FacetReader("tracehold_terms", "legal_basis", read=_earlier_basis),
     FacetReader("tracehold_model", "model", varies=True),
     FacetReader("tracehold_qualityGate", "gate", varies=True, read=_gate, slotted=True),
     FacetReader("tracehold_training", "training", on="input"),

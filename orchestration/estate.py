@@ -180,7 +180,6 @@ def _describe(one: Dataset, policy: Policy) -> Callable[[str], Mapping[str, Any]
         made: dict[str, Any] = {
             "tracehold_terms": catalog_facets.terms_facet(
                 purposes=one.purposes,
-                legal_basis=one.legal_basis or "",
                 region=one.region or "",
                 write_mode=one.write_mode,
                 protected=one.protected,
@@ -188,6 +187,8 @@ def _describe(one: Dataset, policy: Policy) -> Callable[[str], Mapping[str, Any]
             ),
             "tracehold_retention": _retention(one, policy, today),
         }
+        if one.legal_basis:
+            made["tracehold_legalBasis"] = catalog_facets.legal_basis_facet(one.legal_basis)
         if one.license:
             made["tracehold_license"] = catalog_facets.license_facet(
                 one.license, url=one.license_url, attribution=one.attribution

@@ -29,7 +29,7 @@ _SPECIAL_STEMS: Final = (
 _SPECIAL_BASES: Final = ("eu-gdpr:A9", "eu-gdpr:A10")
 _LABELS: Final = frozenset({"sensitivity", "classification"})
 _RESTRICTED: Final = frozenset({"restricted", "confidential", "secret"})
-_DECLARED: Final = ("terms", "tags")
+_DECLARED: Final = ("terms", "legal_basis", "tags")
 ASPECTS: Final = (
     "pii", "pii_review", *_DECLARED, "symlinks", "alias_rule", "alias_rule_ended",
 )  # fmt: skip
@@ -75,7 +75,8 @@ def sensitive(
                 if one.tier == "confirmed":
                     found.setdefault(key, set()).add("personal")
     if asked & {"special", "restricted"}:
-        suspects = saying("terms", [*_SPECIAL_BASES, '"sensitivity"'])
+        suspects = saying("terms", ['"sensitivity"'])
+        suspects |= saying("legal_basis", _SPECIAL_BASES)
         suspects |= saying("tags", sorted(_LABELS))
         for key, aspects in state.aspects(sorted(suspects), _DECLARED).items():
             found.setdefault(key, set()).update(_declared(aspects))
@@ -87,9 +88,10 @@ def _declared(aspects: Mapping[str, Sequence[AspectValue]]) -> set[str]:
     found: set[str] = set()
     for value in aspects.get("terms", ()):
         said = value.value if isinstance(value.value, dict) else {}
-        if str(said.get("legal_basis", "")).startswith(_SPECIAL_BASES):
-            found.add("special")
         found |= _class_of(said.get("sensitivity"))
+    for value in aspects.get("legal_basis", ()):
+        if any(basis.startswith(_SPECIAL_BASES) for basis in value.value["bases"]):
+            found.add("special")
     for value in aspects.get("tags", ()):
         for tag in value.value if isinstance(value.value, list) else ():
             if isinstance(tag, dict) and str(tag.get("key", "")).lower() in _LABELS:

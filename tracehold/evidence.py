@@ -31,9 +31,9 @@ from tracehold.questions.lineage import AskTrace, walk
 __all__ = ["Bundle", "build_bundle", "chained_keys", "check_bundle", "keys_of"]
 
 _ASPECTS: Final = (
-    "license", "provenance", "terms", "ownership", "retention", "pii", "scan", "deidentification",
-    "assertions", "model", "training", "waiver", "waiver_ended", "verdict", "purged", "affected",
-    "hold",
+    "license", "provenance", "terms", "legal_basis", "ownership", "retention", "pii", "scan",
+    "deidentification", "assertions", "gate", "model", "training", "waiver",
+    "waiver_ended", "verdict", "purged", "affected", "hold",
 )  # fmt: skip
 
 

@@ -66,6 +66,7 @@ PRECEDENCE: Final[dict[str, Order]] = {
     # Catalog: what a thing is and may be used for.
     "license": DECLARED,
     "terms": DECLARED,
+    "legal_basis": DECLARED,
     "provenance": DECLARED,
     "model": DECLARED,
     "training": DECLARED,

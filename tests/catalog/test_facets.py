@@ -16,6 +16,7 @@ from catalog.annotate import annotator
 from catalog.events import LicenseConcluded
 from catalog.facets import (
     FACETS,
+    legal_basis_facet,
     license_facet,
     mirrored_tags,
     model_facet,
@@ -49,9 +50,10 @@ FULL: dict[str, dict[str, Any]] = {
         owner="team:data",
     ),
     "tracehold_terms": terms_facet(
-        purposes=["dpv:Marketing"], legal_basis="eu-gdpr:A6-1-a", region="DE",
-        write_mode="overwrite", protected=["sex"], sensitivity="restricted",
+        purposes=["dpv:Marketing"], region="DE", write_mode="overwrite", protected=["sex"],
+        sensitivity="restricted",
     ),
+    "tracehold_legalBasis": legal_basis_facet("eu-gdpr:A6-1-a", "eu-gdpr:A9-2-a"),
     "tracehold_model": model_facet(
         "m", "1", content_sha256=SHA, framework="scikit-learn 1.7", code_sha256=SHA,
         params_sha256=SHA, purpose="train-for-release", intended_use="Guess", waivers=["w1"],
@@ -66,6 +68,7 @@ BARE: dict[str, dict[str, Any]] = {
     "tracehold_license": license_facet("MIT"),
     "tracehold_provenance": provenance_facet("s3://b/k"),
     "tracehold_terms": terms_facet(),
+    "tracehold_legalBasis": legal_basis_facet("not-personal"),
     "tracehold_model": model_facet("m", "1"),
     "tracehold_qualityGate": quality_gate_facet("checks", "passed"),
     "tracehold_training": training_facet(),
@@ -103,7 +106,8 @@ def test_the_schema_names_every_member_that_is_written(key: str) -> None:
     name = schema["$ref"].rpartition("/")[2]
     document = json.loads((SCHEMAS / f"{name}.json").read_text())
     properties = document["$defs"][name]["allOf"][1]["properties"]
-    assert set(properties) == set(FULL[key]) - {"_producer", "_schemaURL"}
+    written = {one for one, said in properties.items() if not said.get("deprecated")}
+    assert written == set(FULL[key]) - {"_producer", "_schemaURL"}
     assert key in document["properties"]
 
 
@@ -117,6 +121,7 @@ def test_what_is_sent_is_what_the_state_holds(world: World) -> None:
         tracehold_license=FULL["tracehold_license"],
         tracehold_provenance=FULL["tracehold_provenance"],
         tracehold_terms=FULL["tracehold_terms"],
+        tracehold_legalBasis=FULL["tracehold_legalBasis"],
     )
     described["inputFacets"] = {"tracehold_training": FULL["tracehold_training"]}
     world.emit("train", [described], [model(tracehold_model=FULL["tracehold_model"])])
@@ -126,6 +131,7 @@ def test_what_is_sent_is_what_the_state_holds(world: World) -> None:
         ("tracehold_license", "license", key),
         ("tracehold_provenance", "provenance", key),
         ("tracehold_terms", "terms", key),
+        ("tracehold_legalBasis", "legal_basis", key),
         ("tracehold_training", "training", key),
         ("tracehold_model", "model", made),
     ):
@@ -133,6 +139,27 @@ def test_what_is_sent_is_what_the_state_holds(world: World) -> None:
         plain = {k: v for k, v in FULL[facet].items() if not k.startswith("_")}
         assert value.value == plain
     assert aspects[key]["terms"][0].source == "manifest"
+
+
+def test_a_legal_basis_among_the_terms_is_read_until_the_facet_of_its_own_says_more(
+    world: World,
+) -> None:
+    earlier = {**terms_facet(write_mode="append"), "legal_basis": "eu-gdpr:A6-1-f"}
+    key = world.key("set")
+
+    def held() -> tuple[list[str], list[object]]:
+        (value,) = world.state.aspects([key], ["legal_basis"])[key]["legal_basis"]
+        return value.value["bases"], [said for _, said in value.losers]
+
+    world.emit("write", [], [data("set", tracehold_terms=earlier)], -3)
+    assert held() == (["eu-gdpr:A6-1-f"], [])
+    assert "legal_basis" not in world.state.aspects([key], ["terms"])[key]["terms"][0].value
+    own = legal_basis_facet("eu-gdpr:A6-1-a")
+    world.emit("write", [], [data("set", tracehold_terms=earlier, tracehold_legalBasis=own)], -2)
+    assert held() == (["eu-gdpr:A6-1-a"], [{"bases": ["eu-gdpr:A6-1-f"]}])
+    later = {"tracehold_terms": terms_facet(), "tracehold_legalBasis": own}
+    world.emit("write", [], [data("set", **later)], -1)
+    assert held() == (["eu-gdpr:A6-1-a"], [])
 
 
 def test_gates_are_held_by_name_and_shown(world: World) -> None:
@@ -153,13 +180,18 @@ def test_malformed_facets_of_others_are_not_believed(world: World) -> None:
         [data("a", tracehold_license={**bad, "declared": 7})],
         [
             data(
-                "b", tracehold_terms={**bad, "purposes": "dpv:Marketing", "write_mode": "sometimes"}
+                "b",
+                tracehold_terms={**bad, "purposes": "dpv:Marketing", "write_mode": "sometimes"},
+                tracehold_legalBasis={**bad, "bases": "eu-gdpr:A6-1-a"},
             )
         ],
     )
-    aspects = world.state.aspects([world.key("a"), world.key("b")], ["license", "terms"])
+    aspects = world.state.aspects(
+        [world.key("a"), world.key("b")], ["license", "terms", "legal_basis"]
+    )
     assert "license" not in aspects.get(world.key("a"), {})
     assert aspects[world.key("b")]["terms"][0].value == {"write_mode": "unknown"}
+    assert "legal_basis" not in aspects[world.key("b")]
 
 
 def test_a_trace_shows_license_purposes_owner_hash_and_waivers(world: World) -> None:
@@ -174,6 +206,7 @@ def test_a_trace_shows_license_purposes_owner_hash_and_waivers(world: World) -> 
         tracehold_license=license_facet("CC-BY-4.0"),
         tracehold_provenance=FULL["tracehold_provenance"],
         tracehold_terms=FULL["tracehold_terms"],
+        tracehold_legalBasis=FULL["tracehold_legalBasis"],
     )
     world.emit("train", [described], [model(tracehold_model=FULL["tracehold_model"])])
     world.waive("license/non-commercial")
@@ -183,7 +216,7 @@ def test_a_trace_shows_license_purposes_owner_hash_and_waivers(world: World) -> 
     assert notes[keys[0]] == {
         "license": "CC-BY-4.0",
         "purposes": ["dpv:Marketing"],
-        "legal_basis": "eu-gdpr:A6-1-a",
+        "legal_basis": "eu-gdpr:A6-1-a, eu-gdpr:A9-2-a",
         "owner": "team:data",
         "sha256": SHA[:12],
     }

@@ -400,6 +400,7 @@ def test_i11_lineage_of_missing_columns_is_shown_as_said(hostile: Hostile) -> No
         {"fields": [{"name": "x", "fields": [{"name": "y", "fields": 3}]}]},
         {"description": {"a": 1}}, {"message": [1], "stackTrace": {"a": 1}}, {"query": {"q": 1}},
         {"write_mode": [1], "purpose": 3, "license": {"a": 1}, "columns": 5},
+        {"bases": {"a": 1}, "legal_basis": [3]}, {"bases": [{"a": 1}, "", 3]},
     ],
 )  # fmt: skip
 def test_i11_facets_of_any_form_stop_nothing(hostile: Hostile, facet: dict[str, Any]) -> None:
@@ -410,7 +411,7 @@ def test_i11_facets_of_any_form_stop_nothing(hostile: Hostile, facet: dict[str, 
         "inputStatistics", "outputStatistics", "parent", "nominalTime", "errorMessage", "sql",
         "tracehold_license", "tracehold_provenance", "tracehold_terms", "tracehold_retention",
         "tracehold_pii", "tracehold_model", "tracehold_training", "tracehold_erasure",
-        "tracehold_deidentification", "tracehold_retentionDue",
+        "tracehold_deidentification", "tracehold_retentionDue", "tracehold_legalBasis",
     )  # fmt: skip
     before = hostile.stuck()
     facets = dict.fromkeys(names, base | facet)

@@ -84,6 +84,8 @@ def test_a_review_that_says_otherwise_takes_it_back(world: World) -> None:
     ("facets", "expected"),
     [
         ({"tracehold_terms": {"legal_basis": "eu-gdpr:A9-2-a"}}, {"special"}),
+        ({"tracehold_legalBasis": {"bases": ["eu-gdpr:A6-1-b", "eu-gdpr:A9-2-h"]}}, {"special"}),
+        ({"tracehold_legalBasis": {"bases": ["eu-gdpr:A6-1-b"]}}, set()),
         ({"tracehold_terms": {"legal_basis": "eu-gdpr:A10"}}, {"special"}),
         ({"tracehold_terms": {"legal_basis": "eu-gdpr:A6-1-b"}}, set()),
         ({"tracehold_terms": {"sensitivity": "Confidential"}}, {"restricted"}),

@@ -19,10 +19,11 @@ from tracehold.questions.question import Body, Question, moment
 __all__ = ["CHANGES"]
 
 ASPECTS: Final = (
-    "schema", "documentation", "ownership", "license", "provenance", "terms", "write_mode", "tags",
-    "symlinks", "source", "storage", "type", "catalog", "lifecycle", "retention",
-    "deidentification", "pii_review", "verdict", "waiver", "waiver_ended", "hold", "case",
-    "certificate", "purged", "affected", "erasure", "incident", "model", "training", "sql", "code",
+    "schema", "documentation", "ownership", "license", "provenance", "terms", "legal_basis",
+    "write_mode", "tags", "symlinks", "source", "storage", "type", "catalog", "lifecycle",
+    "retention", "deidentification", "pii_review", "verdict", "waiver", "waiver_ended", "hold",
+    "case", "certificate", "purged", "affected", "erasure", "incident", "model", "training", "sql",
+    "code",
 )  # fmt: skip
 """What is told of; figures that differ from run to run are not changes of the thing."""
 

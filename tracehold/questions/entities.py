@@ -31,13 +31,13 @@ MOST: Final = 1000
 """Most rows of one page."""
 
 _DATASET_ASPECTS: Final = (
-    "documentation", "ownership", "license", "provenance", "terms", "retention", "tags", "scan",
-    "pii", "deidentification", "assertions", "statistics", "lifecycle", "storage", "symlinks",
-    "purged", "affected", "verdict", "stale",
+    "documentation", "ownership", "license", "provenance", "terms", "legal_basis", "retention",
+    "tags", "scan", "pii", "deidentification", "assertions", "gate", "statistics", "lifecycle",
+    "storage", "symlinks", "purged", "erasure", "affected", "verdict", "stale",
 )  # fmt: skip
 _MODEL_ASPECTS: Final = (
-    "model", "training", "ownership", "license", "terms", "verdict", "stale", "waiver",
-    "waiver_ended", "retention", "affected", "purged", "tags", "statistics",
+    "model", "training", "ownership", "license", "terms", "legal_basis", "gate", "verdict", "stale",
+    "waiver", "waiver_ended", "retention", "erasure", "affected", "purged", "tags", "statistics",
 )  # fmt: skip
 _RUNS_SHOWN: Final = 20
 

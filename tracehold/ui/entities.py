@@ -220,8 +220,9 @@ def dataset(asked: Asked) -> dict[str, Any]:
     """
     node = asked.node("Dataset")
     names = (
-        "license", "ownership", "terms", "provenance", "retention", "pii", "scan",
-        "deidentification", "assertions", "purged", "affected", "documentation", "verdict", "stale",
+        "license", "ownership", "terms", "legal_basis", "provenance", "retention", "pii", "scan",
+        "deidentification", "assertions", "gate", "purged", "affected", "documentation", "verdict",
+        "stale",
     )  # fmt: skip
     aspects = asked.services.state.aspects([node.key], names).get(node.key, {})
     retention = said(aspects, "retention") or {}
@@ -230,6 +231,8 @@ def dataset(asked: Asked) -> dict[str, Any]:
         ("Owner", owners(aspects)),
         ("Retention class", short(retention.get("class"))),
         ("Personal data", _entities(aspects)),
+        ("Legal basis", short((said(aspects, "legal_basis") or {}).get("bases")) or None),
+        ("Quality gates", _gates(aspects)),
         *facts(said(aspects, "terms") or {}),
         *facts(said(aspects, "provenance") or {}, skip=("license", "owner")),
     ]
@@ -250,6 +253,14 @@ def dataset(asked: Asked) -> dict[str, Any]:
             _versions(asked, node.key),
         ],
     }
+
+
+def _gates(aspects: _Aspects) -> Cell:
+    tones: dict[str, Tone] = {"passed": "good", "failed": "bad"}
+    return [
+        mark(f"{one.slot} {one.value['outcome']}", tones.get(one.value["outcome"], "warn"))
+        for one in aspects.get("gate", ())
+    ] or None
 
 
 @dataclass(frozen=True, slots=True)
