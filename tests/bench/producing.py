@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
 
 from load import LoadSpec, events, large_event
 from rig import Options, Row, Scenario, folder, ratios
@@ -69,17 +68,12 @@ def _large(options: Options) -> list[Row]:
             sent = _settled(server, [body], senders=1)
             seconds.append(sent.seconds)
             cpu.append(sent.cpu)
-            peaks.append(_peak_bytes(server) / 1e6)
+            peaks.append(server.peak_bytes() / 1e6)
     return [
         Row("until 201", seconds, "s", "≤ 2"),
         Row("server CPU until 201", cpu, "s"),
         Row("peak resident, folded too", peaks, "MB", "≤ 300"),
     ]
-
-
-def _peak_bytes(server: RunningServer) -> int:
-    status = Path(f"/proc/{server.process.pid}/status").read_text()
-    return int(status.split("VmHWM:")[1].split()[0]) * 1024
 
 
 SCENARIOS = (

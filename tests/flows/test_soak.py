@@ -44,7 +44,7 @@ QUESTIONS = (
 
 @dataclass
 class Sample:
-    """What the process takes at a moment."""
+    """What the server's processes take at a moment."""
 
     resident: int
     descriptors: int
@@ -52,12 +52,12 @@ class Sample:
 
     @classmethod
     def of(cls, server: RunningServer) -> Sample:
-        process = Path(f"/proc/{server.process.pid}")
-        return cls(
-            server.resident_bytes(),
-            len(list((process / "fd").iterdir())),
-            len(list((process / "task").iterdir())),
-        )
+        def entries(folder: str) -> int:
+            return sum(
+                len(list(Path(f"/proc/{pid}/{folder}").iterdir())) for pid in server.processes()
+            )
+
+        return cls(server.resident_bytes(), entries("fd"), entries("task"))
 
 
 @dataclass

@@ -162,9 +162,7 @@ class Hostile:
 
     def peak_bytes(self) -> int:
         """The most memory that the server ever had (Linux)."""
-        text = Path(f"/proc/{self.server.process.pid}/status").read_text()
-        line = next(line for line in text.splitlines() if line.startswith("VmHWM"))
-        return int(line.split()[1]) * 1024
+        return self.server.peak_bytes()
 
     def raw(self, text: bytes, *, close: bool = True) -> bytes:
         """Send bytes as they are over a socket; returns what comes back until it is closed."""

@@ -113,6 +113,11 @@ def _resident_bytes(pid: int) -> int:
     return pages * os.sysconf("SC_PAGE_SIZE")
 
 
+def _peak_bytes(pid: int) -> int:
+    status = Path(f"/proc/{pid}/status").read_text()
+    return int(status.split("VmHWM:")[1].split()[0]) * 1024
+
+
 @dataclass
 class RunningServer:
     """A server that answers.
@@ -144,6 +149,10 @@ class RunningServer:
     def resident_bytes(self) -> int:
         """Memory of the server that is in use now, with the process that folds (Linux)."""
         return sum(map(_resident_bytes, self.processes()))
+
+    def peak_bytes(self) -> int:
+        """At most the memory that the server ever had: the sum of its processes' peaks (Linux)."""
+        return sum(map(_peak_bytes, self.processes()))
 
     def processes(self) -> list[int]:
         """The server's process and those that it started (Linux)."""
