@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
+from threading import Event, Thread
 
 from load import LoadSpec, events, large_event
 from rig import Options, Row, Scenario, folder, ratios
@@ -15,6 +17,7 @@ __all__ = ["SCENARIOS"]
 _PRODUCERS = 16
 _PAIRS = 12
 _LARGE_BYTES = 25_000_000
+_LOOK_SECONDS = 0.01
 
 
 def _producers(options: Options) -> list[Row]:
@@ -65,15 +68,35 @@ def _large(options: Options) -> list[Row]:
     for _ in range(options.rounds):
         with folder() as home, serving(make_workspace(home / "workspace")) as server:
             body = large_event(options.sized(_LARGE_BYTES, 1_000_000))
-            sent = _settled(server, [body], senders=1)
+            with _peak(server) as peak:
+                sent = _settled(server, [body], senders=1)
             seconds.append(sent.seconds)
             cpu.append(sent.cpu)
-            peaks.append(server.peak_bytes() / 1e6)
+            peaks.append(max(peak) / 1e6)
     return [
         Row("until 201", seconds, "s", "≤ 2"),
         Row("server CPU until 201", cpu, "s"),
         Row("peak resident, folded too", peaks, "MB", "≤ 300"),
     ]
+
+
+@contextmanager
+def _peak(server: RunningServer) -> Iterator[list[int]]:
+    """What the server's processes took together, many times a second, until the block ends."""
+    end = Event()
+    seen: list[int] = []
+
+    def look() -> None:
+        while not end.wait(_LOOK_SECONDS):
+            seen.append(server.resident_bytes())
+
+    looking = Thread(target=look)
+    looking.start()
+    try:
+        yield seen
+    finally:
+        end.set()
+        looking.join()
 
 
 SCENARIOS = (
