@@ -7,14 +7,13 @@ which SQLite undoes. Signals are the server's to answer.
 
 from __future__ import annotations
 
-import gc
 import os
 import queue
 import signal
 import sys
 import threading
 from pathlib import Path
-from typing import BinaryIO, Final, NoReturn
+from typing import BinaryIO, NoReturn
 
 import msgspec
 
@@ -24,13 +23,11 @@ from lineage.journal.keys import load_keys
 from lineage.journal.sqlite import SqliteJournal, open_journal
 from lineage.state.advance import Folder
 from lineage.state.store import SqlState, open_state
+from tracehold.collecting import collect_seldom
 from tracehold.folding.messages import Ask, Begin, Done, Trouble
 from tracehold.registry import STATE, make_registry
 
-__all__ = ["COLLECTED", "main"]
-
-COLLECTED: Final = (50_000, 20, 20)
-"""Objects before the collector looks for cycles: a fold makes thousands that are in none."""
+__all__ = ["main"]
 
 
 class Worker:
@@ -87,8 +84,7 @@ def main() -> NoReturn:
         try:
             if worker is None:
                 worker = Worker(begin)
-                gc.freeze()
-                gc.set_threshold(*COLLECTED)
+                collect_seldom()
                 done = Done()
             else:
                 line = lines.get()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import logging
 import signal
 import sys
@@ -16,6 +15,7 @@ from typing import Final
 
 from lineage.clock import Clock, system_clock
 from tracehold.bootstrap import Services, open_services
+from tracehold.collecting import collect_seldom
 from tracehold.faults import describe
 from tracehold.http.app import Extend, create_app
 from tracehold.http.listening import Answering, listen, url_of
@@ -27,10 +27,8 @@ LOG: Final = "server.log"
 _LOG_BYTES: Final = 5 * 1024 * 1024
 _DRAIN_SECONDS: Final = 10
 _TURN_SECONDS: Final = 0.001
-"""How long a busy fold may keep the interpreter from who accepts events; Python's 5 ms would add up
-to tenths of a second for a group of events."""
-_COLLECTED: Final = (50_000, 20, 20)
-"""Objects before the collector looks for cycles: a fold makes thousands that are in none."""
+"""How long a busy thread (search, a state that is folded anew) may keep the interpreter from who
+accepts events; Python's 5 ms would add up to tenths of a second for a group of events."""
 _MIRROR_PAUSE: Final = 0.25
 
 
@@ -67,9 +65,7 @@ def serve(
             services.serving = True
 
             def answering() -> None:
-                # What is there by now stays: the collector need not look at it with every answer.
-                gc.freeze()
-                gc.set_threshold(*_COLLECTED)
+                collect_seldom()
                 if services.lock is not None:
                     services.lock.announce(url)
                 ready(url, services)
