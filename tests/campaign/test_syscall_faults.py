@@ -15,6 +15,8 @@ from services import NOT_TESTED, services_required
 
 pytestmark = pytest.mark.campaign
 
+PARTS = rounds(usual=1, minutes=4, campaign=24)
+"""Tests into which each play is cut, for several workers; each takes every n-th fault."""
 EVERY = 1_000_000
 SAMPLE = {
     "make": rounds(usual=20, minutes=250, campaign=EVERY),
@@ -22,6 +24,8 @@ SAMPLE = {
     "backup": rounds(usual=10, minutes=100, campaign=EVERY),
     "restore": rounds(usual=10, minutes=100, campaign=EVERY),
 }
+NAMES = {"make": "open a new workspace"}
+in_parts = pytest.mark.parametrize("part", range(PARTS))
 
 
 @pytest.fixture(scope="module")
@@ -50,24 +54,22 @@ def _tries(points: Sequence[Point], most: int) -> list[tuple[Point, str]]:
 
 
 class Outcomes:
-    """What became of each try."""
+    """What became of each try of one part of a play."""
 
     def __init__(self) -> None:
-        self.tried = 0
         self.wrong: list[str] = []
         self.seen: Counter[str] = Counter()
 
-    def summary(self) -> str:
-        """How the tries ended, in one line."""
-        named = sum(count for seen, count in self.seen.items() if seen.startswith("error"))
-        causes = sum(seen.startswith("error") for seen in self.seen)
-        return (
-            f"{self.seen['killed']} killed, {self.seen['done']} without effect,"
-            f" {named} refused with one of {causes} named causes"
-        )
+    def record(self, play: str, note: str) -> None:
+        """Add the tries to the table: all of them, and those that ended in each way."""
+        row = f"Faults in system calls, {NAMES.get(play, play)}"
+        record(row, tried=self.seen.total(), failed=len(self.wrong), unit="faults", note=note)
+        ways = {"killed": "killed", "done": "without effect", "error": "refused by name"}
+        for seen, way in ways.items():
+            tried = sum(n for ended, n in self.seen.items() if ended.partition(":")[0] == seen)
+            record(f"{row}: {way}", tried=tried, failed=0, unit="faults")
 
     def judge(self, point: Point, fault: str, played: Answer, after: Answer) -> None:
-        self.tried += 1
         ended, left = played.outcome(), after.outcome()
         self.seen[ended] += 1
         if ended.startswith("fault") or not after.all("started"):
@@ -77,8 +79,9 @@ class Outcomes:
 
 
 @pytest.mark.parametrize("play", ["backup", "restore"])
+@in_parts
 def test_after_a_fault_in_a_system_call_a_backup_is_whole_or_not_there(
-    players: Player, tmp_path: Path, play: str
+    players: Player, tmp_path: Path, play: str, part: int
 ) -> None:
     folder, before = tmp_path / "folder", tmp_path / "before"
     assert players.play("make", before / "shop").outcome() == "done"
@@ -88,21 +91,19 @@ def test_after_a_fault_in_a_system_call_a_backup_is_whole_or_not_there(
     shutil.copytree(before, folder)
     points = players.points(play, folder, tmp_path / "calls")
     outcomes = Outcomes()
-    for point, fault in _tries(points, SAMPLE[play]):
+    for point, fault in _tries(points, SAMPLE[play])[part::PARTS]:
         shutil.rmtree(folder, ignore_errors=True)
         shutil.copytree(before, folder)
         played = players.play(play, folder, at=point.number, fault=fault)
         outcomes.judge(point, fault, played, players.play(f"check_{play}", folder))
-    record(
-        f"Faults in system calls, {play}", tried=outcomes.tried, failed=len(outcomes.wrong),
-        unit="faults", note=f"{len(points)} calls: {outcomes.summary()}",
-    )  # fmt: skip
+    outcomes.record(play, "" if part else f"{len(points)} calls")
     assert not outcomes.wrong
 
 
 @pytest.mark.parametrize("play", ["make", "work"])
+@in_parts
 def test_after_a_fault_in_a_system_call_nothing_acknowledged_is_lost(
-    players: Player, tmp_path: Path, play: str
+    players: Player, tmp_path: Path, play: str, part: int
 ) -> None:
     folder, before = tmp_path / "workspace", tmp_path / "before"
     if play == "work":
@@ -110,7 +111,7 @@ def test_after_a_fault_in_a_system_call_nothing_acknowledged_is_lost(
         shutil.copytree(before, folder)
     points = players.points(play, folder, tmp_path / "calls")
     outcomes = Outcomes()
-    for point, fault in _tries(points, SAMPLE[play]):
+    for point, fault in _tries(points, SAMPLE[play])[part::PARTS]:
         shutil.rmtree(folder, ignore_errors=True)
         if before.exists():
             shutil.copytree(before, folder)
@@ -118,9 +119,5 @@ def test_after_a_fault_in_a_system_call_nothing_acknowledged_is_lost(
         known = {"acknowledged": played.all("acknowledged"), "erased": played.all("erased")}
         after = players.play("check", folder, more=known)
         outcomes.judge(point, fault, played, after)
-    record(
-        f"Faults in system calls, {'open a new workspace' if play == 'make' else 'work'}",
-        tried=outcomes.tried, failed=len(outcomes.wrong), unit="faults",
-        note=f"{len(points)} calls: {outcomes.summary()}",
-    )  # fmt: skip
+    outcomes.record(play, "" if part else f"{len(points)} calls")
     assert not outcomes.wrong

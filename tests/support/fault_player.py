@@ -1,8 +1,9 @@
 """Plays the life of a workspace under one fault, and looks at what is left; a process of its own.
 
 Reads one JSON request per line, forks a child for each, and answers with one line: what the child
-said, and how it ended. The fork spares the start of Python, which takes longer than the play. Each
-child says what is acknowledged the moment it is, so that its death takes nothing back.
+said, and how it ended. The fork spares the start of Python, and whatever is imported or prepared
+once, which takes longer than the play. Each child says what is acknowledged the moment it is, so
+that its death takes nothing back.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import json
 import os
 import shutil
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Final
@@ -168,8 +170,20 @@ def _child(request: dict[str, Any], answer: int) -> None:
         say(fault=f"{type(error).__name__}: {error}")
 
 
+def _rehearse() -> None:
+    """Play everything once, so that no child has to prepare what lasts."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        make(folder / "shop", lambda **_: None)
+        work(folder / "shop", lambda **_: None)
+        backup(folder, lambda **_: None)
+        check_backup(folder, lambda **_: None)
+
+
 def main() -> None:
     """Answer requests until there are no more."""
+    _rehearse()
+    gc.collect()
     gc.freeze()
     for line in sys.stdin:
         hear, answer = os.pipe()
