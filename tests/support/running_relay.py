@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
+import msgspec
 from running_server import Client
 
-__all__ = ["FarServer", "RunningRelay", "far_server", "relaying"]
+__all__ = ["FarServer", "RunningRelay", "batch_answer", "far_server", "relaying"]
 
 _SECONDS = 60.0
 
@@ -83,17 +85,35 @@ def relaying(to: str, spool: Path, *words: str | Path, port: int = 0) -> Iterato
                 stream.close()
 
 
+def batch_answer(statuses: Sequence[int]) -> tuple[int, bytes]:
+    """What a server says of a batch, had it answered so to each of its events alone."""
+    failed = [(place, status) for place, status in enumerate(statuses) if status != 201]
+    if failed and all(status >= 500 for status in statuses):
+        return failed[0][1], b""
+    said = {
+        "summary": {"received": len(statuses), "successful": len(statuses) - len(failed)},
+        "failed_events": [{"index": place, "retriable": s >= 500} for place, s in failed],
+    }
+    return 200, json.dumps(said).encode()
+
+
 Reply = Callable[["FarServer", bytes], tuple[int, dict[str, str]]]
 
 
+def _events(packed: bytes) -> list[bytes]:
+    events = msgspec.json.decode(gzip.decompress(packed), type=list[msgspec.Raw])
+    return [gzip.compress(bytes(event)) for event in events]
+
+
 class FarServer:
-    """What it heard: (token, packed body), in order; and how it answers."""
+    """What it heard: (token, packed event), in order, also in batches; and how it answers."""
 
     def __init__(self, reply: Reply) -> None:
         self.reply = reply
         self.heard: list[tuple[str, bytes]] = []
         self.news = threading.Condition()
         self.url = ""
+        self.batches = 0
 
     def await_heard(self, count: int) -> None:
         """Return once it heard so many."""
@@ -111,14 +131,21 @@ def far_server(reply: Reply = lambda _, __: (201, {})) -> Iterator[FarServer]:
 
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["Content-Length"]))
+            batch = self.path.endswith("/batch")
+            events = _events(body) if batch else [body]
             with far.news:
-                status, headers = far.reply(far, body)
-                far.heard.append((self.headers["Authorization"], body))
+                replies = [far.reply(far, event) for event in events]
+                far.batches += batch
+                far.heard += [(self.headers["Authorization"], event) for event in events]
                 far.news.notify_all()
+            (status, headers), answer = replies[0], b""
+            if batch:
+                status, answer = batch_answer([one for one, _ in replies])
             self.send_response(status)
-            for name, value in {**headers, "Content-Length": "0"}.items():
+            for name, value in {**headers, "Content-Length": str(len(answer))}.items():
                 self.send_header(name, value)
             self.end_headers()
+            self.wfile.write(answer)
 
         def log_message(self, *_: object) -> None:
             """Say nothing."""

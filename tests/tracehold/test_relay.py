@@ -8,17 +8,20 @@ import stat
 import threading
 from pathlib import Path
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from running_relay import batch_answer
 from tracehold_world import workspace
 
 from lineage.errors import InvalidInput, NotFound, Unavailable
 from tracehold.cli.relay import _places
 from tracehold.http.metrics import Metrics
+from tracehold.relay.batching import cause, groups, untaken
 from tracehold.relay.forwarding import Forwarder, Outcome, judge, pause
 from tracehold.relay.serving import read_token_file
-from tracehold.relay.spool import FILE, Arrival, Spool, pack
+from tracehold.relay.spool import FILE, Arrival, Refused, Spool, Waiting, pack
 from tracehold.relay.target import Answer, Target
 
 MANY = 1 << 30
@@ -35,16 +38,45 @@ def forwarder(spool: Spool, far: Far, token: str = "") -> Forwarder:
 
 
 class Far:
-    """Answers with the statuses given, then takes everything; notes what it took."""
+    """Answers with the statuses given, then takes everything; notes what it took.
 
-    def __init__(self, *statuses: int) -> None:
+    What it took or refused it takes or refuses again. Within a batch it fails to the end once it
+    fails; where it does not answer (0), what it took before counts.
+    """
+
+    def __init__(self, *statuses: int, batches: bool = True) -> None:
         self.statuses = list(statuses)
         self.heard: list[tuple[str, bytes, int]] = []
+        self.settled: dict[bytes, int] = {}
+        self.batches = batches
+        self.sizes: list[int] = []
 
-    def __call__(self, packed: bytes, token: str) -> Answer:
+    def post(self, packed: bytes, token: str) -> Answer:
+        status = self._status(token, gzip.decompress(packed))
+        return Answer(status, body=b'{"code":"bad","what":"it is bad","where":"here"}')
+
+    def post_batch(self, packed: bytes, token: str) -> Answer:
+        if not self.batches:
+            return Answer(404)
+        events = msgspec.json.decode(gzip.decompress(packed), type=list[msgspec.Raw])
+        self.sizes.append(len(events))
+        statuses: list[int] = []
+        for event in events:
+            failing = statuses and statuses[-1] not in (201, 400)
+            statuses.append(503 if failing else self._status(token, bytes(event)))
+            if statuses[-1] == 0:
+                return Answer(0)
+        status, body = batch_answer(statuses)
+        return Answer(status, body=body)
+
+    def _status(self, token: str, event: bytes) -> int:
+        if event in self.settled:
+            return self.settled[event]
         status = self.statuses.pop(0) if self.statuses else 201
-        self.heard.append((token, gzip.decompress(packed), status))
-        return Answer(status)
+        if status in (201, 400):
+            self.settled[event] = status
+        self.heard.append((token, event, status))
+        return status
 
     def taken(self) -> list[bytes]:
         return [event for _, event, status in self.heard if status == 201]
@@ -81,7 +113,7 @@ def test_an_event_that_meets_a_fault_ten_times_is_set_aside(tmp_path: Path) -> N
         tries += 1
     assert tries == 19
     assert far.taken() == [b"good"]
-    assert spool.figures().by_status == {500: 1}
+    assert spool.figures().causes == [Refused(500, "bad: it is bad: here", 1)]
 
 
 @given(st.integers(1, 200), st.floats(0, 1), st.floats(0, 1000))
@@ -96,17 +128,25 @@ def test_a_pause_grows_to_thirty_seconds_and_heeds_what_the_server_asks(
 
 @given(
     st.lists(st.lists(st.binary(max_size=8), min_size=1, max_size=100), min_size=1, max_size=4),
-    st.lists(st.sampled_from([0, 201, 201, 400, 500, 503]), max_size=60),
+    st.lists(st.sampled_from([0, 201, 201, 201, 400, 500, 503]), max_size=60),
+    st.booleans(),
 )
 def test_whatever_the_far_server_answers_every_event_is_taken_once_in_order_or_set_aside(
-    tmp_path_factory: pytest.TempPathFactory, batches: list[list[bytes]], statuses: list[int]
+    tmp_path_factory: pytest.TempPathFactory,
+    batches: list[list[bytes]],
+    statuses: list[int],
+    knows_batches: bool,
 ) -> None:
     spool = Spool(tmp_path_factory.mktemp("spool"), limit=MANY)
-    far = Far(*statuses)
+    far = Far(*statuses, batches=knows_batches)
     sender = forwarder(spool, far)
     sent = []
     for number, batch in enumerate(batches):
-        events = [b"%d:%d:" % (number, place) + event for place, event in enumerate(batch)]
+        # Most are JSON and may go together; the others are whatever a client sends.
+        events = [
+            b"[%d,%d]" % (number, place) + (event if event[:1] > b"\xc0" else b"")
+            for place, event in enumerate(batch)
+        ]
         spool.put(arrivals(*events))
         sent += events
         sender.forward()
@@ -117,10 +157,119 @@ def test_whatever_the_far_server_answers_every_event_is_taken_once_in_order_or_s
     figures = spool.figures()
     assert (figures.waiting, figures.refused) == (0, len(refused))
     far.statuses.clear()
+    far.settled.clear()
     assert spool.again() == len(refused)
     sender.forward()
     assert sorted(far.taken()) == sorted(sent)
     spool.close()
+
+
+def many(count: int) -> list[bytes]:
+    return [b'{"event":%d}' % number for number in range(count)]
+
+
+def test_events_of_one_sender_go_together_in_order(tmp_path: Path) -> None:
+    spool = Spool(tmp_path, limit=MANY)
+    spool.put(arrivals(*many(300)))
+    spool.put(arrivals(b"{}", b"[]", token="other"))
+    far = Far()
+    forwarder(spool, far).forward()
+    assert far.sizes == [256, 44, 2]
+    assert far.taken()[:300] == many(300)
+    assert [token for token, _, _ in far.heard[-3:]] == ["t", "other", "other"]
+
+
+def test_a_poisoned_event_of_a_batch_is_set_aside_with_its_cause_and_stops_no_other(
+    tmp_path: Path,
+) -> None:
+    spool = Spool(tmp_path, limit=MANY)
+    spool.put(arrivals(*many(5)))
+    far = Far(201, 201, 400)
+    forwarder(spool, far).forward()
+    assert far.taken() == [event for event in many(5) if event != b'{"event":2}']
+    assert spool.figures().causes == [Refused(400, "bad: it is bad: here", 1)]
+    assert spool.again() == 1
+    far.settled.clear()
+    forwarder(spool, far).forward()
+    assert far.taken()[-1] == b'{"event":2}'
+    assert spool.figures() == (0, 0, 0, None, [])
+
+
+def test_a_server_that_knows_no_batches_is_asked_once_and_gets_single_events(
+    tmp_path: Path,
+) -> None:
+    spool = Spool(tmp_path, limit=MANY)
+    spool.put(arrivals(*many(600)))
+    told: list[str] = []
+    far = Far(batches=False)
+    sender = Forwarder(
+        spool, far, token="", metrics=Metrics(), chance=lambda: 0.5, tell=told.append
+    )
+    sender.forward()
+    assert far.taken() == many(600)
+    assert told == ["the far server takes no batches; events go one by one"]
+
+
+@pytest.mark.parametrize(
+    "event", [b'{"a":1},{"b":2}', b"{}]", b"{", b"", b" {} ", b"{}\n", b"\xff", b'"' + b"a" * 2**21]
+)
+def test_what_is_not_one_bare_value_goes_alone(event: bytes) -> None:
+    page = [Waiting(place, pack(one), "t") for place, one in enumerate((b"{}", event, b"[]", b"1"))]
+    made = list(groups(page, own_token=False))
+    assert [([one.id for one in group.events], group.body) for group in made] == [
+        ([0], b""), ([1], b""), ([2, 3], b"[[],1]"),
+    ]  # fmt: skip
+
+
+def test_a_batch_stays_below_what_a_server_unpacks_without_suspicion() -> None:
+    page = [Waiting(place, pack(b'"' + b"a" * 300_000 + b'"'), "t") for place in range(7)]
+    made = list(groups(page, own_token=True))
+    assert [len(group.events) for group in made] == [3, 3, 1]
+    assert max(len(group.body) for group in made) <= 2**20
+
+
+@pytest.mark.parametrize(
+    ("body", "places"),
+    [
+        (batch_answer([201, 201])[1], []),
+        (batch_answer([201, 400])[1], [1]),
+        (batch_answer([201])[1], None),
+        (batch_answer([201, 201, 201])[1], None),
+        (b"", None),
+        (b'{"status":"success"}', None),
+        (b'{"summary":{"received":2,"successful":1},"failed_events":[{"index":7}]}', None),
+        (b'{"summary":{"received":2,"successful":1},"failed_events":[{"index":[]}]}', None),
+        (b'{"summary":{"received":2,"successful":2},"failed_events":[3]}', None),
+    ],
+)
+def test_an_answer_counts_only_where_it_says_of_each_event(
+    body: bytes, places: list[int] | None
+) -> None:
+    assert untaken(body, 2) == (None if places is None else frozenset(places))
+
+
+@pytest.mark.parametrize(
+    ("body", "line"),
+    [
+        (b'{"code":"a","what":"b","where":"c","advice":"d"}', "a: b: c"),
+        (b'{"code":"a\\nb","what":7}', "a?b"),
+        (b"<html>", ""),
+        (b"[1]", ""),
+    ],
+)
+def test_a_cause_is_one_line_of_what_the_server_says(body: bytes, line: str) -> None:
+    assert cause(body) == line
+
+
+def test_a_spool_that_keeps_no_causes_yet_is_taken_over(tmp_path: Path) -> None:
+    spool = Spool(tmp_path, limit=MANY)
+    spool.put(arrivals(b"1"))
+    spool._database.execute("alter table event drop column cause")
+    spool.close()
+    again = Spool(tmp_path, limit=MANY)
+    far = Far(400)
+    forwarder(again, far).forward()
+    assert again.figures().causes == [Refused(400, "bad: it is bad: here", 1)]
 
 
 def test_what_waits_is_there_after_a_new_start_and_keeps_its_order(tmp_path: Path) -> None:
@@ -134,7 +283,7 @@ def test_what_waits_is_there_after_a_new_start_and_keeps_its_order(tmp_path: Pat
     assert [(token, event) for token, event, _ in far.heard] == [
         ("t", b"1"), ("t", b"2"), ("other", b"3"),
     ]  # fmt: skip
-    assert again.figures() == (0, 0, 0, None, {})
+    assert again.figures() == (0, 0, 0, None, [])
 
 
 def test_a_token_of_the_relay_goes_before_those_of_senders(tmp_path: Path) -> None:

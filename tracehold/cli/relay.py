@@ -120,13 +120,13 @@ def _look(folder: Path, *, retry: bool, json: bool) -> None:
         "refused": held.refused,
         "bytes": held.bytes,
         "oldest": None if held.oldest is None else format_millis(held.oldest),
-        "refused_by_status": {str(status): count for status, count in held.by_status.items()},
+        "causes": [one._asdict() for one in held.causes],
     }
 
     def text() -> None:
-        fields({**answer, "refused_by_status": ""})
-        for status, count in held.by_status.items():
-            say(f"{count} refused with HTTP {status}")
+        fields({**answer, "causes": ""})
+        for one in held.causes:
+            say(f"{one.events} refused with HTTP {one.status}  {one.cause}".rstrip())
         if held.refused:
             note("once the cause is gone, send them again: tracehold relay --retry")
 

@@ -5,15 +5,16 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from enum import Enum
-from typing import Final
+from typing import Final, Protocol
 
 from lineage.errors import Unavailable
 from tracehold.faults import summary
 from tracehold.http.metrics import Metrics
-from tracehold.relay.spool import Spool, Waiting
+from tracehold.relay.batching import Group, cause, groups, untaken
+from tracehold.relay.spool import Spool, Waiting, pack
 from tracehold.relay.target import Answer
 
-__all__ = ["Forwarder", "Outcome", "judge", "pause"]
+__all__ = ["Far", "Forwarder", "Outcome", "judge", "pause"]
 
 _FIRST_SECONDS: Final = 0.25
 _MOST_SECONDS: Final = 30.0
@@ -21,6 +22,21 @@ _MOST_ASKED: Final = 120.0
 _FAULTS: Final = 10
 """An event that meets a fault (500) so often in a row is the cause of it, and is set aside."""
 _LOOK_SECONDS: Final = 1.0
+_AWAY: Final = frozenset({0, 408, 425, 429, 502, 503, 504})
+"""Answers that say nothing about the events of a batch."""
+_NO_ROUTE: Final = frozenset({404, 405})
+
+
+class Far(Protocol):
+    """The far server."""
+
+    def post(self, packed: bytes, token: str) -> Answer:
+        """Send one event."""
+        ...
+
+    def post_batch(self, packed: bytes, token: str) -> Answer:
+        """Send an array of events."""
+        ...
 
 
 class Outcome(Enum):
@@ -72,7 +88,7 @@ class Forwarder:
     def __init__(
         self,
         spool: Spool,
-        post: Callable[[bytes, str], Answer],
+        far: Far,
         *,
         token: str,
         metrics: Metrics,
@@ -83,14 +99,14 @@ class Forwarder:
 
         Args:
             spool: Where events wait.
-            post: Sends packed bytes with a token.
+            far: Where events go, one by one or several together.
             token: Sent instead of the sender's own; empty to pass that through.
             metrics: Counted in.
             chance: Numbers from 0 to 1.
             tell: Told in one line when the far server goes and comes.
         """
         self._spool = spool
-        self._post = post
+        self._far = far
         self._token = token
         self._metrics = metrics
         self._chance = chance
@@ -99,6 +115,7 @@ class Forwarder:
         self._stopped = threading.Event()
         self._tries = 0
         self._faults = 0
+        self._batches = True
 
     @property
     def reachable(self) -> bool:
@@ -149,24 +166,58 @@ class Forwarder:
 
     def _send(self, page: list[Waiting]) -> float:
         taken: list[int] = []
-        refused: list[tuple[int, int]] = []
+        refused: list[tuple[int, int, str]] = []
+        # After a failure a page goes one by one: what fails for batches alone stops nothing.
+        together = self._batches and not self._tries
         try:
-            for event in page:
-                answer = self._post(event.packed, self._token or event.token)
-                outcome = self._heard(answer)
-                self._metrics.count("tracehold_relay_sent_total", outcome=outcome.value)
-                if outcome is Outcome.LATER:
-                    return pause(self._tries, answer.retry_after, self._chance())
-                if outcome is Outcome.REFUSED:
-                    refused.append((event.id, answer.status))
-                else:
-                    taken.append(event.id)
+            for group in groups(page, own_token=bool(self._token)):
+                left = group.events
+                if together and self._batches and group.body:
+                    wait, left = self._send_together(group, taken)
+                    if wait:
+                        return wait
+                for event in left:
+                    answer = self._far.post(event.packed, self._token or event.token)
+                    outcome = self._heard(answer)
+                    self._metrics.count("tracehold_relay_sent_total", outcome=outcome.value)
+                    if outcome is Outcome.LATER:
+                        return pause(self._tries, answer.retry_after, self._chance())
+                    if outcome is Outcome.REFUSED:
+                        refused.append((event.id, answer.status, cause(answer.body)))
+                    else:
+                        taken.append(event.id)
+                    if self._stopped.is_set():
+                        return 0.0
                 if self._stopped.is_set():
                     break
             return 0.0
         finally:
             # Once per page: a crash before it sends these events twice, and they count once.
             self._spool.settle(taken, refused)
+
+    def _send_together(self, group: Group, taken: list[int]) -> tuple[float, list[Waiting]]:
+        """Send a group as one array.
+
+        Returns:
+            Seconds to wait before all else, and the events that must go one by one: those that the
+            far server did not take, whose own answers say why.
+        """
+        answer = self._far.post_batch(pack(group.body), self._token or group.events[0].token)
+        if answer.status in _AWAY:
+            self._heard(answer)
+            self._metrics.count("tracehold_relay_sent_total", outcome=Outcome.LATER.value)
+            return pause(self._tries, answer.retry_after, self._chance()), []
+        if answer.status in _NO_ROUTE:
+            self._batches = False
+            self._tell("the far server takes no batches; events go one by one")
+        places = untaken(answer.body, len(group.events)) if 200 <= answer.status < 300 else None
+        if places is None:
+            return 0.0, group.events
+        left = [event for place, event in enumerate(group.events) if place in places]
+        taken += [event.id for place, event in enumerate(group.events) if place not in places]
+        done = len(group.events) - len(left)
+        self._metrics.add((("tracehold_relay_sent_total", (("outcome", "taken"),)), done))
+        return 0.0, left
 
     def _heard(self, answer: Answer) -> Outcome:
         self._faults = self._faults + 1 if answer.status == 500 else 0
@@ -178,6 +229,8 @@ class Forwarder:
         else:
             if self._tries:
                 self._tell("goes on")
+                # It may have become another release while it was away.
+                self._batches = True
             self._tries = self._faults = 0
         return outcome
 

@@ -76,7 +76,7 @@ def relay(
         spool = held.enter_context(closing(Spool(what.spool, limit=what.max_bytes)))
         metrics = Metrics()
         forwarder = Forwarder(
-            spool, target.post, token=what.token, metrics=metrics, chance=chance, tell=tell
+            spool, target, token=what.token, metrics=metrics, chance=chance, tell=tell
         )
         intake = Intake(
             spool,

@@ -17,7 +17,7 @@ from typing import Final, NamedTuple
 
 from lineage.errors import NotFound, Unavailable
 
-__all__ = ["FILE", "Arrival", "Figures", "Spool", "Waiting", "pack"]
+__all__ = ["FILE", "Arrival", "Figures", "Refused", "Spool", "Waiting", "pack"]
 
 FILE: Final = "relay.db"
 
@@ -28,12 +28,15 @@ create table if not exists event (
   sender integer not null references sender (id),
   packed blob not null,
   received integer not null,
-  refused integer not null default 0
+  refused integer not null default 0,
+  cause text not null default ''
 );
 create index if not exists waiting on event (id) where refused = 0;
 create index if not exists aside on event (id) where refused <> 0;
 """
-_PAGE_ROWS: Final = 64
+_CAUSE: Final = "alter table event add column cause text not null default ''"
+"""For a spool that was made when only the status was kept."""
+_PAGE_ROWS: Final = 256
 _PAGE_BYTES: Final = 8 * 1024 * 1024
 _BUSY_SECONDS: Final = 10.0
 
@@ -60,6 +63,14 @@ class Waiting(NamedTuple):
     token: str
 
 
+class Refused(NamedTuple):
+    """Why events were set aside: the far server's status and words, and how many."""
+
+    status: int
+    cause: str
+    events: int
+
+
 class Figures(NamedTuple):
     """What a spool holds.
 
@@ -68,14 +79,14 @@ class Figures(NamedTuple):
         refused: Events set aside.
         bytes: Of both, packed.
         oldest: When the oldest that waits came in, epoch milliseconds; None where none waits.
-        by_status: How many were set aside, by the status that the far server gave.
+        causes: How many were set aside, and why.
     """
 
     waiting: int
     refused: int
     bytes: int
     oldest: int | None
-    by_status: dict[int, int]
+    causes: list[Refused]
 
 
 def pack(event: bytes) -> bytes:
@@ -117,6 +128,9 @@ class Spool:
             ):  # fmt: skip
                 self._database.execute(f"pragma {pragma}")
             self._database.executescript(_LAYOUT)
+            columns = {row[1] for row in self._database.execute("pragma table_info(event)")}
+            if "cause" not in columns:
+                self._database.execute(_CAUSE)
             self._held = self._sum()
 
     @property
@@ -175,8 +189,8 @@ class Spool:
                     break
         return found
 
-    def settle(self, taken: Iterable[int], refused: Iterable[tuple[int, int]] = ()) -> None:
-        """Forget what was taken, and set aside what was refused: (id, status).
+    def settle(self, taken: Iterable[int], refused: Iterable[tuple[int, int, str]] = ()) -> None:
+        """Forget what was taken, and set aside what was refused: (id, status, cause).
 
         Raises:
             Unavailable: The disk does not take it; the events are sent once more.
@@ -185,7 +199,8 @@ class Spool:
             with self._transaction():
                 self._database.executemany("delete from event where id = ?", [(i,) for i in taken])
                 self._database.executemany(
-                    "update event set refused = ? where id = ?", [(s, i) for i, s in refused]
+                    "update event set refused = ?, cause = ? where id = ?",
+                    [(status, cause, i) for i, status, cause in refused],
                 )
             self._tidy()
 
@@ -193,7 +208,7 @@ class Spool:
         """Let what was set aside wait once more, in its old place; returns how many events."""
         with self._lock, self._failing():
             return self._database.execute(
-                "update event set refused = 0 where refused <> 0"
+                "update event set refused = 0, cause = '' where refused <> 0"
             ).rowcount
 
     def figures(self) -> Figures:
@@ -206,12 +221,15 @@ class Spool:
             waiting, oldest = self._database.execute(
                 "select count(*), min(received) from event where refused = 0"
             ).fetchone()
-            by_status = dict(
-                self._database.execute(
-                    "select refused, count(*) from event where refused <> 0 group by refused"
-                ).fetchall()
-            )
-            return Figures(waiting, sum(by_status.values()), self._sum(), oldest, by_status)
+            causes = [
+                Refused(*row)
+                for row in self._database.execute(
+                    "select refused, cause, count(*) from event where refused <> 0"
+                    " group by refused, cause order by refused, cause"
+                )
+            ]
+            refused = sum(one.events for one in causes)
+            return Figures(waiting, refused, self._sum(), oldest, causes)
 
     def close(self) -> None:
         """Close the file. What waits stays."""

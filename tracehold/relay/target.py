@@ -1,4 +1,4 @@
-"""The far server, one event at a time over one connection that stays open."""
+"""The far server, over one connection that stays open."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ __all__ = ["Answer", "Target"]
 
 _SECONDS: Final = 30.0
 _PATH: Final = "/api/v1/lineage"
+_MOST_READ: Final = 1024 * 1024
 
 
 class Answer(NamedTuple):
@@ -21,10 +22,12 @@ class Answer(NamedTuple):
     Attributes:
         status: HTTP status; 0 where it did not answer.
         retry_after: Seconds that it asked to wait; 0 where it named none.
+        body: What else it said, the first MiB.
     """
 
     status: int
     retry_after: float = 0.0
+    body: bytes = b""
 
 
 class Target:
@@ -58,16 +61,23 @@ class Target:
 
     def post(self, packed: bytes, token: str) -> Answer:
         """Send an event (gzip, RFC 1952) in the name of a token; the answer says how it went."""
+        return self._post_twice(self._path, packed, token)
+
+    def post_batch(self, packed: bytes, token: str) -> Answer:
+        """Send an array of events; the body of the answer says how each went."""
+        return self._post_twice(f"{self._path}/batch", packed, token)
+
+    def _post_twice(self, path: str, packed: bytes, token: str) -> Answer:
         kept = self._connection.sock is not None
         try:
-            return self._post(packed, token)
+            return self._post(path, packed, token)
         except (OSError, http.client.HTTPException):
             self._connection.close()
         if not kept:
             return Answer(0)
         # A server closes what was idle for long; that says nothing about how it is now.
         try:
-            return self._post(packed, token)
+            return self._post(path, packed, token)
         except (OSError, http.client.HTTPException):
             self._connection.close()
             return Answer(0)
@@ -76,10 +86,10 @@ class Target:
         """Close the connection."""
         self._connection.close()
 
-    def _post(self, packed: bytes, token: str) -> Answer:
+    def _post(self, path: str, packed: bytes, token: str) -> Answer:
         self._connection.request(
             "POST",
-            self._path,
+            path,
             packed,
             {
                 "Authorization": f"Bearer {token}",
@@ -89,8 +99,10 @@ class Target:
             },
         )
         answer = self._connection.getresponse()
-        answer.read()
-        return Answer(answer.status, _seconds(answer.getheader("Retry-After")))
+        body = answer.read(_MOST_READ)
+        if not answer.isclosed():
+            self._connection.close()
+        return Answer(answer.status, _seconds(answer.getheader("Retry-After")), body)
 
 
 def _seconds(header: str | None) -> float:
