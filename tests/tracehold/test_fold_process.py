@@ -137,6 +137,16 @@ def test_a_server_that_ends_leaves_no_process_and_no_log(settings: Settings) -> 
     assert not list(settings.storage.data.glob(f"{STATE}*-wal"))
 
 
+def test_what_lies_where_it_is_started_is_no_module_of_ours(
+    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "lineage.py").write_text("raise SystemExit(1)\n")
+    monkeypatch.chdir(tmp_path)
+    with opened(settings) as services:
+        send(services, 1)
+        assert services.catch_up() == services.journal.head().size
+
+
 def test_what_came_late_is_told(settings: Settings) -> None:
     with opened(settings) as services:
         services.state.late.watch(at(5))

@@ -8,6 +8,7 @@ nobody else writes the state while it still does.
 from __future__ import annotations
 
 import logging
+import os
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
@@ -25,7 +26,8 @@ __all__ = ["FoldProcess"]
 _log = logging.getLogger(__name__)
 
 _STOP_SECONDS: Final = 10.0
-_COMMAND: Final = (sys.executable, "-m", "tracehold.folding.worker")
+# Without -P a module in the folder where the server was started could stand for one of ours.
+_COMMAND: Final = (sys.executable, "-P", "-m", "tracehold.folding.worker")
 
 
 class FoldProcess:
@@ -60,8 +62,7 @@ class FoldProcess:
         self._natives = 0
         self._position: int | None = None
         self.erased_inside = False
-        self._process = self._started()
-        self._ready = False
+        self._start()
 
     @property
     def position(self) -> int:
@@ -94,22 +95,25 @@ class FoldProcess:
                 process.kill()
         self._let_go()
 
-    def _started(self) -> subprocess.Popen[bytes]:
-        process = subprocess.Popen(  # noqa: S603 - our own command
-            _COMMAND, stdin=subprocess.PIPE, stdout=subprocess.PIPE, pass_fds=self._held
+    def _start(self) -> None:
+        self._ready = False
+        self._process = subprocess.Popen(  # noqa: S603 - our own command
+            _COMMAND,
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            pass_fds=self._held,
         )
-        self._process, self._ready = process, False
         try:
             self._write(msgspec.json.encode(self._begin) + b"\n")
         except OSError:
             _log.warning("the process that folds ended while it was started")
-        return process
 
     def _ask(self, ask: Ask) -> Done:
         if self._process.poll() is not None:
             self._let_go()
             self._late.lose()
-            self._started()
+            self._start()
         try:
             if not self._ready:
                 self._answer()
