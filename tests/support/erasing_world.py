@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import msgspec
 from hypothesis import strategies as st
 from openlineage_events import IDENTITY, at, dataset, dataset_event, facts_of, job_event, run_event
+from quick_states import memory_state
 
 from lineage.facts import Entity, Fact, FactType, Point
 from lineage.journal.erasure import ERASED, STREAM, PartErased
 from lineage.journal.parts import PartName
 from lineage.state.advance import Folder
 from lineage.state.registry import Registry
-from lineage.state.store import open_state
 
 __all__ = ["REGISTRY", "ErasableList", "Noted", "events", "folded", "noted"]
 
@@ -136,13 +135,14 @@ class ErasableList:
         return [f for n, f in enumerate(self.facts) if n not in gone and f.kind != ERASED]
 
 
-def folded(path: Path, facts: list[Fact]) -> tuple[str, list[str]]:
-    """Digest of the state of these facts, and the whole graph as text."""
-    state = open_state(path)
+def folded(facts: list[Fact]) -> tuple[str, list[str], list[str]]:
+    """Digest of the state of these facts, the whole graph as text, and what is stuck."""
+    state = memory_state()
     try:
         if facts:
             Folder(ErasableList(), state, REGISTRY, IDENTITY).fold(facts)  # type: ignore[arg-type]
         graph = state.graph
-        return state.digest(), sorted(map(repr, [*graph.all_nodes(), *graph.all_edges()]))
+        content = sorted(map(repr, [*graph.all_nodes(), *graph.all_edges()]))
+        return state.digest(), content, [row[0] for row in state.stuck()]
     finally:
         state.close()

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import msgspec
+from choices import Choices, chosen
 from hypothesis import strategies as st
 from openlineage_events import (
     NS,
@@ -24,7 +25,7 @@ from lineage.identity import Identity
 from lineage.state.port import AspectValue
 from lineage.state.registry import Registry
 
-__all__ = ["REGISTRY", "TABLES", "Held", "Said", "events", "fact_sets", "said"]
+__all__ = ["REGISTRY", "TABLES", "Held", "Said", "fact_sets"]
 
 TABLES = ("a", "b", "c", "d")
 JOBS = ("one", "two", "three")
@@ -73,119 +74,116 @@ REGISTRY = Registry(
     projections=[("hold", _holds)],
 )
 
-minutes = st.integers(0, 12)
-changes = st.sampled_from(["", "", "", "OVERWRITE", "TRUNCATE", "DROP", "CREATE"])
-modes = st.sampled_from(["", "", "append", "overwrite"])
+CHANGES = ("", "", "", "OVERWRITE", "TRUNCATE", "DROP", "CREATE")
+MODES = ("", "", "append", "overwrite")
+COLUMNS: tuple[tuple[str, ...], ...] = ((), ("x",), ("x", "y"), ("y", "x"))
+LINEAGE: tuple[dict[str, Sequence[str]] | None, ...] = (
+    None, None, {"x": ["a.x"]}, {"x": ["b.x", "c.y"]}, {"y": ["a.x"]},
+)  # fmt: skip
+KINDS = (
+    "COMPLETE", "COMPLETE", "COMPLETE", "START", "RUNNING", "FAIL", "ABORT", "OTHER",
+    "job", "dataset",
+)  # fmt: skip
+SAID: tuple[tuple[str, Any], ...] = (
+    ("write_mode", "overwrite"), ("write_mode", None), ("purged", {"case": "1"}),
+    ("terms", {"write_mode": "append"}), ("ownership", {"owners": [{"name": "p"}]}),
+)  # fmt: skip
 
 
-@st.composite
-def _tables(draw: st.DrawFn, names: Sequence[str], *, outputs: bool) -> list[dict[str, Any]]:
+def _minute(choices: Choices) -> int:
+    return choices.below(13)
+
+
+def _tables(
+    choices: Choices, names: Sequence[str], *, outputs: bool, least: int = 0
+) -> list[dict[str, Any]]:
     made = []
-    for name in draw(st.lists(st.sampled_from(names), max_size=2, unique=True)):
-        columns = draw(st.sampled_from([(), ("x",), ("x", "y"), ("y", "x")]))
+    for name in choices.some(names, 2, least):
+        columns = choices.of(COLUMNS)
         extra: dict[str, Any] = {}
-        if draw(st.booleans()):
-            version = draw(st.sampled_from(["v1", "v2"]))
+        if choices.yes():
+            version = choices.of(["v1", "v2"])
             extra["version"] = facet("DatasetVersionDatasetFacet", datasetVersion=version)
-        if draw(st.booleans()):
-            owner = draw(st.sampled_from(["team:a", "team:b"]))
-            deleted = {"_deleted": True} if draw(st.booleans()) else {}
+        if choices.yes():
+            owner = choices.of(["team:a", "team:b"])
+            deleted = {"_deleted": True} if choices.yes() else {}
             extra["ownership"] = facet("Ownership", owners=[{"name": owner}], **deleted)
-        if draw(st.integers(0, 3)) == 0:
-            extra["symlinks"] = draw(_symlinks(names))
+        if choices.below(4) == 3:
+            extra["symlinks"] = _symlinks(choices, names)
         if not outputs:
             made.append(dataset(name, columns=columns, **extra))
             continue
-        lineage = draw(
-            st.sampled_from([None, None, {"x": ["a.x"]}, {"x": ["b.x", "c.y"]}, {"y": ["a.x"]}])
-        )
         made.append(
             dataset(
-                name, columns=columns, lineage=lineage,
-                change=draw(changes), mode=draw(modes), **extra,
+                name, columns=columns, lineage=choices.of(LINEAGE),
+                change=choices.of(CHANGES), mode=choices.of(MODES), **extra,
             )
         )  # fmt: skip
     return made
 
 
-@st.composite
-def _symlinks(draw: st.DrawFn, names: Sequence[str]) -> dict[str, Any]:
-    others = draw(st.lists(st.sampled_from([*names, "path"]), max_size=2, unique=True))
-    deleted = {"_deleted": True} if draw(st.integers(0, 3)) == 0 else {}
+def _symlinks(choices: Choices, names: Sequence[str]) -> dict[str, Any]:
+    others = choices.some([*names, "path"], 2)
+    deleted = {"_deleted": True} if choices.below(4) == 3 else {}
     identifiers = [{"namespace": NS, "name": name, "type": "TABLE"} for name in others]
     return facet("SymlinksDatasetFacet", identifiers=identifiers, **deleted)
 
 
-@st.composite
-def events(
-    draw: st.DrawFn, names: Sequence[str] = TABLES, jobs: Sequence[str] = JOBS
-) -> dict[str, Any]:
+def _event(choices: Choices, names: Sequence[str], jobs: Sequence[str]) -> dict[str, Any]:
     """An event of any type, in time or late, or without a time."""
-    kind = draw(
-        st.sampled_from(
-            ["START", "RUNNING", "COMPLETE", "COMPLETE", "COMPLETE", "FAIL", "ABORT", "OTHER",
-             "job", "dataset"]
-        )
-    )  # fmt: skip
-    moment = draw(minutes)
+    kind, moment = choices.of(KINDS), _minute(choices)
     if kind == "dataset":
-        return dataset_event(moment, draw(_tables(names, outputs=True).filter(bool))[0])
-    job = draw(st.sampled_from(jobs))
-    inputs, outputs = draw(_tables(names, outputs=False)), draw(_tables(names, outputs=True))
+        return dataset_event(moment, _tables(choices, names, outputs=True, least=1)[0])
+    job = choices.of(jobs)
+    inputs = _tables(choices, names, outputs=False)
+    outputs = _tables(choices, names, outputs=True)
     if kind == "job":
         return job_event(moment, job=job, inputs=inputs, outputs=outputs)
-    run = draw(st.sampled_from(["r1", "r2", "r3", "r4"]))
+    run = choices.of(["r1", "r2", "r3", "r4"])
     event = run_event(kind, moment, job=job, run=run, inputs=inputs, outputs=outputs)
-    if draw(st.integers(0, 9)) == 0:
+    if choices.below(10) == 9:
         del event["eventTime"]
     return event
 
 
-@st.composite
-def said(draw: st.DrawFn, names: Sequence[str] = TABLES) -> tuple[int, Said]:
-    """A moment, and what is said of a table then."""
-    aspect, value = draw(
-        st.sampled_from(
-            [("write_mode", "overwrite"), ("write_mode", None), ("purged", {"case": "1"}),
-             ("terms", {"write_mode": "append"}), ("ownership", {"owners": [{"name": "p"}]})]
-        )
-    )  # fmt: skip
-    source = draw(st.sampled_from(["manifest", "decision"]))
-    return draw(minutes), Said(draw(st.sampled_from(names)), aspect, value, source)
+def _said(choices: Choices, names: Sequence[str]) -> Said:
+    aspect, value = choices.of(SAID)
+    return Said(choices.of(names), aspect, value, choices.of(["manifest", "decision"]))
 
 
-@st.composite
 def fact_sets(
-    draw: st.DrawFn,
     names: Sequence[str] = TABLES,
     jobs: Sequence[str] = JOBS,
     *,
     most: int = 14,
     mixed: bool = False,
-) -> list[Fact]:
+) -> st.SearchStrategy[list[Fact]]:
     """The facts of a journal.
 
     Args:
-        draw: Given by Hypothesis.
         names: Tables they speak of.
         jobs: Jobs that touch them.
         most: Events at most.
         mixed: Whether native facts stand between the events, or behind them all.
     """
-    facts = facts_of(draw(st.lists(events(names, jobs), min_size=1, max_size=most)))
-    bodies: list[tuple[int, str, Any]] = [
-        (moment, "test.said/1", body) for moment, body in draw(st.lists(said(names), max_size=4))
-    ]
-    holds = st.lists(st.sampled_from(names), max_size=2, unique=True)
-    bodies += [
-        (draw(minutes), "test.held/1", Held(hold, draw(holds)))
-        for hold in draw(st.lists(st.sampled_from(["h1", "h2"]), max_size=2))
-    ]
-    for moment, kind, body in bodies:
-        facts.append(Fact(0, "", kind, "p", None, at(moment), at(0), msgspec.json.encode(body)))
-    if mixed:
-        facts = draw(st.permutations(facts))
-    return [_numbered(fact, number) for number, fact in enumerate(facts, 1)]
+
+    def make(choices: Choices) -> list[Fact]:
+        facts = facts_of([_event(choices, names, jobs) for _ in range(choices.between(1, most))])
+        bodies: list[tuple[str, Any]] = [
+            ("test.said/1", _said(choices, names)) for _ in range(choices.below(5))
+        ]
+        bodies += [
+            ("test.held/1", Held(choices.of(["h1", "h2"]), choices.some(names, 2)))
+            for _ in range(choices.below(3))
+        ]
+        for kind, body in bodies:
+            moment, encoded = at(_minute(choices)), msgspec.json.encode(body)
+            facts.append(Fact(0, "", kind, "p", None, moment, at(0), encoded))
+        if mixed:
+            facts = choices.shuffled(facts)
+        return [_numbered(fact, number) for number, fact in enumerate(facts, 1)]
+
+    return chosen(make)
 
 
 def _numbered(fact: Fact, number: int) -> Fact:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+from quick_states import memory_state
 
 from lineage.clock import format_millis
 from lineage.facts import Draft, Fact
@@ -153,16 +154,20 @@ class ListedJournal:
 
 
 _numbers = itertools.count()
+_PLAIN = Registry()
 
 
 class World:
-    """A state on disk with a folder, for tests that ask what the state answers."""
+    """A state with a folder, for tests that ask what the state answers; in memory without one."""
 
-    def __init__(self, folder: Path, registry: Registry | None = None) -> None:
-        self.path = folder / f"state-{next(_numbers)}.db"
-        self.registry = registry or Registry()
+    def __init__(self, folder: Path | None = None, registry: Registry | None = None) -> None:
+        self.registry = registry or _PLAIN
         self.journal = ListedJournal()
-        self.state: SqlState = open_state(self.path)
+        if folder is None:
+            self.state: SqlState = memory_state()
+        else:
+            self.state = open_state(folder / f"state-{next(_numbers)}.db")
+        self.path = self.state.path
         self.folder = Folder(self.journal, self.state, self.registry, IDENTITY)  # type: ignore[arg-type]
 
     def send(self, *events: dict[str, Any] | bytes, batch: int = 1000) -> World:

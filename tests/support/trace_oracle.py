@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import networkx as nx
+from choices import Choices, chosen
 from hypothesis import strategies as st
 
 from lineage.graph.port import Direction, Edge, Spans
@@ -134,25 +135,24 @@ def _graph(edges: Iterable[Edge], direction: Direction) -> Any:
 KEYS = ["k0", "k1", "k2", "k3", "k4", "k5"]
 
 
-def _spans(first: tuple[int, int], gap: int, more: int) -> Spans:
+def _spans(choices: Choices) -> Spans:
     """One interval, and after a gap a second one where it has a length."""
-    start, length = first
-    second = start + length + gap
-    return normal_spans([(start, start + length), (second, second + more)])
+    start, length = choices.below(9), choices.between(1, 6)
+    second = start + length + choices.between(1, 3)
+    return normal_spans([(start, start + length), (second, second + choices.of([0, 0, 2]))])
 
 
-@st.composite
-def tangled(draw: st.DrawFn) -> list[Edge]:
-    """Graphs in which much is reached: few nodes, many edges, cycles, loops, parallel edges."""
-    size = draw(st.integers(3, len(KEYS)))
-    keys = KEYS[:size]
-    there = draw(st.lists(st.integers(0, 4), min_size=size * size, max_size=size * size))
-    pairs = [(src, dst) for src in keys for dst in keys]
-    owners = {1: ("j1",), 2: ("j1", "j2")}
-    first = st.tuples(st.integers(0, 8), st.integers(1, 6))
-    interval = st.builds(_spans, first, st.integers(1, 3), st.sampled_from([0, 0, 2]))
+def _tangled(choices: Choices) -> list[Edge]:
+    keys = KEYS[: choices.between(3, len(KEYS))]
+    owners: dict[int, tuple[str, ...]] = {1: ("j1",), 2: ("j1", "j2")}
     return [
-        Edge("FEEDS", src, dst, owner, "product", {}, draw(interval), draw(interval))
-        for (src, dst), number in zip(pairs, there, strict=True)
-        for owner in owners.get(number, ())
+        Edge("FEEDS", src, dst, owner, "product", {}, _spans(choices), _spans(choices))
+        for src in keys
+        for dst in keys
+        for owner in owners.get(choices.below(5), ())
     ]
+
+
+def tangled() -> st.SearchStrategy[list[Edge]]:
+    """Graphs in which much is reached: few nodes, many edges, cycles, loops, parallel edges."""
+    return chosen(_tangled, size=400)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from moving_data import TABLES, Step, Tables, steps_after_each_other, steps_at_once
 from openlineage_events import World, at, column, dataset, job_event, run_event, table
+from rounds import rounds
 
 from lineage.graph.content import BySpans, Contents, Passages, contents
 from lineage.graph.port import Direction, Limits
@@ -194,15 +194,14 @@ def test_limits_are_said(world: World) -> None:
 
 @contextmanager
 def _played(steps: list[Step]) -> Iterator[World]:
-    with tempfile.TemporaryDirectory() as folder:
-        world = World(Path(folder))
-        for number, step in enumerate(steps):
-            world.send(*step.events(number))
-        yield world
-        world.close()
+    world = World()
+    for number, step in enumerate(steps):
+        world.send(*step.events(number))
+    yield world
+    world.close()
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=rounds(usual=60, campaign=1_500))
 @given(steps_after_each_other(), st.data())
 def test_where_runs_follow_each_other_the_answer_is_exact(
     steps: list[Step], data: st.DataObject
@@ -220,7 +219,7 @@ def test_where_runs_follow_each_other_the_answer_is_exact(
             assert fed <= out_of(world, name, moment, BySpans())
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=rounds(usual=60, campaign=1_500))
 @given(steps_at_once(), st.data())
 def test_where_runs_overlap_nothing_is_lost(steps: list[Step], data: st.DataObject) -> None:
     moment = data.draw(st.integers(0, 150))

@@ -5,12 +5,13 @@ from __future__ import annotations
 import copy
 import itertools
 import random
+from collections.abc import Sequence
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import msgspec
 import pytest
+from choices import Choices, chosen
 from histories import REGISTRY, fact_sets
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -24,6 +25,7 @@ from openlineage_events import (
     job_key,
     run_event,
 )
+from quick_states import memory_state
 from rounds import rounds
 
 from lineage.facts import Fact, FactType, Point
@@ -33,6 +35,8 @@ from lineage.state.late import Late
 from lineage.state.rebuild import rebuild
 from lineage.state.registry import Registry
 from lineage.state.store import SqlState, open_state
+
+COLUMNS: tuple[tuple[str, ...], ...] = ((), ("x",), ("x", "y"))
 
 
 def told(state: SqlState) -> Any:
@@ -53,31 +57,29 @@ def told(state: SqlState) -> Any:
     return nodes, edges, values, runs
 
 
-@st.composite
-def tables(draw: st.DrawFn, names: str, sources: str = "") -> list[dict[str, Any]]:
+def tables(choices: Choices, names: str, sources: str = "") -> list[dict[str, Any]]:
     made = []
-    for name in draw(st.lists(st.sampled_from(names), max_size=3, unique=True)):
-        columns = draw(st.sampled_from([(), ("x",), ("x", "y")]))
+    for name in choices.some(names, len(names)):
+        columns = choices.of(COLUMNS)
         extra: dict[str, Any] = {}
-        if draw(st.booleans()):
+        if choices.yes():
             extra["ownership"] = facet("Ownership", owners=[{"name": f"team:{name}"}])
-        lineage = None
-        if sources and draw(st.booleans()):
-            lineage = {"x": [f"{draw(st.sampled_from(sources))}.x"]}
+        lineage: dict[str, Sequence[str]] | None = None
+        if sources and choices.yes():
+            lineage = {"x": [f"{choices.of(sources)}.x"]}
         made.append(dataset(name, columns=columns, lineage=lineage, **extra))
     return made
 
 
-@st.composite
-def whole_events(draw: st.DrawFn) -> list[dict[str, Any]]:
+def whole_events(choices: Choices) -> list[dict[str, Any]]:
     made = []
-    for number in range(draw(st.integers(1, 5))):
+    for number in range(choices.between(1, 5)):
         run = f"run {number}"
-        job = draw(st.sampled_from(["one", "two"]))
-        read, written = draw(tables("ab")), draw(tables("cd", "ab"))
-        if draw(st.booleans()):
+        job = choices.of(["one", "two"])
+        read, written = tables(choices, "ab"), tables(choices, "cd", "ab")
+        if choices.yes():
             made.append(run_event("START", 2 * number, job=job, run=run))
-        kind = draw(st.sampled_from(["COMPLETE", "COMPLETE", "FAIL", "RUNNING"]))
+        kind = choices.of(["COMPLETE", "COMPLETE", "FAIL", "RUNNING"])
         made.append(run_event(kind, 2 * number + 1, job=job, run=run, inputs=read, outputs=written))
         made[-1]["job"]["facets"] = {"sql": facet("SQLJobFacet", query=f"select {job}")}
         made[-1]["run"]["facets"] = {"nominalTime": facet("NominalTime", nominalStartTime="2026")}
@@ -102,32 +104,30 @@ def split(event: dict[str, Any], chance: random.Random) -> list[dict[str, Any]]:
     return parts
 
 
-@settings(max_examples=rounds(usual=60, campaign=20_000))
-@given(whole_events(), st.randoms(use_true_random=False), st.integers(1, 4))
+@settings(max_examples=rounds(usual=60, campaign=8_000))
+@given(chosen(whole_events, size=150), st.randoms(use_true_random=True), st.integers(1, 4))
 def test_an_event_split_into_several_says_the_same(
     events: list[dict[str, Any]], chance: random.Random, batch: int
 ) -> None:
     parts = [part for event in events for part in split(event, chance)]
     chance.shuffle(parts)
-    with TemporaryDirectory() as folder:
-        whole = World(Path(folder)).send(*events)
-        pieces = World(Path(folder)).send(*parts, batch=batch)
-        assert told(pieces.state) == told(whole.state)
-        whole.close()
-        pieces.close()
+    whole = World().send(*events)
+    pieces = World().send(*parts, batch=batch)
+    assert told(pieces.state) == told(whole.state)
+    whole.close()
+    pieces.close()
 
 
 def folded(facts: list[Fact], batch: int) -> tuple[str, Any]:
-    with TemporaryDirectory() as folder:
-        state = open_state(Path(folder) / "state.db")
-        journal: Any = ListedJournal(facts)
-        Folder(journal, state, REGISTRY, IDENTITY).catch_up(batch)
-        found = state.digest(), told(state)
-        state.close()
+    state = memory_state()
+    journal: Any = ListedJournal(facts)
+    Folder(journal, state, REGISTRY, IDENTITY).catch_up(batch)
+    found = state.digest(), told(state)
+    state.close()
     return found
 
 
-@settings(max_examples=rounds(usual=25, campaign=5_000))
+@settings(max_examples=rounds(usual=25, campaign=2_000))
 @given(fact_sets(), st.integers(1, 3))
 def test_caches_that_hold_next_to_nothing_change_nothing(facts: list[Fact], batch: int) -> None:
     expected = folded(facts, 1000)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Iterator
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
@@ -22,6 +22,7 @@ from openlineage_events import (
     run_event,
     table,
 )
+from quick_states import memory_state, quick_states
 from rounds import rounds
 
 from lineage.errors import InvalidInput, NotFound
@@ -31,7 +32,6 @@ from lineage.journal.port import Head
 from lineage.refs import ColumnRef, DatasetRef, Ref
 from lineage.state.advance import Folder
 from lineage.state.known_at import KnownAt, known_at, position_at, replayed
-from lineage.state.store import open_state
 from lineage.trace.model import Coverage
 from lineage.trace.render import as_json
 from lineage.trace.walk import trace
@@ -66,20 +66,20 @@ def traced(known: KnownAt, ref: Ref, **asked: Any) -> dict[str, Any] | str:
     return answer
 
 
-@settings(max_examples=rounds(usual=60, minutes=1_000, campaign=12_000))
-@given(fact_sets(NAMES, JOBS, mixed=True), st.data())
+@settings(max_examples=rounds(usual=60, campaign=6_000))
+@given(fact_sets(NAMES, JOBS, mixed=True), st.randoms(use_true_random=True))
 def test_what_was_known_at_a_position_equals_a_replay_to_it(
-    facts: list[Fact], data: st.DataObject
+    facts: list[Fact], chance: random.Random
 ) -> None:
-    position = data.draw(st.integers(0, len(facts)))
-    name = data.draw(st.sampled_from(NAMES))
+    position = chance.randint(0, len(facts))
+    name = chance.choice(NAMES)
     ref: Ref = DatasetRef(NS, name)
-    if data.draw(st.booleans()):
-        ref = ColumnRef(NS, name, data.draw(st.sampled_from(["x", "y"])))
+    if chance.random() < 0.5:
+        ref = ColumnRef(NS, name, chance.choice("xy"))
     journal: Any = ListedJournal(facts)
-    with TemporaryDirectory() as folder:
-        state = open_state(Path(folder) / "state.db")
-        Folder(journal, state, REGISTRY, IDENTITY).catch_up(data.draw(st.sampled_from([1, 3, 99])))
+    with quick_states():
+        state = memory_state()
+        Folder(journal, state, REGISTRY, IDENTITY).catch_up(chance.choice([1, 3, 99]))
         with replayed(journal, REGISTRY, IDENTITY, position=position) as whole:
             for direction in ("up", "down"):
                 with known_at(
@@ -95,7 +95,7 @@ def test_what_was_known_at_a_position_equals_a_replay_to_it(
                                 "direction": direction,
                                 "view": view,
                                 "columns": columns,
-                                "as_of": data.draw(st.sampled_from(MOMENTS)),
+                                "as_of": chance.choice(MOMENTS),
                             }
                             assert traced(part, ref, **asked) == traced(whole, ref, **asked)
         state.close()

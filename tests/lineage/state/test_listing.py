@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +27,7 @@ from lineage.state.port import RunRow
 from lineage.state.run_listing import RunListing
 from tracehold.bootstrap import make_registry
 
+REGISTRY = make_registry()
 TABLES = ("a", "b", "c")
 JOBS = ("one", "two")
 
@@ -64,31 +64,30 @@ _events = st.lists(
 @settings(max_examples=40)
 @given(_events)
 def test_pages_and_counts_are_those_of_the_whole(events: list[dict[str, Any]]) -> None:
-    with tempfile.TemporaryDirectory() as folder:
-        world = World(Path(folder), make_registry()).send(*events)
-        state, listing = world.state, Listing(world.state)
-        runs = RunListing(state)
-        for job in (None, *map(job_key, JOBS)):
-            whole = state.runs(job_key=job, limit=1000)
-            assert paged(runs, job) == whole
-            if job is not None:
-                assert runs.count_runs(job) == len(whole)
-                assert runs.runs_of_job(job, limit=2, offset=1) == whole[1:3]
-                assert runs.newest_runs([job]) == ({job: whole[0]} if whole else {})
-        for run in state.runs(limit=1000):
-            assert run in runs.runs_of_id(run.run_id)
-        for name in TABLES:
-            key = table(name)
-            versions = state.versions(key, limit=1000)
-            assert runs.count_versions(key) == len(versions)
-            current = runs.current_versions([key])
-            assert current == ({key: versions[0].version} if versions else {})
-        for label in ("Dataset", "Job"):
-            nodes = state.list_nodes(label, limit=1000)
-            assert listing.named(label, NS, limit=1000) == nodes
-            assert listing.count(label, NS) == len(nodes)
-        assert listing.namespaces() == ([NS] if state.list_nodes("Job", limit=1) else [])
-        world.close()
+    world = World(registry=REGISTRY).send(*events)
+    state, listing = world.state, Listing(world.state)
+    runs = RunListing(state)
+    for job in (None, *map(job_key, JOBS)):
+        whole = state.runs(job_key=job, limit=1000)
+        assert paged(runs, job) == whole
+        if job is not None:
+            assert runs.count_runs(job) == len(whole)
+            assert runs.runs_of_job(job, limit=2, offset=1) == whole[1:3]
+            assert runs.newest_runs([job]) == ({job: whole[0]} if whole else {})
+    for run in state.runs(limit=1000):
+        assert run in runs.runs_of_id(run.run_id)
+    for name in TABLES:
+        key = table(name)
+        versions = state.versions(key, limit=1000)
+        assert runs.count_versions(key) == len(versions)
+        current = runs.current_versions([key])
+        assert current == ({key: versions[0].version} if versions else {})
+    for label in ("Dataset", "Job"):
+        nodes = state.list_nodes(label, limit=1000)
+        assert listing.named(label, NS, limit=1000) == nodes
+        assert listing.count(label, NS) == len(nodes)
+    assert listing.namespaces() == ([NS] if state.list_nodes("Job", limit=1) else [])
+    world.close()
 
 
 def paged(listing: RunListing, job: str | None) -> list[RunRow]:
@@ -106,33 +105,32 @@ def paged(listing: RunListing, job: str | None) -> list[RunRow]:
 def test_a_pinned_input_is_what_the_run_names_or_what_was_last_written_before_it(
     events: list[dict[str, Any]],
 ) -> None:
-    with tempfile.TemporaryDirectory() as folder:
-        world = World(Path(folder), make_registry()).send(*events)
-        state = world.state
-        runs = state.runs(limit=1000)
-        first = {run.key: listed_first(world, run.key) for run in runs}
-        for run in runs:
-            found = pinned_inputs(state.connection(), run)
-            assert [one.dataset_key for one in found] == list(run.inputs)
-            for one in found:
-                if one.how == "said":
-                    assert one.version in {"v1", "v2"}
-                    continue
-                ended = [
-                    (other.ended, other)
-                    for other in runs
-                    if one.dataset_key in other.outputs
-                    and other.key != run.key
-                    and other.state == "COMPLETE"
-                    and other.ended is not None
-                    and other.last <= first[run.key]
-                ]
-                if not ended:
-                    assert (one.how, one.run_key) == ("unknown", None)
-                else:
-                    newest = max(moment for moment, _ in ended)
-                    assert one.run_key in {other.key for moment, other in ended if moment == newest}
-        world.close()
+    world = World(registry=REGISTRY).send(*events)
+    state = world.state
+    runs = state.runs(limit=1000)
+    first = {run.key: listed_first(world, run.key) for run in runs}
+    for run in runs:
+        found = pinned_inputs(state.connection(), run)
+        assert [one.dataset_key for one in found] == list(run.inputs)
+        for one in found:
+            if one.how == "said":
+                assert one.version in {"v1", "v2"}
+                continue
+            ended = [
+                (other.ended, other)
+                for other in runs
+                if one.dataset_key in other.outputs
+                and other.key != run.key
+                and other.state == "COMPLETE"
+                and other.ended is not None
+                and other.last <= first[run.key]
+            ]
+            if not ended:
+                assert (one.how, one.run_key) == ("unknown", None)
+            else:
+                newest = max(moment for moment, _ in ended)
+                assert one.run_key in {other.key for moment, other in ended if moment == newest}
+    world.close()
 
 
 def listed_first(world: World, key: str) -> int:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import random
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
+from choices import Choices, chosen
 from histories import REGISTRY, fact_sets
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from openlineage_events import IDENTITY, ListedJournal, dataset, facts_of, run_event
+from quick_states import memory_state
+from rounds import rounds
 
 from lineage.facts import Fact
 from lineage.state.advance import Folder
@@ -18,12 +20,9 @@ from lineage.state.rebuild import rebuild
 from lineage.state.store import open_state
 
 
-def fold(folder: Path, facts: list[Fact], batches: list[int]) -> tuple[str, list[Any]]:
+def fold(facts: list[Fact], batches: list[int]) -> tuple[str, list[Any]]:
     """Digest and content of the state of these facts, folded in batches of these sizes."""
-    path = folder / "state.db"
-    for old in folder.glob("state.db*"):
-        old.unlink()
-    state = open_state(path)
+    state = memory_state()
     folder_of = Folder(ListedJournal(), state, REGISTRY, IDENTITY)  # type: ignore[arg-type]
     start, sizes = 0, list(batches)
     while start < len(facts):
@@ -38,18 +37,18 @@ def fold(folder: Path, facts: list[Fact], batches: list[int]) -> tuple[str, list
     return digest, content
 
 
-@given(fact_sets(), st.randoms(use_true_random=False), st.data())
+@settings(max_examples=rounds(usual=100, campaign=8_000))
+@given(fact_sets(), st.randoms(use_true_random=True))
 def test_any_order_with_repetitions_in_any_batches_gives_one_state(
-    facts: list[Fact], chance: random.Random, data: st.DataObject
+    facts: list[Fact], chance: random.Random
 ) -> None:
-    sizes = st.lists(st.integers(1, 4), max_size=20)
-    with TemporaryDirectory() as name:
-        digest, content = fold(Path(name), facts, [])
-        again = facts + chance.choices(facts, k=len(facts) // 2)
-        chance.shuffle(again)
-        other, other_content = fold(Path(name), again, data.draw(sizes))
-        assert other_content == content
-        assert other == digest
+    digest, content = fold(facts, [])
+    again = facts + chance.choices(facts, k=len(facts) // 2)
+    chance.shuffle(again)
+    sizes = chance.choices(range(1, 5), k=chance.randrange(21))
+    other, other_content = fold(again, sizes)
+    assert other_content == content
+    assert other == digest
 
 
 SHAPES: list[dict[str, Any]] = [
@@ -59,37 +58,35 @@ SHAPES: list[dict[str, Any]] = [
     {"inputs": ["a"], "outputs": [dataset("b", change="DROP")]},
     {},
 ]
-repeated = st.builds(
-    lambda kind, minute, job, run, shape: run_event(
-        kind, minute, job=job, run=run, **SHAPES[shape]
-    ),
-    st.sampled_from(["START", "COMPLETE", "COMPLETE", "COMPLETE", "FAIL"]),
-    st.integers(0, 30),
-    st.sampled_from(["one", "one", "one", "two"]),
-    st.sampled_from([f"r{number}" for number in range(8)]),
-    st.sampled_from([0, 0, 0, 1, 1, 1, 2, 3, 4, 4]),
-)
 
 
-@given(
-    st.lists(repeated, min_size=4, max_size=20),
-    st.randoms(use_true_random=False),
-    st.lists(st.integers(1, 2), max_size=25),
-)
+def _repeated(choices: Choices) -> list[dict[str, Any]]:
+    return [
+        run_event(
+            choices.of(["COMPLETE", "COMPLETE", "COMPLETE", "START", "FAIL"]),
+            choices.below(31),
+            job=choices.of(["one", "one", "one", "two"]),
+            run=f"r{choices.below(8)}",
+            **SHAPES[choices.of([0, 0, 0, 1, 1, 1, 2, 3, 4, 4])],
+        )
+        for _ in range(choices.between(4, 20))
+    ]
+
+
+@settings(max_examples=rounds(usual=100, campaign=4_000))
+@given(chosen(_repeated, size=120), st.randoms(use_true_random=True))
 def test_the_short_way_of_an_unchanged_shape_gives_the_state_of_the_long_way(
-    sent: list[dict[str, Any]], chance: random.Random, sizes: list[int]
+    sent: list[dict[str, Any]], chance: random.Random
 ) -> None:
     facts = facts_of(sent)
-    with TemporaryDirectory() as name:
-        expected = fold(Path(name), facts, [])
-        assert fold(Path(name), facts, sizes) == expected
-        chance.shuffle(facts)
-        assert fold(Path(name), facts, sizes) == expected
+    sizes = chance.choices([1, 2], k=chance.randrange(26))
+    expected = fold(facts, [])
+    assert fold(facts, sizes) == expected
+    chance.shuffle(facts)
+    assert fold(facts, sizes) == expected
 
 
-def test_a_run_that_began_earlier_than_first_heard_opens_again_what_another_job_dropped(
-    tmp_path: Path,
-) -> None:
+def test_a_run_that_began_earlier_than_first_heard_opens_again_what_another_job_dropped() -> None:
     overwrites = SHAPES[1]
     facts = facts_of(
         [
@@ -100,10 +97,10 @@ def test_a_run_that_began_earlier_than_first_heard_opens_again_what_another_job_
             run_event("START", 2, job="one", run="r1", **overwrites),
         ]
     )
-    assert fold(tmp_path, facts, [1, 1, 2, 1]) == fold(tmp_path, facts, [])
+    assert fold(facts, [1, 1, 2, 1]) == fold(facts, [])
 
 
-def test_a_run_that_began_before_a_drop_of_its_own_job_opens_nothing_again(tmp_path: Path) -> None:
+def test_a_run_that_began_before_a_drop_of_its_own_job_opens_nothing_again() -> None:
     drops = SHAPES[3]
     facts = facts_of(
         [
@@ -113,13 +110,13 @@ def test_a_run_that_began_before_a_drop_of_its_own_job_opens_nothing_again(tmp_p
             run_event("START", 2, job="one", run="r1", **SHAPES[0]),
         ]
     )
-    assert fold(tmp_path, facts, [1, 2, 1]) == fold(tmp_path, facts, [])
+    assert fold(facts, [1, 2, 1]) == fold(facts, [])
 
 
-def test_the_same_event_from_another_producer_changes_no_digest(tmp_path: Path) -> None:
+def test_the_same_event_from_another_producer_changes_no_digest() -> None:
     event = run_event("COMPLETE", 1, inputs=["a"], outputs=[dataset("b", columns=["x"])])
     once = facts_of([event])
-    assert fold(tmp_path, once, []) == fold(tmp_path, facts_of([event, event]), [])
+    assert fold(once, []) == fold(facts_of([event, event]), [])
 
 
 def test_a_rebuild_gives_the_same_digest_and_takes_the_place_of_the_state(tmp_path: Path) -> None:

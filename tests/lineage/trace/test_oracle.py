@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -87,7 +85,7 @@ def both(test: Any) -> Any:
 
 
 @both
-@settings(max_examples=rounds(usual=60, campaign=10_000))
+@settings(max_examples=rounds(usual=60, campaign=3_000))
 @given(**ASKED)
 def test_a_trace_equals_networkx(
     drawn: list[Edge], start: str, direction: Direction, view: View, as_of: int
@@ -104,7 +102,7 @@ def test_a_trace_equals_networkx(
 
 
 @both
-@settings(max_examples=rounds(usual=60, campaign=10_000))
+@settings(max_examples=rounds(usual=60, campaign=3_000))
 @given(**ASKED, end=ENDS)
 def test_what_lies_between_two_things_equals_networkx(
     drawn: list[Edge], start: str, direction: Direction, view: View, as_of: int, end: str
@@ -128,7 +126,7 @@ def test_what_lies_between_two_things_equals_networkx(
 
 
 @both
-@settings(max_examples=rounds(usual=25, campaign=3_000))
+@settings(max_examples=rounds(usual=25, campaign=1_500))
 @given(**ASKED)
 def test_a_trace_along_columns_equals_networkx(
     drawn: list[Edge], start: str, direction: Direction, view: View, as_of: int
@@ -141,7 +139,7 @@ def test_a_trace_along_columns_equals_networkx(
 
 
 @both
-@settings(max_examples=rounds(usual=25, campaign=3_000))
+@settings(max_examples=rounds(usual=25, campaign=1_500))
 @given(**ASKED, end=ENDS)
 def test_what_lies_between_two_columns_equals_networkx(
     drawn: list[Edge], start: str, direction: Direction, view: View, as_of: int, end: str
@@ -164,7 +162,7 @@ LIMITS = st.builds(
 
 
 @both
-@settings(max_examples=rounds(usual=30, campaign=5_000))
+@settings(max_examples=rounds(usual=30, campaign=1_500))
 @given(**ASKED, limits=LIMITS, end=st.none() | ENDS)
 def test_limits_only_ever_take_away_and_say_so(
     drawn: list[Edge], start: str, direction: Direction, view: View, as_of: int,
@@ -191,7 +189,7 @@ def test_limits_only_ever_take_away_and_say_so(
 
 
 @both
-@settings(max_examples=rounds(usual=15, campaign=2_500))
+@settings(max_examples=rounds(usual=15, campaign=1_500))
 @given(**ASKED, size=st.integers(1, 5))
 def test_pages_taken_together_are_the_answer(
     drawn: list[Edge], start: str, direction: Direction, view: View, as_of: int, size: int
@@ -221,33 +219,32 @@ def test_pages_taken_together_are_the_answer(
     assert all(edge in whole.edges for edge in passed)
 
 
-@settings(max_examples=rounds(usual=15, campaign=600))
+@settings(max_examples=rounds(usual=15, campaign=1_000))
 @given(st.lists(st.integers(0, 8), min_size=1, max_size=3), steps_after_each_other())
 def test_folded_events_are_traced_to_what_really_moved(
     moments: list[int], steps: list[Step]
 ) -> None:
     """From events over the fold to the trace: what is inside, and where it came through."""
-    with tempfile.TemporaryDirectory() as folder:
-        world = World(Path(folder))
-        for number, step in enumerate(steps):
-            world.send(*step.events(number))
-        for moment in (10 * step + 9 for step in moments):
-            held = Tables().play(steps, moment)
-            for name in TABLES:
-                if world.state.node(DatasetRef(NS, name).key(EVENTS_IDENTITY)) is None:
-                    assert not held[name]
+    world = World()
+    for number, step in enumerate(steps):
+        world.send(*step.events(number))
+    for moment in (10 * step + 9 for step in moments):
+        held = Tables().play(steps, moment)
+        for name in TABLES:
+            if world.state.node(DatasetRef(NS, name).key(EVENTS_IDENTITY)) is None:
+                assert not held[name]
+                continue
+            asked: dict[str, Any] = {"view": "content", "as_of": at(moment)}
+            up = _ask(world, name, direction="up", **asked)
+            assert {node.name for node in up.nodes} == {name} | held[name]
+            for other in TABLES:
+                if other == name or not up.nodes:
                     continue
-                asked: dict[str, Any] = {"view": "content", "as_of": at(moment)}
-                up = _ask(world, name, direction="up", **asked)
-                assert {node.name for node in up.nodes} == {name} | held[name]
-                for other in TABLES:
-                    if other == name or not up.nodes:
-                        continue
-                    if world.state.node(DatasetRef(NS, other).key(EVENTS_IDENTITY)) is None:
-                        continue
-                    between = _ask(world, other, direction="down", to=name, **asked)
-                    assert bool(between.nodes) == (other in held[name])
-        world.close()
+                if world.state.node(DatasetRef(NS, other).key(EVENTS_IDENTITY)) is None:
+                    continue
+                between = _ask(world, other, direction="down", to=name, **asked)
+                assert bool(between.nodes) == (other in held[name])
+    world.close()
 
 
 def _ask(world: World, name: str, *, to: str | None = None, **options: Any) -> Trace:
