@@ -8,37 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from openlineage_events import dataset, facet, run_event
+from environment_events import TABLES, written
 from seeing_world import CLOSED, SECRET, estate
 from tracehold_world import Api, services_of, workspace
 
 from tracehold.cli.main import run
 from tracehold.questions import answer
-
-TABLES = ("customers", "orders", "report")
-
-
-def tags(environment: str, schema: str) -> dict[str, Any]:
-    return facet(schema, tags=[{"key": "environment", "value": environment, "source": "TEST"}])
-
-
-def written(
-    name: str, environment: str, *, columns: tuple[str, ...] = ("id", "email"), rows: int = 100,
-    version: str = "v1", by_job: bool = False, code: str = "c1", minutes: float = 1,
-) -> dict[str, Any]:  # fmt: skip
-    """A run that wrote a table of an environment."""
-    namespace = f"shop-{environment}"
-    table = dataset(name, columns=columns, version=facet("Version", datasetVersion=version))
-    table["namespace"] = namespace
-    table["outputFacets"] = {"outputStatistics": facet("Statistics", rowCount=rows)}
-    job = {"namespace": namespace, "name": f"load_{name}", "facets": {}}
-    job["facets"]["sourceCodeLocation"] = facet("Code", type="git", url="x", version=code)
-    if by_job:
-        job["facets"]["tags"] = tags(environment, "TagsJobFacet")
-    else:
-        table["facets"]["tags"] = tags(environment, "TagsDatasetFacet")
-    run = f"{environment} {name} {minutes}"
-    return run_event("COMPLETE", minutes, run=run, outputs=[table]) | {"job": job}
 
 
 @pytest.fixture

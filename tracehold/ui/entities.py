@@ -17,6 +17,7 @@ from lineage.state.port import AspectValue
 from lineage.trace.names import reference_text
 from tracehold.judging import license_judgement
 from tracehold.ui.asked import Asked
+from tracehold.ui.environments import comparison
 from tracehold.ui.marks import (
     PAGES,
     Cell,
@@ -222,7 +223,7 @@ def dataset(asked: Asked) -> dict[str, Any]:
     names = (
         "license", "ownership", "terms", "legal_basis", "provenance", "retention", "pii", "scan",
         "deidentification", "assertions", "gate", "purged", "affected", "documentation", "verdict",
-        "stale",
+        "stale", "tags",
     )  # fmt: skip
     aspects = asked.services.state.aspects([node.key], names).get(node.key, {})
     retention = said(aspects, "retention") or {}
@@ -231,6 +232,7 @@ def dataset(asked: Asked) -> dict[str, Any]:
         ("Owner", owners(aspects)),
         ("Retention class", short(retention.get("class"))),
         ("Personal data", _entities(aspects)),
+        ("Environment", comparison(node, said(aspects, "tags"))),
         ("Legal basis", short((said(aspects, "legal_basis") or {}).get("bases")) or None),
         ("Quality gates", _gates(aspects)),
         *facts(said(aspects, "terms") or {}),

@@ -25,6 +25,7 @@ NAVIGATION: Final = (
     ("/datasets", "Datasets"),
     ("/models", "Models"),
     ("/jobs", "Jobs"),
+    ("/skew", "Environments"),
     ("/pii", "Personal data"),
     ("/retention", "Retention"),
     ("/certificates", "Deletions"),
@@ -41,7 +42,7 @@ _View = Callable[[Asked], dict[str, Any]]
 
 def _views() -> dict[str, tuple[str, _View]]:
     """Path → template and view. Views load late: the server starts before anyone looks."""
-    from tracehold.ui import columns, entities, governance, jobs, search
+    from tracehold.ui import columns, entities, environments, governance, jobs, search
     from tracehold.ui.home import home
 
     return {
@@ -56,6 +57,7 @@ def _views() -> dict[str, tuple[str, _View]]:
         "/jobs": ("listing.html", jobs.jobs),
         "/jobs/{key}": ("sections.html", jobs.job),
         "/runs/{key}": ("sections.html", jobs.run),
+        "/skew": ("environments.html", environments.environments),
         "/pii": ("sections.html", lambda asked: governance.pii(asked.services)),
         "/retention": ("sections.html", lambda asked: governance.retention(asked.services)),
         "/certificates": ("sections.html", lambda asked: governance.certificates(asked.services)),

@@ -48,7 +48,10 @@ def test_from_the_model_to_a_source(page: Page, server: RunningServer) -> None:
 
 def test_every_page_opens(page: Page, server: RunningServer) -> None:
     log_in(page, server)
-    names = ("Datasets", "Models", "Jobs", "Personal data", "Retention", "Deletions", "Home")
+    names = (
+        "Datasets", "Models", "Jobs", "Environments", "Personal data", "Retention", "Deletions",
+        "Home",
+    )  # fmt: skip
     for name in names:
         page.get_by_role("navigation").get_by_role("link", name=name).click()
         expect(page.get_by_role("navigation").locator("[aria-current]")).to_have_text(name)
