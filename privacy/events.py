@@ -19,6 +19,7 @@ __all__ = [
     "DeletionPlanned",
     "DeletionRequested",
     "DeletionVerified",
+    "FilesRead",
     "FindingReviewed",
     "HoldPlaced",
     "HoldReleaseAgreed",
@@ -68,6 +69,22 @@ class PersonalDataRead(msgspec.Struct, frozen=True, tag_field="kind", tag="acces
     question: str
     ref: str
     until: int
+
+
+class FilesRead(msgspec.Struct, frozen=True, tag_field="kind", tag="access.files-read/1"):
+    """Somebody who reads the workspace's own files was told where personal data is.
+
+    Attributes:
+        question: What was asked, by name.
+        ref: What it was asked about, as it was written; empty for everything.
+        until: As of ``PersonalDataRead``.
+        user: The account in the operating system under which the command ran.
+    """
+
+    question: str
+    ref: str
+    until: int
+    user: str
 
 
 class FindingReviewed(msgspec.Struct, frozen=True, tag_field="kind", tag="finding.reviewed/1"):

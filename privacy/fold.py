@@ -139,6 +139,7 @@ def _nothing(*_: object) -> Iterable[Point]:
 FACTS: tuple[FactType, ...] = (
     FactType.of(events.ScanCompleted, _scan),
     FactType.of(events.PersonalDataRead, _nothing),
+    FactType.of(events.FilesRead, _nothing),
     FactType.of(events.FindingReviewed, _review),
     FactType.of(events.RetentionAssigned, _retention),
     FactType.of(events.HoldPlaced, _hold_placed),

@@ -76,6 +76,7 @@ TABLE: Final[Mapping[str, frozenset[str]]] = {
     "graph.mirror": frozenset({"admin", "engineer"}),
     # Every question, and the figures of the server itself.
     "question": READERS,
+    "read.note": READERS,
     "metrics": ANYONE,
 }
 """Act → the roles of which one is needed."""

@@ -8,6 +8,7 @@ so that a page that renews itself does not flood the journal.
 from __future__ import annotations
 
 import threading
+from collections.abc import Mapping
 from typing import Final
 
 import msgspec
@@ -16,19 +17,22 @@ from lineage.clock import Clock, format_millis
 from lineage.facts import Draft, Json
 from lineage.journal.envelope import decode
 from lineage.journal.port import Journal
-from privacy.events import PersonalDataRead, kind_of
+from privacy.events import FilesRead, PersonalDataRead, kind_of
 
-__all__ = ["STREAM", "WINDOW_MILLIS", "AccessLog", "is_personal", "reads"]
+__all__ = ["FILES", "STREAM", "WINDOW_MILLIS", "AccessLog", "about", "is_personal", "reads"]
 
 STREAM: Final = "access"
 """The dense governance stream of all reads."""
 WINDOW_MILLIS: Final = 60 * 60 * 1000
 """For so long the same read is not recorded again."""
+FILES: Final = "files"
+"""Stands for the person where somebody reads the workspace's files and has no token."""
 MOST_TEXT: Final = 500
 """Characters kept of what was asked about."""
 
 _ENTRIES: Final = 10_000
-_ALWAYS: Final = frozenset({"pii.exposure", "reads"})
+_ALWAYS: Final = frozenset({"pii.exposure", "reads", "evidence.build"})
+_ABOUT: Final = ("ref", "model", "id", "nodeId")
 # How findings are named in answers, be they ours or facets.
 _SIGNS: Final = (b'"pii', b'"tracehold_pii', b'"PiiDatasetFacet', b'"scan":', b'"personal-data')
 
@@ -36,6 +40,11 @@ _SIGNS: Final = (b'"pii', b'"tracehold_pii', b'"PiiDatasetFacet', b'"scan":', b'
 def is_personal(question: str, answer: bytes) -> bool:
     """Whether an answer, as JSON, says where personal data is, or that none was found."""
     return question in _ALWAYS or any(sign in answer for sign in _SIGNS)
+
+
+def about(params: Mapping[str, Json]) -> str:
+    """What a question is about, as it was written; empty for everything."""
+    return next((str(params[name]) for name in _ABOUT if params.get(name)), "")
 
 
 class AccessLog:
@@ -46,25 +55,31 @@ class AccessLog:
         self._journal = journal
         self._clock = clock
         self._lock = threading.Lock()
-        self._until: dict[tuple[str, str, str], int] = {}
+        self._until: dict[tuple[str, ...], int] = {}
 
-    def note(self, person: str, question: str, ref: str) -> None:
+    def note(self, person: str, question: str, ref: str, user: str = "") -> None:
         """A person is about to be told.
 
         Args:
             person: Opaque id.
             question: Name of the question, or of the page.
             ref: What it is about, as it was written; empty for everything.
+            user: The account under which the workspace's files are read; empty for a request.
 
         Raises:
             Unavailable: It cannot be recorded now; then nothing may be told.
         """
-        read, now = (person, question, ref[:MOST_TEXT]), self._clock()
+        now = self._clock()
+        read = (person, question, ref[:MOST_TEXT], user)
         with self._lock:
             if self._until.get(read, 0) > now:
                 return
         until = now + WINDOW_MILLIS
-        body = PersonalDataRead(question, read[2], until)
+        body = (
+            FilesRead(question, read[2], until, user)
+            if user
+            else PersonalDataRead(question, read[2], until)
+        )
         self._journal.append(
             [Draft(kind_of(body), person, msgspec.json.encode(body), stream=STREAM)]
         )
@@ -85,13 +100,14 @@ def reads(journal: Journal, *, after: int = 0, limit: int = 100) -> list[dict[st
             break
         stored = journal.at(position)
         envelope = decode(stored.envelope)
-        said = PersonalDataRead("", "", envelope.received)
+        said: PersonalDataRead | FilesRead = PersonalDataRead("", "", envelope.received)
         if stored.distilled is not None:
-            said = msgspec.json.decode(stored.distilled, type=PersonalDataRead)
+            said = msgspec.json.decode(stored.distilled, type=PersonalDataRead | FilesRead)
         found.append(
             {
                 "position": position,
                 "person": envelope.actor,
+                "user": said.user if isinstance(said, FilesRead) else None,
                 "question": said.question,
                 "ref": said.ref,
                 "at": format_millis(envelope.received),

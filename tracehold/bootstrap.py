@@ -226,14 +226,14 @@ class Services:
             self.advancer.until(receipt)
         return receipt
 
-    def told(self, person: str, question: str, ref: str) -> None:
-        """A person is about to be told where personal data is.
+    def told(self, person: str, question: str, ref: str, user: str = "") -> None:
+        """A person is about to be told where personal data is; see ``AccessLog.note``.
 
         Raises:
             Unavailable: It cannot be recorded now; then nothing may be told.
         """
         if self.access_log is not None:
-            self.access_log.note(person, question, ref)
+            self.access_log.note(person, question, ref, user)
             if self.advancer is not None:
                 self.advancer.wake()
 

@@ -92,6 +92,7 @@ SAMPLES: Final[tuple[msgspec.Struct, ...]] = (
         columns={"mail": {"tier": "confirmed", "entity": "EMAIL_ADDRESS", "score": 0.9}},
     ),
     privacy.PersonalDataRead(question="pii.exposure", ref="", until=_AT + 3_600_000),
+    privacy.FilesRead(question="dataset", ref=_DATASET, until=_AT + 3_600_000, user="jo"),
     privacy.FindingReviewed(
         dataset=_DATASET, column="mail", entity="EMAIL_ADDRESS", accepted=True, reason="seen"
     ),

@@ -19,6 +19,7 @@ from tracehold.acts.judgements import JUDGEMENTS
 from tracehold.acts.keys import KEYS
 from tracehold.acts.mirror import MIRROR
 from tracehold.acts.people import PEOPLE
+from tracehold.acts.reads import READS
 from tracehold.bootstrap import Services
 
 __all__ = ["ACTS", "Act", "perform"]
@@ -35,6 +36,7 @@ ACTS: Final[Mapping[str, Act]] = {
         *MIRROR,
         *JOURNAL,
         *KEYS,
+        *READS,
     )
 }
 

@@ -12,6 +12,7 @@ from lineage.errors import InvalidInput
 from lineage.facts import Json
 from tracehold.cli.governance import decide_alias
 from tracehold.cli.here import ask, reading, settings_of
+from tracehold.cli.on_record import put_on_record
 from tracehold.cli.options import AsOf, JsonOut, KnownAt, Ref, Where
 from tracehold.cli.output import emit, fields, note, say, table
 
@@ -175,8 +176,10 @@ def trace(
         limit=limit,
         after=after,
     )
-    with reading(settings_of(workspace)) as services:
+    settings = settings_of(workspace)
+    with reading(settings) as services:
         found = walk(services, asked)
+    put_on_record(settings, "trace", {"ref": ref}, as_json(found))
     if json or format_ == "json":
         emit(as_json(found), as_json=True, text=say)
     elif format_ == "html":
@@ -239,9 +242,11 @@ def diff(
     asked = AskDiff(
         ref=ref, other=other, from_=start, to=end, known_at=known_at, view=view, depth=depth
     )
-    with reading(settings_of(workspace)) as services:
+    settings = settings_of(workspace)
+    with reading(settings) as services:
         found = differ(services, asked)
         broken = breaking(services, found)
+    put_on_record(settings, "diff", {"ref": ref}, as_json(found, broken))
     if json or format_ == "json":
         emit(as_json(found, broken), as_json=True, text=say)
     else:

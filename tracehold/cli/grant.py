@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated
 
 import typer
 
+from lineage.facts import Json
 from tracehold.cli.here import act, ask
 from tracehold.cli.options import As, JsonOut, Where
 from tracehold.cli.output import emit, fields, table
@@ -92,10 +94,12 @@ def list_reads(
     answer = ask(workspace, "reads", after=after, limit=limit)
 
     def text() -> None:
-        rows = [
-            [one["at"], one["name"] or one["person"], one["question"], one["ref"]]
-            for one in answer["items"]
-        ]
+        rows = [[one["at"], _who(one), one["question"], one["ref"]] for one in answer["items"]]
         table(["at", "who", "question", "about"], rows, empty="nothing was read")
 
     emit(answer, as_json=json, text=text)
+
+
+def _who(read: Mapping[str, Json]) -> str:
+    name = str(read["name"] or read["person"])
+    return name if read["user"] is None else f"{name}, account {read['user']}"

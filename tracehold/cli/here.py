@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from lineage.errors import Conflict, Unavailable
 from lineage.facts import Json
+from tracehold.cli.on_record import put_on_record
 from tracehold.settings import Settings, load, refuse_unfinished
 
 if TYPE_CHECKING:
@@ -42,11 +43,15 @@ def token_of(settings: Settings, person: str) -> str:
 
 
 def ask(workspace: Path | None, name: str, **params: Json) -> Any:
-    """Answer a question from the files of the workspace."""
+    """Answer a question from the files of the workspace; where need be, that is on record."""
     from tracehold.questions import answer
 
-    with reading(settings_of(workspace)) as services:
-        return answer(services, name, {k: v for k, v in params.items() if v not in (None, "")})
+    settings = settings_of(workspace)
+    given = {k: v for k, v in params.items() if v not in (None, "")}
+    with reading(settings) as services:
+        found = answer(services, name, given)
+    put_on_record(settings, name, given, found)
+    return found
 
 
 def act(workspace: Path | None, person: str, name: str, body: Mapping[str, Json]) -> Any:

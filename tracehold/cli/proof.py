@@ -11,6 +11,7 @@ import typer
 from lineage.clock import format_millis
 from lineage.errors import InvalidInput
 from tracehold.cli.here import act, ask, reading, settings_of
+from tracehold.cli.on_record import put_on_record
 from tracehold.cli.options import As, DryRun, JsonOut, Where
 from tracehold.cli.output import emit, progress, say, table
 
@@ -215,7 +216,10 @@ def build(
     """Seal the facts on models, datasets or cases with their proofs and a verifier."""
     from tracehold.evidence import build_bundle
 
-    with reading(settings_of(workspace)) as services, progress("sealing"):
+    settings = settings_of(workspace)
+    # Before it is built: what lies in the folder has been told.
+    put_on_record(settings, "evidence.build", {"ref": " ".join(refs)}, None)
+    with reading(settings) as services, progress("sealing"):
         made = build_bundle(services, refs, out)
     answer = {"bundle": str(made.path), "facts": made.facts, "verifier_key": made.verifier_key}
 

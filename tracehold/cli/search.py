@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 import typer
 
 from tracehold.cli.here import reading, settings_of
+from tracehold.cli.on_record import put_on_record
 from tracehold.cli.options import JsonOut, Where
 from tracehold.cli.output import emit, note, progress, say
 
@@ -36,10 +37,12 @@ def search(
     from tracehold.questions import answer
 
     asked = {"text": " ".join(words), "kind": kind, "namespace": namespace, "limit": limit}
-    with reading(settings_of(workspace)) as services:
+    settings = settings_of(workspace)
+    with reading(settings) as services:
         with progress("making the search index") as tell:
             services.search.bring_up(tell)
         found = answer(services, "find", asked)
+    put_on_record(settings, "find", asked, found)
     emit(found, as_json=json, text=lambda: _draw(found))
 
 

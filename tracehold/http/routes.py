@@ -17,7 +17,7 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from catalog.people import Person
 from lineage.facts import Json
 from tracehold.access import authorize
-from tracehold.access_log import is_personal
+from tracehold.access_log import about, is_personal
 from tracehold.acts import ACTS, perform
 from tracehold.acts.act import read_fields
 from tracehold.bootstrap import Services
@@ -133,8 +133,7 @@ def _told(services: Services, person: Person, name: str, params: Mapping[str, Js
     """The answer as JSON; where it says where personal data is, that is on record by then."""
     body = msgspec.json.encode(ask(services, person, name, params))
     if is_personal(name, body):
-        about = (str(params[one]) for one in ("ref", "model", "id", "nodeId") if params.get(one))
-        services.told(person.id, name, next(about, ""))
+        services.told(person.id, name, about(params))
     return body
 
 
