@@ -6,13 +6,14 @@ rights hides what is to be hidden. What must be judged by everything asks ``Serv
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import islice
 from typing import Final
 
 import msgspec
 
+from lineage.facts import Json
 from lineage.graph.port import Edge, EdgeType, Node, View
 from lineage.graph.rows import listed
 from lineage.identity import Label
@@ -21,7 +22,7 @@ from lineage.state.listing import Listing
 from lineage.state.point_table import read_points
 from lineage.state.port import AspectValue, EstateCounts, RunRow, VersionRow
 from lineage.state.resolve import resolve
-from lineage.state.store import SqlState
+from lineage.state.store import NO_FORMS, SqlState
 from lineage.trace.hiding import HIDDEN
 from tracehold.seeing import Seeing
 
@@ -211,9 +212,14 @@ class SeenState(SqlState):
     # Aspects
 
     def aspects(
-        self, keys: Sequence[str], names: Sequence[str], as_of: int | None = None
+        self,
+        keys: Sequence[str],
+        names: Sequence[str],
+        as_of: int | None = None,
+        *,
+        forms: Mapping[str, Callable[[str], Json]] = NO_FORMS,  # noqa: ARG002 - to mask: plain
     ) -> dict[str, dict[str, list[AspectValue]]]:
-        """What is said of those of the keys that may be seen."""
+        """What is said of those of the keys that may be seen, in plain values."""
         hidden = self._hidden(keys)
         found = super().aspects([key for key in keys if key not in hidden], names, as_of)
         return {
@@ -246,24 +252,36 @@ class SeenState(SqlState):
         size = limit
         while True:
             rows = super().runs(job_key=job_key, limit=size)
-            barred = set() if job_key else self._hidden({row.job_key for row in rows})
-            seen = [row for row in rows if row.job_key not in barred]
+            seen = self._of_seen_jobs(rows) if job_key is None else rows
             if len(seen) >= limit or len(rows) < size:
-                return [self._seen_run(row) for row in seen[:limit]]
+                return self._seen_runs(seen[:limit])
             size *= 4
 
     def run(self, key: str) -> RunRow | None:
         """One run by key; None where its job may not be seen."""
-        row = super().run(key)
-        return None if row is None or self._hidden([row.job_key]) else self._seen_run(row)
+        return next(iter(self.runs_of_keys([key])), None)
 
-    def _seen_run(self, row: RunRow) -> RunRow:
-        """The run with a placeholder for each input and output that may not be seen."""
-        barred = sorted(self._hidden({*row.inputs, *row.outputs}))
-        row = replace(row, facets=self._seeing.masked(dict(row.facets)))
+    def runs_of_keys(self, keys: Sequence[str]) -> list[RunRow]:
+        """The runs of the keys whose job may be seen, in their order."""
+        return self._seen_runs(self._of_seen_jobs(super().runs_of_keys(keys)))
+
+    def _of_seen_jobs(self, rows: Sequence[RunRow]) -> list[RunRow]:
+        hidden = self._hidden({row.job_key for row in rows})
+        return [row for row in rows if row.job_key not in hidden]
+
+    def _seen_runs(self, rows: Sequence[RunRow]) -> list[RunRow]:
+        """The runs with a placeholder for each input and output that may not be seen."""
+        hidden = frozenset(
+            self._hidden({key for row in rows for key in (*row.inputs, *row.outputs)})
+        )
+        return [self._seen_run(row, hidden) for row in rows]
+
+    def _seen_run(self, row: RunRow, hidden: frozenset[str]) -> RunRow:
+        barred = sorted(hidden.intersection((*row.inputs, *row.outputs)))
         names = {key: f"{HIDDEN}{number}" for number, key in enumerate(barred, 1)}
         return replace(
             row,
+            facets=self._seeing.masked(dict(row.facets)),
             inputs=tuple(names.get(key, key) for key in row.inputs),
             outputs=tuple(names.get(key, key) for key in row.outputs),
         )

@@ -31,17 +31,21 @@ with recursive kind(label) as (values ('Dataset'), ('Job')), found(label, name) 
 )
 select distinct name from found where name is not null order by name
 """  # noqa: S608
+# What is passed over is counted off in the index: no row of it is read.
 _OF_NAMESPACE: Final = f"""
-select key, props from node
-where {_NAMED} and label = ? and props ->> 'namespace' = ?
-and key not in (select value from json_each(?)) order by name, key limit ? offset ?
+select key, props from node where id in (
+  select id from node where {_NAMED} and label = ?1 and props ->> 'namespace' = ?2 {{seen}}
+  order by name, key limit ?3 offset ?4)
+order by name, key
 """  # noqa: S608
+_SEEN: Final = "and key not in (select value from json_each(?5))"
 _OF_LABEL: Final = """
 select key, props from node where live = 1 and label = ? order by name, key limit ? offset ?
 """
 _COUNT: Final = f"""
-select count(*) from node where {_NAMED} and label = ? and props ->> 'namespace' = ?
-and key not in (select value from json_each(?))
+select (select count(*) from node where {_NAMED} and label = ?1 and props ->> 'namespace' = ?2)
+  - (select count(*) from json_each(?3) as hidden cross join node on node.key = hidden.value
+     where {_NAMED} and label = ?1 and props ->> 'namespace' = ?2)
 """  # noqa: S608
 # Numbers of nodes grow as they are first named; the rows themselves are not read.
 _NAMED_BETWEEN: Final = f"""
@@ -79,12 +83,13 @@ from json_each(?) as wanted cross join point p on (p.entity_key, p.aspect, p.slo
 """
 
 _TOUCHES: Final = """
-select e.type, s.key, d.key, e.spans from json_each(?) as wanted
+select n.key, e.type, other.key, e.spans from json_each(?) as wanted
 cross join node as n on n.key = wanted.value
-cross join edge as e on e.{near} = n.id and e.type in ('READ', 'WROTE', 'CHILD_OF')
-  and e.live = 1
-join node as s on s.id = e.src join node as d on d.id = e.dst limit ?
+cross join edge as e on e.{near} = n.id and e.type in ({types}) and e.live = 1
+cross join node as other on other.id = e.{far} limit ?
 """
+_FROM_JOBS: Final = _TOUCHES.format(near="src", far="dst", types="'READ', 'WROTE', 'CHILD_OF'")
+_TO_DATASETS: Final = _TOUCHES.format(near="dst", far="src", types="'READ', 'WROTE'")
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +142,7 @@ class Listing:
         self._state = state
         self._open = open_places
         self._narrowed = open_places is not None
-        self._hidden = listed(sorted(hidden))
+        self._hidden = listed(sorted(hidden)) if hidden else ""
         self._db = state.connection()
 
     def namespaces(self) -> list[str]:
@@ -160,7 +165,9 @@ class Listing:
         elif not self._is_open(namespace):
             return []
         else:
-            rows = self._db.execute(_OF_NAMESPACE, (label, namespace, self._hidden, limit, offset))
+            statement = _OF_NAMESPACE.format(seen=_SEEN if self._hidden else "")
+            asked = (label, namespace, limit, offset, *([self._hidden] if self._hidden else []))
+            rows = self._db.execute(statement, asked)
         return [Node(key, label, decode_props(props)) for key, props in rows]
 
     def count(self, label: Label, namespace: str | None) -> int:
@@ -169,7 +176,7 @@ class Listing:
             return len(self._seen(label)) if self._narrowed else self._state.count(label)
         if not self._is_open(namespace):
             return 0
-        row = self._db.execute(_COUNT, (label, namespace, self._hidden)).fetchone()
+        row = self._db.execute(_COUNT, (label, namespace, self._hidden or "[]")).fetchone()
         return int(row[0])
 
     def _is_open(self, namespace: str) -> bool:
@@ -201,15 +208,11 @@ class Listing:
         """
         wanted = listed(keys)
         found: dict[str, dict[str, set[str]]] = {key: {} for key in keys}
-        for near in ("src", "dst"):
-            for type_, src, dst, spans in self._db.execute(
-                _TOUCHES.format(near=near), (wanted, most)
-            ):
-                if type_ == "CHILD_OF":
-                    if near == "src":
-                        found[src].setdefault(type_, set()).add(dst)
-                elif any(start <= as_of < end for start, end in decode_spans(spans)[0]):
-                    key, other = (src, dst) if near == "src" else (dst, src)
+        for statement in (_FROM_JOBS, _TO_DATASETS):
+            for key, type_, other, spans in self._db.execute(statement, (wanted, most)):
+                if type_ == "CHILD_OF" or any(
+                    start <= as_of < end for start, end in decode_spans(spans)[0]
+                ):
                     found[key].setdefault(type_, set()).add(other)
         return {
             key: Touched(*(tuple(sorted(by.get(t, ()))) for t in ("READ", "WROTE", "CHILD_OF")))

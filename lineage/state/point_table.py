@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Callable
 from typing import Any, Final
 
 import msgspec
@@ -36,12 +37,12 @@ def read_points(db: sqlite3.Connection, entity_key: str, aspect: str) -> list[St
     return [stored_point(row) for row in rows]
 
 
-def stored_point(row: tuple[Any, ...]) -> StoredPoint:
+def stored_point(
+    row: tuple[Any, ...], decode: Callable[[str], Json] = msgspec.json.decode
+) -> StoredPoint:
     """The point of a row: slot, source, time, rank, fact, position, actor, value as text."""
     slot, source, time, rank, fact_id, position, actor, value = row
-    return StoredPoint(
-        slot, source, time, rank, fact_id, position, actor, msgspec.json.decode(value)
-    )
+    return StoredPoint(slot, source, time, rank, fact_id, position, actor, decode(value))
 
 
 class PointTable:

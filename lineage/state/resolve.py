@@ -52,6 +52,10 @@ def resolve(
         points: All points of one aspect of one entity.
         as_of: Epoch milliseconds; None takes everything recorded.
     """
+    points = list(points)
+    if len(points) == 1 and points[0].slot != MANY:
+        # Most of what is said was said once.
+        return _only(points[0], as_of)
     slots: dict[str, list[tuple[StoredPoint, Json]]] = {}
     for point in _latest(points, as_of):
         if point.slot != MANY:
@@ -81,6 +85,17 @@ def resolve(
             )
         )
     return values
+
+
+def _only(point: StoredPoint, as_of: int | None) -> list[AspectValue]:
+    if point.value is None or (as_of is not None and point.time > as_of):
+        return []
+    return [
+        AspectValue(
+            point.value, point.slot, point.source, point.time, point.fact_id, point.position,
+            point.actor,
+        )
+    ]  # fmt: skip
 
 
 def timeline(

@@ -46,7 +46,7 @@ class RunListing:
         """Reads a state.
 
         Args:
-            state: Runs are read through its ``run``, which may hide some.
+            state: Runs are read through it, which may hide some.
             narrowed: Whether it hides any, so that figures must leave them out.
         """
         self._state = state
@@ -78,12 +78,13 @@ class RunListing:
                 " order by first desc, key desc limit :limit",
                 {"job": job_key, "first": first and first[0], "after": after, "limit": limit + 1},
             ).fetchall()
-            for (key,) in rows:
+            keys = [key for (key,) in rows]
+            seen = {row.key: row for row in self._state.runs_of_keys(keys)}
+            for key in keys:
                 if len(found) == limit:
                     return found, after
-                row = self._state.run(key)
-                if row is not None:
-                    found.append(row)
+                if key in seen:
+                    found.append(seen[key])
                 after = key
             if len(rows) <= limit:
                 return found, None
@@ -147,7 +148,7 @@ class RunListing:
 
     def _runs(self, statement: str, values: tuple[object, ...]) -> list[RunRow]:
         keys = [key for (key,) in self._db.execute(statement, values).fetchall() if key]
-        return [row for key in keys if (row := self._state.run(key)) is not None]
+        return self._state.runs_of_keys(keys)
 
     def begun_and_ended(self, since: int) -> list[tuple[str, int, int | None, int]]:
         """Job, first event, end and event types of every run that began at a moment or later."""

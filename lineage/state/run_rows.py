@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Sequence
 from typing import Any, Final
 
 import msgspec
 
 from lineage.graph.port import Node
+from lineage.graph.rows import listed
 from lineage.state.port import RunRow, VersionRow
 from lineage.state.runs import contradicted, state_of
 
-__all__ = ["current_span", "list_runs", "read_run", "run_node", "versions_of"]
+__all__ = ["current_span", "list_runs", "read_run", "read_runs", "run_node", "versions_of"]
 
-_SELECT: Final = (
+_COLUMNS: Final = (
     "select r.key, r.job_key, r.run_id, r.seen, r.started, r.ended, r.facets, r.last,"
     " s.inputs, s.outputs"
-    " from run r join shape s on s.id = r.shape_id where r.seen & 64 = 0"
+)
+_SELECT: Final = f"{_COLUMNS} from run r join shape s on s.id = r.shape_id where r.seen & 64 = 0"
+_OF_KEYS: Final = (
+    f"{_COLUMNS} from json_each(?) as wanted cross join run r on r.key = wanted.value"
+    " cross join shape s on s.id = r.shape_id where r.seen & 64 = 0"
 )
 
 
@@ -41,6 +47,12 @@ def read_run(db: sqlite3.Connection, key: str) -> RunRow | None:
     """One run by key."""
     row = db.execute(f"{_SELECT} and r.key = ?", (key,)).fetchone()
     return None if row is None else _row(row)
+
+
+def read_runs(db: sqlite3.Connection, keys: Sequence[str]) -> list[RunRow]:
+    """The runs of the keys that exist, in their order."""
+    found = {row[0]: row for row in db.execute(_OF_KEYS, (listed(keys),))}
+    return [_row(found[key]) for key in keys if key in found]
 
 
 def list_runs(db: sqlite3.Connection, job_key: str | None, limit: int) -> list[RunRow]:

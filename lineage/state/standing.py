@@ -7,13 +7,13 @@ it. A stream has no last event that anyone waits for, so it may be silent for lo
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from lineage.state.port import RunRow, StateReader
+from lineage.state.port import AspectValue, RunRow, StateReader
 
-__all__ = ["STALE", "Ages", "shown_state", "streaming_jobs"]
+__all__ = ["STALE", "Ages", "is_streaming", "shown_state", "streaming_jobs"]
 
 STALE: Final = "STALE"
 """Shown for a run that never ended and of which nothing was heard for too long."""
@@ -53,11 +53,14 @@ def shown_state(run: RunRow, *, now: int, streaming: bool, ages: Ages) -> str:
 def streaming_jobs(state: StateReader, job_keys: Iterable[str]) -> frozenset[str]:
     """Of some jobs those that never end by themselves, as their ``jobType`` says."""
     held = state.aspects(sorted(set(job_keys)), ["type"])
-    return frozenset(
-        key
-        for key, aspects in held.items()
+    return frozenset(key for key, aspects in held.items() if is_streaming(aspects))
+
+
+def is_streaming(aspects: Mapping[str, Sequence[AspectValue]]) -> bool:
+    """Whether a job never ends by itself, as its ``jobType`` among the aspects says."""
+    return any(
+        isinstance(said.value, Mapping) and _endless(said.value.get("processingType"))
         for said in aspects.get("type", ())
-        if isinstance(said.value, Mapping) and _endless(said.value.get("processingType"))
     )
 
 

@@ -7,13 +7,17 @@ fold has the only one that writes.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Final
 
+import msgspec
+
 from lineage.errors import Unavailable
+from lineage.facts import Json
 from lineage.graph.port import Edge, EdgeType, Node, View
 from lineage.graph.rows import listed
 from lineage.graph.sql import SqlGraph
@@ -32,21 +36,34 @@ from lineage.state.passages import RunPassages
 from lineage.state.point_table import read_points, stored_point
 from lineage.state.port import AspectValue, EstateCounts, RunRow, VersionRow
 from lineage.state.resolve import StoredPoint, resolve
-from lineage.state.run_rows import current_span, list_runs, read_run, run_node, versions_of
+from lineage.state.run_rows import (
+    current_span,
+    list_runs,
+    read_run,
+    read_runs,
+    run_node,
+    versions_of,
+)
 from lineage.state.tables import COLUMNS_OF, TABLES, connect
 
-__all__ = ["DIVERGED", "SqlState", "Standing", "is_foreign", "open_state"]
+__all__ = ["DIVERGED", "NO_FORMS", "SqlState", "Standing", "is_foreign", "open_state"]
 
+# What was said again and again is read once: only the newest of each slot and source counts.
 _MANY_POINTS: Final = (
     "select p.entity_key, p.aspect, p.slot, p.source, p.time, p.rank, p.fact_id, p.position,"
-    " p.actor, p.value from json_each(?) as k cross join json_each(?) as a"
-    " cross join point p on p.entity_key = k.value and p.aspect = a.value"
+    " p.actor, p.value from json_each(?1) as k cross join json_each(?2) as a"
+    " cross join point p on p.entity_key = k.value and p.aspect = a.value and p.time <= ?3"
+    " and not exists (select 1 from point q where q.entity_key = p.entity_key"
+    "  and q.aspect = p.aspect and q.slot = p.slot and q.source = p.source and q.time <= ?3"
+    "  and (q.time, q.rank) > (p.time, p.rank))"
 )
 _POINTS_OF_ASPECT: Final = (
     "select entity_key, aspect, slot, source, time, rank, fact_id, position, actor, value"
     " from point where aspect = ? order by entity_key"
 )
+_EVER: Final = (1 << 63) - 1
 _MODULUS: Final = 1 << 256
+NO_FORMS: Final[Mapping[str, Callable[[str], Json]]] = MappingProxyType({})
 DIVERGED: Final = "diverged"
 """Key in ``meta``, there where the state before this one was not what its journal says."""
 
@@ -265,15 +282,30 @@ class SqlState:
     # Aspects
 
     def aspects(
-        self, keys: Sequence[str], names: Sequence[str], as_of: int | None = None
+        self,
+        keys: Sequence[str],
+        names: Sequence[str],
+        as_of: int | None = None,
+        *,
+        forms: Mapping[str, Callable[[str], Json]] = NO_FORMS,
     ) -> dict[str, dict[str, list[AspectValue]]]:
-        """Per key and aspect name the values of all slots; absent where nothing is said."""
+        """Per key and aspect name the values of all slots; absent where nothing is said.
+
+        Args:
+            keys: Of entities.
+            names: Of aspects.
+            as_of: Epoch milliseconds; None takes everything recorded.
+            forms: How to read the values of an aspect, as JSON text, where plain values would cost
+                too much. Who hides things may read plain values all the same.
+        """
+        until = _EVER if as_of is None else as_of
         rows = self.connection().execute(
-            _MANY_POINTS, (listed(sorted(set(keys))), listed(sorted(set(names))))
+            _MANY_POINTS, (listed(sorted(set(keys))), listed(sorted(set(names))), until)
         )
         grouped: dict[tuple[str, str], list[StoredPoint]] = {}
         for row in rows:
-            grouped.setdefault((row[0], row[1]), []).append(stored_point(row[2:]))
+            form = forms.get(row[1], msgspec.json.decode)
+            grouped.setdefault((row[0], row[1]), []).append(stored_point(row[2:], form))
         found: dict[str, dict[str, list[AspectValue]]] = {}
         for (key, name), points in grouped.items():
             values = resolve(name, points, as_of)
@@ -307,6 +339,10 @@ class SqlState:
     def run(self, key: str) -> RunRow | None:
         """One run by key."""
         return read_run(self.connection(), key)
+
+    def runs_of_keys(self, keys: Sequence[str]) -> list[RunRow]:
+        """The runs of the keys that exist, in their order."""
+        return read_runs(self.connection(), keys)
 
     def versions(self, dataset_key: str, limit: int = 100) -> list[VersionRow]:
         """Versions of a dataset, newest first: named ones, and runs that wrote it unnamed."""

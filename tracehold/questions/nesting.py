@@ -44,7 +44,7 @@ def runs_inside(services: Services, run: RunRow) -> list[RunRow]:
     """The runs that name this one as the run around them, the earliest first."""
     db = services.state.connection()
     keys = inner_runs(db, run.key, inner_jobs(db, run.job_key, _MOST), _MOST)
-    return [found for key in keys if (found := services.state.run(key)) is not None]
+    return services.state.runs_of_keys(keys)
 
 
 def _run(said: Json) -> str | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
@@ -29,8 +30,10 @@ from lineage.errors import Fault, Unavailable
 from lineage.facts import Entity, FacetReader, Fact, FactType, Point, Source
 from lineage.graph.port import Edge, Node
 from lineage.state.advance import Folder
+from lineage.state.point_table import read_points
 from lineage.state.precedence import DEFAULT, PRECEDENCE
 from lineage.state.registry import Registry
+from lineage.state.resolve import resolve
 from lineage.state.store import open_state
 
 
@@ -88,6 +91,20 @@ def value(world: World, aspect: str, minutes: float | None = None, key: str = ""
 def test_every_precedence_names_every_source_once() -> None:
     for order in (DEFAULT, *(order.sources for order in PRECEDENCE.values())):
         assert sorted(order) == sorted(get_args(Source))
+
+
+def test_the_newest_of_each_slot_and_source_is_all_that_counts(world: World) -> None:
+    rng = random.Random(7)
+    for _ in range(120):
+        said = rng.choice((None, "MIT", "GPL-3.0-only", "0BSD"))
+        slot, source = rng.choice(("", "a", "*")), rng.choice(("manifest", "facet", "scan"))
+        many = {"a": said, "b": "MIT"} if slot == "*" else said
+        say(world, rng.randrange(6), aspect="terms", value=many, slot=slot, source=source)
+    key = table("t")
+    points = read_points(world.state.connection(), key, "terms")
+    for moment in (None, *(at(minute) for minute in range(-1, 7))):
+        found = world.state.aspects([key], ["terms"], moment).get(key, {}).get("terms", [])
+        assert found == resolve("terms", points, moment)
 
 
 def test_a_facet_holds_from_the_event_that_changed_it(world: World) -> None:

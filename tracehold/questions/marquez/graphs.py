@@ -257,7 +257,7 @@ def _upstream(services: Services, params: AskUpstream) -> Json:
             missing.add("depth" if step == depth else "nodes")
             break
         seen.update(further)
-        level = [found for key in further if (found := services.state.run(key)) is not None]
+        level = services.state.runs_of_keys(further)
     keys = {key for one in rows for key in (one.job_key, *one.inputs)}
     names = services.state.nodes(sorted(keys))
     run_ids = {one.key: one.run_id for one in rows}

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 import uuid
 from collections.abc import Iterator
+from functools import lru_cache
 from itertools import combinations, pairwise
 from typing import Final
 
@@ -69,6 +70,7 @@ def dataset_key(services: Services, namespace: str, name: str) -> str:
     return key
 
 
+@lru_cache(maxsize=10_000)
 def version_id(text: str) -> str:
     """A version as a UUID, which Marquez' clients expect: itself, or derived from the name."""
     return text.lower() if _UUID.fullmatch(text) else str(uuid.uuid5(_VERSIONS, text))

@@ -8,7 +8,10 @@ back of one thing, and left empty in lists.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from typing import Any, Final
+
+import msgspec
 
 from lineage.clock import format_millis
 from lineage.facts import Json
@@ -16,7 +19,7 @@ from lineage.graph.port import Node
 from lineage.state.listing import Span, Touched
 from lineage.state.pinning import Pinned, facts_of_run, pinned_inputs
 from lineage.state.port import AspectValue, RunRow, VersionRow
-from lineage.state.standing import STALE, shown_state, streaming_jobs
+from lineage.state.standing import STALE, is_streaming, shown_state, streaming_jobs
 from tracehold.bootstrap import Services
 from tracehold.questions.marquez.facets import RunFacets, facets_of_run, newest_facets
 from tracehold.questions.marquez.node_ids import dataset_name, version_id
@@ -37,6 +40,24 @@ _NOTHING: Final = Span()
 _Aspects = Mapping[str, Sequence[AspectValue]]
 
 
+class _Field(msgspec.Struct):
+    """A column of a dataset, in the order and under the names in which Marquez writes it."""
+
+    name: Json
+    type: Json = None
+    tags: list[str] = []
+    description: Json = None
+
+
+class _Schema(msgspec.Struct):
+    """A schema as the state has it; a page has thousands of columns."""
+
+    fields: list[_Field] = []
+
+
+_FORMS: Final = {"schema": msgspec.json.Decoder(_Schema | None).decode}
+
+
 class Shown:
     """Makes the objects, of one workspace at one moment."""
 
@@ -54,7 +75,7 @@ class Shown:
         """Datasets, without their facets; ``versions``: with the current one of each."""
         keys = [node.key for node in nodes]
         spans = self.listing.spans(keys)
-        aspects = self.state.aspects(keys, _ASPECTS)
+        aspects = self.state.aspects(keys, _ASPECTS, forms=_FORMS)
         changes = self.listing.lifecycles(keys)
         newest = self.run_listing.current_versions(keys) if versions else {}
         shown = []
@@ -62,18 +83,17 @@ class Shown:
             key = node.key
             span, held = spans.get(key, _NOTHING), aspects.get(key, {})
             change, deleted = changes.get(key, (None, False))
-            shown.append(
-                self._described(node, held)
-                | {
-                    "createdAt": _moment(span.first),
-                    "updatedAt": _moment(span.last),
-                    "lastModifiedAt": _moment(span.written),
-                    "lastLifecycleState": change,
-                    "currentVersion": version_id(newest[key]) if key in newest else None,
-                    "deleted": deleted,
-                    "facets": {},
-                }
-            )
+            made = self._described(node, held)
+            made |= {
+                "createdAt": _moment(span.first),
+                "updatedAt": _moment(span.last),
+                "lastModifiedAt": _moment(span.written),
+                "lastLifecycleState": change,
+                "currentVersion": version_id(newest[key]) if key in newest else None,
+                "deleted": deleted,
+                "facets": {},
+            }
+            shown.append(made)
         return shown
 
     def dataset(self, node: Node) -> dict[str, Json]:
@@ -86,17 +106,13 @@ class Shown:
         self, node: Node, rows: Sequence[VersionRow], *, facets: bool = False
     ) -> list[dict[str, Json]]:
         """Versions of a dataset, each with the fields it had then and the run that wrote it."""
-        found = [self.state.run(row.run_key) if row.run_key else None for row in rows]
-        makers = dict(
-            zip(
-                (run.key for run in found if run),
-                self.runs([run for run in found if run]),
-                strict=True,
-            )
-        )
+        found = self.state.runs_of_keys([row.run_key for row in rows if row.run_key])
+        makers = dict(zip((run.key for run in found), self.runs(found), strict=True))
         shown = []
         for row in rows:
-            held = self.state.aspects([node.key], _ASPECTS, row.last).get(node.key, {})
+            held = self.state.aspects([node.key], _ASPECTS, row.last, forms=_FORMS).get(
+                node.key, {}
+            )
             described = self._described(node, held)
             shown.append(
                 described
@@ -127,15 +143,7 @@ class Shown:
             "physicalName": name,
             "namespace": namespace,
             "sourceName": source if isinstance(source, str) else namespace,
-            "fields": [
-                {
-                    "name": one["name"],
-                    "type": one.get("type"),
-                    "tags": tags.get(one["name"], []),
-                    "description": one.get("description"),
-                }
-                for one in _value(held, "schema", {}).get("fields", ())
-            ],
+            "fields": _fields(held, tags),
             "tags": tags.get("", []),
             "description": _value(held, "documentation", {}).get("description"),
         }
@@ -159,12 +167,15 @@ class Shown:
         keys = [node.key for node in nodes]
         if touched is None:
             touched = self.listing.touched(keys, self.now)
+        newest = self.run_listing.newest_runs(keys)
         ends = {k for one in touched.values() for k in (*one.reads, *one.writes, *one.parents)}
-        names = self.state.nodes(sorted(ends))
+        ends |= {k for run in newest.values() for k in (*run.inputs, *run.outputs)}
+        names = self.state.nodes(sorted(ends)) | {node.key: node for node in nodes}
         spans = self.listing.job_spans(keys)
         aspects = self.state.aspects(keys, _JOB_ASPECTS)
-        newest = self.run_listing.newest_runs(keys)
-        runs = dict(zip(newest, self.runs(list(newest.values()), pins=pins), strict=True))
+        streams = {key for key, said in aspects.items() if is_streaming(said)}
+        rows = list(newest.values())
+        runs = dict(zip(newest, self._runs(rows, names, streams, pins=pins), strict=True))
         shown = []
         for node in nodes:
             key = node.key
@@ -232,20 +243,28 @@ class Shown:
 
     def runs(self, rows: Sequence[RunRow], *, pins: bool = True) -> list[dict[str, Json]]:
         """Runs with the versions they wrote and, with ``pins``, read; facets as the state has."""
-        db = self.state.connection()
-        pinned = {row.key: pinned_inputs(db, row) if pins else [] for row in rows}
         keys = {key for row in rows for key in (row.job_key, *row.inputs, *row.outputs)}
         names = self.state.nodes(sorted(keys))
         streams = streaming_jobs(self.state, (row.job_key for row in rows))
-        return [
-            self._run(row, pinned[row.key], names)
-            | {"stale": self._standing(row, row.job_key in streams) == STALE}
-            for row in rows
-        ]
+        return self._runs(rows, names, streams, pins=pins)
 
-    def _standing(self, row: RunRow, streaming: bool) -> str:
-        ages = self.services.settings.runs.ages
-        return shown_state(row, now=self.now, streaming=streaming, ages=ages)
+    def _runs(
+        self,
+        rows: Sequence[RunRow],
+        names: Mapping[str, Node],
+        streams: AbstractSet[str],
+        *,
+        pins: bool,
+    ) -> list[dict[str, Json]]:
+        db, ages = self.state.connection(), self.services.settings.runs.ages
+        shown = []
+        for row in rows:
+            streaming = row.job_key in streams
+            state = shown_state(row, now=self.now, streaming=streaming, ages=ages)
+            made = self._run(row, pinned_inputs(db, row) if pins else (), names)
+            made["stale"] = state == STALE
+            shown.append(made)
+        return shown
 
     def run(self, row: RunRow) -> dict[str, Json]:
         """One run with all facets of its events."""
@@ -332,6 +351,14 @@ def _value(held: _Aspects, name: str, default: Any) -> Any:
     values = held.get(name, ())
     value = values[0].value if values else None
     return value if isinstance(value, type(default)) else default
+
+
+def _fields(held: _Aspects, tags: Mapping[str, list[str]]) -> list[_Field]:
+    said = next((one.value for one in held.get("schema", ())), None)
+    schema = said if isinstance(said, _Schema) else msgspec.convert(said or {}, _Schema)
+    for field in schema.fields if tags else ():
+        field.tags = tags.get(field.name, [])
+    return schema.fields
 
 
 def _tags(tags: Sequence[Json]) -> dict[str, list[str]]:
