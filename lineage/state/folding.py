@@ -370,10 +370,10 @@ class Folding:
             return
         nodes: list[Node] = []
         found: list[Edge] = []
+        # Without what is shown of it: that may change later, and nothing would be projected again.
+        entity = Entity(*self._picture.entity(entity_key))
         for name, project in projections:
-            label, parts = self._picture.entity(entity_key)
             values = resolve(name, read_points(self._db, entity_key, name))
-            entity = Entity(label, parts, self._picture.shown(entity_key))
             more_nodes, more_edges = project(entity, values, self._identity)
             nodes.extend(more_nodes)
             found.extend(more_edges)

@@ -123,11 +123,6 @@ class Picture:
         found = self._db.execute("select 1 from entity where key = ?", (key,)).fetchone()
         return found is not None
 
-    def shown(self, key: str) -> dict[str, Json]:
-        """Attributes that native facts show of an entity."""
-        rows = self._db.execute("select prop, value from shown where entity_key = ?", (key,))
-        return {prop: msgspec.json.decode(value) for prop, value in rows}
-
     def node_changed(self, key: str) -> None:
         """The node of an entity may look different now."""
         self._nodes.add(key)
