@@ -28,7 +28,7 @@ FOLD_VERSION: Final = "4"
 Projection = tuple[
     str, Callable[[Entity, list[AspectValue], Identity], tuple[list[Node], list[Edge]]]
 ]
-"""(aspect, function): how an aspect shows in the graph. Pure. The entity comes without ``props``."""
+"""(aspect, function): how an aspect shows in the graph. Pure; the entity has no ``props`` here."""
 
 STRUCTURAL: Final = frozenset(
     {
