@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
@@ -36,6 +36,8 @@ At = Annotated[
         "--at", help="Since when what has no time holds (ISO 8601); else it orders first."
     ),
 ]
+_LARGE: Final = 4 << 20
+"""Bytes of files for which it pays to start a process that folds meanwhile."""
 
 
 @imports.command("openlineage")
@@ -50,7 +52,10 @@ def openlineage(
     """OpenLineage events: JSON lines, JSON lists, single events, in files or folders."""
     from tracehold.imports.archive import read
 
-    _import("openlineage", lambda _: read(paths), workspace, as_, dry_run=dry_run, json=json)
+    _import(
+        "openlineage", lambda _: read(paths), workspace, as_, dry_run=dry_run, json=json,
+        paths=paths,
+    )  # fmt: skip
 
 
 @imports.command("marquez")
@@ -99,7 +104,7 @@ def datahub(
     def events(report: Report) -> Iterable[Item]:
         return read(paths, platforms=places, job_namespace=job_namespace, report=report)
 
-    _import("datahub", events, workspace, as_, dry_run=dry_run, json=json)
+    _import("datahub", events, workspace, as_, dry_run=dry_run, json=json, paths=paths)
 
 
 @imports.command("dbt")
@@ -130,7 +135,7 @@ def dbt(
     def events(report: Report) -> Iterable[Item]:
         return read(load(paths), namespace=namespace, job_namespace=job_namespace, report=report)
 
-    _import("dbt", events, workspace, as_, dry_run=dry_run, json=json)
+    _import("dbt", events, workspace, as_, dry_run=dry_run, json=json, paths=paths)
 
 
 @imports.command("dagster")
@@ -239,7 +244,7 @@ def unity_catalog(
     def events(report: Report) -> Iterable[Item]:
         return read(paths, namespace=namespace, job_namespace=job_namespace, report=report)
 
-    _import("unity-catalog", events, workspace, as_, dry_run=dry_run, json=json)
+    _import("unity-catalog", events, workspace, as_, dry_run=dry_run, json=json, paths=paths)
 
 
 @imports.command("snowflake")
@@ -266,7 +271,7 @@ def snowflake(
             paths, namespace=namespace, job_namespace=job_namespace, at=since, report=report
         )
 
-    _import("snowflake", events, workspace, as_, dry_run=dry_run, json=json)
+    _import("snowflake", events, workspace, as_, dry_run=dry_run, json=json, paths=paths)
 
 
 @imports.command("croissant")
@@ -292,7 +297,7 @@ def croissant(
         for path in files(paths, ".json", ".jsonld"):
             yield from read(document(path), str(path), namespace=namespace, at=since, report=report)
 
-    _import("croissant", events, workspace, as_, dry_run=dry_run, json=json)
+    _import("croissant", events, workspace, as_, dry_run=dry_run, json=json, paths=paths)
 
 
 def _pair(text: str, what: str, option: str) -> tuple[str, str]:
@@ -320,8 +325,20 @@ def _import(
     dry_run: bool,
     json: bool,
     handed_in: Callable[[int], None] | None = None,
+    paths: Sequence[Path] = (),
 ) -> None:
-    """Read, hand in, say what came of it; exits 2 where an event was refused."""
+    """Read, hand in, say what came of it; exits 2 where an event was refused.
+
+    Args:
+        format_: Its name.
+        events: Reads them.
+        workspace: The folder, or None for the nearest.
+        person: Who imports.
+        dry_run: Whether to keep nothing.
+        json: Whether to answer as JSON.
+        handed_in: Told how many events are in.
+        paths: What is read, where that is files.
+    """
     from tracehold.imports.delivery import carry, door
     from tracehold.imports.report import Report
 
@@ -330,7 +347,7 @@ def _import(
     report = Report()
     with (
         progress(f"importing from {format_}") as shown,
-        door(settings, token, dry_run=dry_run) as taking,
+        door(settings, token, dry_run=dry_run, large=_size(paths) > _LARGE) as taking,
     ):
 
         def taken(count: int) -> None:
@@ -344,6 +361,15 @@ def _import(
     emit(answer, as_json=json, text=lambda: _draw(answer))
     if tally.refused:
         raise typer.Exit(InvalidInput.exit_code)
+
+
+def _size(paths: Iterable[Path]) -> int:
+    """Bytes of files, and of those directly in folders; what cannot be read has none."""
+    size = 0
+    for path in paths:
+        for one in path.glob("*") if path.is_dir() else [path]:
+            size += one.stat().st_size if one.is_file() else 0
+    return size
 
 
 def _draw(answer: Mapping[str, Any]) -> None:

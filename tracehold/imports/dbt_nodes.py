@@ -158,7 +158,7 @@ def _tags(
         for tag in texts(column.get("tags")):
             yield tag, "true", field
         said = _meta(column)
-        yield from _personal(said, field)
+        yield from _personal(said, field) if said else ()
         if said:
             report.skip("keys of meta", _META, f"{where} columns meta", len(said))
         if constraints := listed(column.get("constraints")):

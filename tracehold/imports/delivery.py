@@ -6,9 +6,10 @@ before. What is refused is named with its place; the others go in.
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, Protocol
 
@@ -183,10 +184,12 @@ class Dry:
 class Local:
     """Hands in to the journal of a workspace that this process holds."""
 
-    def __init__(self, services: Services, person: Person) -> None:
+    def __init__(self, services: Services, person: Person, *, folded: bool = False) -> None:
+        """``folded``: whether somebody folds meanwhile, and need only be told of news."""
         authorize(person, "lineage.receive")
         self._services = services
         self._person = person
+        self._folded = folded
         self._unfolded = 0
 
     def hand_in(self, items: Sequence[Item]) -> Handed:
@@ -196,7 +199,9 @@ class Local:
         drafts, refusals = _drafts(items, self._person, services.scrubber, limit)
         receipts = services.journal.append(drafts) if drafts else []
         self._unfolded += len(drafts)
-        if self._unfolded >= _FOLD_EVERY:
+        if self._folded and services.advancer is not None:
+            services.advancer.wake()
+        elif self._unfolded >= _FOLD_EVERY:
             self.fold()
         return len(receipts), sum(receipt.duplicate for receipt in receipts), refusals
 
@@ -284,13 +289,14 @@ def _drafts(
 
 
 @contextmanager
-def door(settings: Settings, token: str, *, dry_run: bool) -> Iterator[Door]:
+def door(settings: Settings, token: str, *, dry_run: bool, large: bool = False) -> Iterator[Door]:
     """The door of a workspace: its server where one runs, else its journal.
 
     Args:
         settings: Of the workspace.
         token: Of who imports; needs a role that may report lineage.
         dry_run: True to keep nothing.
+        large: Whether there is so much to import that it pays to fold in a process beside this one.
 
     Raises:
         Denied: The token is not accepted, or may not report lineage.
@@ -304,7 +310,23 @@ def door(settings: Settings, token: str, *, dry_run: bool) -> Iterator[Door]:
     else:
         from tracehold.bootstrap import open_services
 
-        with open_services(settings, write=True) as services:
-            local = Local(services, services.people.by_token(token))
-            yield local
+        with open_services(settings, write=True, apart=large) as services:
+            local = Local(services, services.people.by_token(token), folded=large)
+            with _folding(services) if large else nullcontext():
+                yield local
             local.fold()
+
+
+@contextmanager
+def _folding(services: Services) -> Iterator[None]:
+    """Fold what is handed in while more is read."""
+    assert services.advancer is not None  # noqa: S101 - who writes has one
+    stop = threading.Event()
+    thread = threading.Thread(target=services.advancer.run, args=(stop,), name="fold")
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        services.advancer.wake()
+        thread.join()

@@ -68,6 +68,24 @@ def test_every_format_can_be_imported_dry_and_then_in_earnest(
             assert (again["accepted"], again["duplicates"]) == (0, real["events"])
 
 
+def test_a_large_import_is_folded_in_a_process_beside_it_to_the_same_state(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project = [*dbt_project(tmp_path / "b"), "--namespace", PG]
+    answers, graphs = [], []
+    for number, large in enumerate((4 << 20, 0)):
+        settings = workspace(tmp_path / f"ws{number}", clock=system_clock)
+        monkeypatch.setattr("tracehold.cli.imports._LARGE", large)
+        answers.append(told(capsys, settings.folder, "dbt", *project))
+        with services_of(settings) as services:
+            assert services.state.position() == services.journal.head().size
+            names = [node.props["name"] for node in services.state.list_nodes("Dataset")]
+            graphs.append((names, services.state.count("Column"), services.state.count("Job")))
+    assert answers[0] == answers[1]
+    assert graphs[0] == graphs[1]
+    assert graphs[0][0]
+
+
 def test_a_dry_run_writes_nothing_and_text_says_so(
     folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
