@@ -13,6 +13,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Final, Literal, Protocol
 
+from lineage.graph.kept import Kept, Rows
+from lineage.graph.moment import NODES_OF_KEYS, Moment
 from lineage.graph.pages import Pages
 from lineage.graph.port import (
     Closure,
@@ -25,7 +27,6 @@ from lineage.graph.port import (
     View,
 )
 from lineage.graph.rows import (
-    decode_props,
     edge_row,
     format_digest,
     listed,
@@ -33,17 +34,15 @@ from lineage.graph.rows import (
     row_hash,
 )
 from lineage.graph.sql_read import (
-    EDGES_BY_NUMBER,
     EDGES_CHANGED,
     EDGES_INTO,
     EDGES_OF_OWNER,
     EDGES_TO_MODELS,
     EDGES_TOUCHING,
     EVERY_EDGE,
-    OWNERS_OF_NUMBERS,
     cut_batch,
     edge_of_row,
-    edges_of_rows,
+    node_of_row,
 )
 from lineage.graph.sql_write import EMPTY_DIGEST, Writing, forget_dropped, load_rows
 from lineage.graph.tables import AXES, create_tables
@@ -52,30 +51,6 @@ from lineage.identity import Label
 
 __all__ = ["SqlGraph", "create_tables"]
 
-NUMBERS_OF_KEYS: Final = """
-SELECT node.key, node.id FROM json_each(?) AS wanted CROSS JOIN node ON node.key = wanted.value
-"""
-KEYS_OF_NUMBERS: Final = """
-SELECT node.id, node.key FROM json_each(?) AS wanted CROSS JOIN node ON node.id = wanted.value
-"""
-NODES_OF_NUMBERS: Final = """
-SELECT node.id, node.key, node.label, node.props FROM json_each(?) AS wanted
-CROSS JOIN node ON node.id = wanted.value
-"""
-NODES_OF_KEYS: Final = """
-SELECT node.key, node.label, node.props FROM json_each(?) AS wanted
-CROSS JOIN node ON node.key = wanted.value AND node.live = 1
-"""
-LEVEL: Final = """
-SELECT span.far, span.edge FROM json_each(?) AS wanted
-CROSS JOIN span ON span.axis = ? AND span.near = wanted.value AND span.start <= ?
-WHERE span.until > ?
-"""
-EVER: Final = """
-SELECT DISTINCT span.far, span.edge FROM json_each(?) AS wanted
-CROSS JOIN span ON span.axis = ? AND span.near = wanted.value AND span.start <= ?
-"""
-"""Like ``LEVEL``, whether or not the span has ended."""
 PAGE: Final = """
 SELECT key, label, props FROM node
 WHERE live = 1 AND label = ?1 AND (?2 = '' OR instr(folded, ?2)) {narrower}
@@ -95,6 +70,8 @@ WHERE changed_at BETWEEN ? AND ? ORDER BY changed_at LIMIT ?
 """
 EVERY_NODE: Final = "SELECT key, label, props FROM node WHERE live = 1"
 
+FEW_KEYS: Final = 3
+"""So many nodes are read as fast as looked for among what is kept."""
 STEPS: Final = 10_000
 """Virtual machine steps of SQLite between two looks at the clock."""
 
@@ -122,10 +99,21 @@ class SqlGraph:
     name = "sql"
 
     def __init__(
-        self, connection: sqlite3.Connection, *, monotonic: Callable[[], float] = time.monotonic
+        self,
+        connection: sqlite3.Connection,
+        *,
+        kept: Kept | None = None,
+        monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
-        """``connection`` is an open database in which ``create_tables`` has run."""
+        """A graph on a connection.
+
+        Args:
+            connection: An open database in which ``create_tables`` has run.
+            kept: What connections that only read this file have read of it; None to keep nothing.
+            monotonic: Clock for limits of time, in seconds.
+        """
         self._db = connection
+        self._kept = kept
         self._monotonic = monotonic
         self._deadline: Ending | None = None
 
@@ -144,39 +132,38 @@ class SqlGraph:
         """Nodes reached from ``starts`` along ``edge_type``, and the edges among them."""
         axis = AXES[edge_type, view, direction]
         deadline = Deadline(limits.seconds, self._monotonic, limits.stopped)
-        level_sql, moments = (LEVEL, (as_of, as_of)) if view == "structural" else (EVER, (as_of,))
+        with self._moment() as moment:
 
-        def expand(level: Sequence[int], most: int) -> list[tuple[int, int]]:
-            with self.within(deadline):
-                return self._db.execute(level_sql, (listed(level), axis, *moments)).fetchmany(most)
+            def expand(level: Sequence[int], most: int) -> list[tuple[int, int]]:
+                with self.within(deadline):
+                    return moment.level(level, axis, view, as_of, most)
 
-        with self.snapshot():
-            numbers = dict(self._db.execute(NUMBERS_OF_KEYS, (listed(starts),)))
+            numbers = moment.numbers(starts)
             # Keys that nobody knows take part with numbers that have no spans.
             unknown = {key: -n for n, key in enumerate(starts, 1) if key not in numbers}
             names = {number: key for key, number in (numbers | unknown).items()}
 
             def by_key(numbers: Collection[int]) -> list[int]:
-                names.update(self._keys([n for n in numbers if n not in names]))
+                names.update(moment.keys([n for n in numbers if n not in names]))
                 return sorted(numbers, key=names.__getitem__)
 
             walked = walk(names, expand, limits=limits, deadline=deadline, order=by_key)
-            nodes = self._nodes_of(sorted(n for n in walked.depths if n > 0))
+            nodes = moment.nodes([n for n in walked.depths if n > 0])
             names.update((number, node.key) for number, node in nodes.items())
-            # In the order in which they are stored, so that each page is read once.
-            rows = self._db.execute(EDGES_BY_NUMBER, (listed(sorted(walked.payloads)),)).fetchall()
-            owners = dict(self._db.execute(OWNERS_OF_NUMBERS, (listed([*{r[3] for r in rows}]),)))
             return Closure(
                 depths={names[number]: depth for number, depth in walked.depths.items()},
-                edges=edges_of_rows(rows, names, owners),
+                edges=moment.edges(walked.payloads, names),
                 truncated=tuple(walked.truncated),
                 nodes={node.key: node for node in nodes.values() if node.label},
             )
 
     def nodes(self, keys: Sequence[str]) -> dict[str, Node]:
         """The nodes of the keys that exist."""
-        rows = self._db.execute(NODES_OF_KEYS, (listed(keys),)).fetchall()
-        return {row[0]: _node(row) for row in rows}
+        if len(keys) <= FEW_KEYS:
+            rows = self._db.execute(NODES_OF_KEYS, (listed(keys),))
+            return {row[1]: node_of_row(row[1:]) for row in rows}
+        with self._moment() as moment:
+            return moment.nodes_of(keys)
 
     def neighbors(
         self, key: str, *, edge_types: Sequence[EdgeType] = (), limit: int = 1000
@@ -198,7 +185,7 @@ class SqlGraph:
             narrower += f" {BEHIND}"
         page = PAGE.format(narrower=narrower)
         rows = self._db.execute(page, (label, text.lower(), after, limit))
-        return [_node(row) for row in rows]
+        return [node_of_row(row) for row in rows]
 
     def count(self, label: Label) -> int:
         """How many nodes have a label."""
@@ -220,6 +207,10 @@ class SqlGraph:
     def edges_to_models(self, keys: Sequence[str], view: View, as_of: int) -> list[Edge]:
         """The ``FEEDS`` edges from the keys to models that count at a moment."""
         axis = AXES["FEEDS", view, "down"]
+        with self._moment() as moment:
+            numbers = moment.to_models(list(moment.numbers(keys).values()), axis, view, as_of)
+            if numbers is not None:
+                return sorted(moment.edges(numbers, {}), key=lambda edge: edge.id[1:])
         rows = self._db.execute(EDGES_TO_MODELS, (listed(keys), axis, as_of))
         return [edge for edge in map(edge_of_row, rows) if edge.counts_at(view, as_of)]
 
@@ -249,7 +240,7 @@ class SqlGraph:
 
     def all_nodes(self) -> Iterator[Node]:
         """Every node; hold a ``snapshot`` around it and ``all_edges``."""
-        return (_node(row) for row in self._db.execute(EVERY_NODE))
+        return (node_of_row(row) for row in self._db.execute(EVERY_NODE))
 
     def all_edges(self) -> Iterator[Edge]:
         """Every edge."""
@@ -280,7 +271,7 @@ class SqlGraph:
                 nodes = self._db.execute(NODES_CHANGED, (after + 1, upto, -1)).fetchall()
                 edges = self._db.execute(EDGES_CHANGED, (after + 1, upto, -1)).fetchall()
             diff = GraphDiff(
-                put_nodes=[_node(row[2:]) for row in nodes if row[1]],
+                put_nodes=[node_of_row(row[2:]) for row in nodes if row[1]],
                 put_edges=[edge_of_row(row[2:]) for row in edges if row[1]],
                 drop_nodes=[row[2] for row in nodes if not row[1]],
                 drop_edges=[edge_of_row(row[2:]).id for row in edges if not row[1]],
@@ -367,18 +358,12 @@ class SqlGraph:
             raise
         self._db.execute("COMMIT")
 
-    def _keys(self, numbers: Sequence[int]) -> dict[int, str]:
-        return dict(self._db.execute(KEYS_OF_NUMBERS, (listed(numbers),)))
-
-    def _nodes_of(self, numbers: Sequence[int]) -> dict[int, Node]:
-        """Nodes by number; without label where nobody has put one."""
-        rows = self._db.execute(NODES_OF_NUMBERS, (listed(numbers),)).fetchall()
-        return {row[0]: _node(row[1:]) for row in rows}
+    @contextmanager
+    def _moment(self) -> Iterator[Moment]:
+        """Everything read inside is of one moment; what is kept of it is not read again."""
+        with self.snapshot():
+            yield Moment(self._db, Rows() if self._kept is None else self._kept.at(self._db))
 
     def _meta(self, name: str, default: str) -> str:
         row = self._db.execute("SELECT value FROM graph_meta WHERE name = ?", (name,)).fetchone()
         return str(row[0]) if row else default
-
-
-def _node(row: tuple[str, Label, str]) -> Node:
-    return Node(row[0], row[1], decode_props(row[2]))

@@ -6,8 +6,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from lineage.facts import Json
-from lineage.graph.port import Edge, Spans
+from lineage.graph.port import Edge, Node, Spans
 from lineage.graph.rows import decode_props, decode_spans
+from lineage.identity import Label
 
 __all__ = [
     "COLUMNS",
@@ -23,6 +24,7 @@ __all__ = [
     "cut_batch",
     "edge_of_row",
     "edges_of_rows",
+    "node_of_row",
 ]
 
 COLUMNS: Final = "e.type, s.key, d.key, o.key, e.kind, e.props, e.spans"
@@ -31,8 +33,8 @@ JOIN node AS s ON s.id = e.src JOIN node AS d ON d.id = e.dst JOIN owner AS o ON
 """
 
 EDGES_BY_NUMBER: Final = """
-SELECT e.type, e.src, e.dst, e.owner, e.kind, e.props, e.spans FROM json_each(?) AS wanted
-CROSS JOIN edge AS e ON e.id = wanted.value
+SELECT e.id, e.type, e.src, e.dst, e.owner, e.kind, e.props, e.spans
+FROM json_each(?) AS wanted CROSS JOIN edge AS e ON e.id = wanted.value
 """
 OWNERS_OF_NUMBERS: Final = """
 SELECT owner.id, owner.key FROM json_each(?) AS wanted
@@ -74,25 +76,30 @@ WHERE e.changed_at BETWEEN ? AND ? ORDER BY e.changed_at LIMIT ?
 
 def edges_of_rows(
     rows: Iterable[tuple[Any, ...]], names: Mapping[int, str], owners: Mapping[int, str]
-) -> list[Edge]:
-    """The edges of rows of ``EDGES_BY_NUMBER``; each distinct text is decoded once.
+) -> dict[int, Edge]:
+    """The edges of rows of ``EDGES_BY_NUMBER``, by number; each distinct text is decoded once.
 
     Edges of one answer share the mappings; they are values and are not to be changed.
     """
     known_props: dict[str, dict[str, Json]] = {}
     known_spans: dict[str, tuple[Spans, Spans]] = {}
-    edges = []
-    for type_, src, dst, owner, kind, props_text, spans_text in rows:
+    edges = {}
+    for number, type_, src, dst, owner, kind, props_text, spans_text in rows:
         props = known_props.get(props_text)
         if props is None:
             props = known_props[props_text] = decode_props(props_text)
         spans = known_spans.get(spans_text)
         if spans is None:
             spans = known_spans[spans_text] = decode_spans(spans_text)
-        edges.append(
-            Edge(type_, names[src], names[dst], owners[owner], kind, props, spans[0], spans[1])
+        edges[number] = Edge(
+            type_, names[src], names[dst], owners[owner], kind, props, spans[0], spans[1]
         )
     return edges
+
+
+def node_of_row(row: tuple[str, Label, str]) -> Node:
+    """The node of a row."""
+    return Node(row[0], row[1], decode_props(row[2]))
 
 
 def edge_of_row(row: tuple[Any, ...]) -> Edge:

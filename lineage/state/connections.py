@@ -14,6 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from lineage.errors import TraceholdError, Unavailable
+from lineage.graph.kept import Kept
 from lineage.graph.sql import SqlGraph
 from lineage.graph.sql import create_tables as create_graph_tables
 from lineage.state.generations import current
@@ -54,6 +55,7 @@ class Connections:
         self._held: weakref.WeakSet[_Held] = weakref.WeakSet()
         self._readers: weakref.WeakSet[sqlite3.Connection] = weakref.WeakSet()
         self._refusal: Callable[[], TraceholdError] | None = None
+        self._kept = Kept()
         self._read_only = read_only
         self._writer = None if read_only else _open_writer(self.file)
 
@@ -97,6 +99,7 @@ class Connections:
             self._read_only = False
             self.file = current(self.path)
             self.generation += 1
+            self._kept = Kept()
             self._refusal = None
             for held in self._held:
                 # Not closed: a question may be using it, and ends it by letting go.
@@ -147,7 +150,7 @@ class Connections:
             with self._lock:
                 if generation == self.generation:
                     self._readers.add(db)
-                    held.open = (db, SqlGraph(db))
+                    held.open = (db, SqlGraph(db, kept=self._kept))
                     return held.open
             db.close()
 

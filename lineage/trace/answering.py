@@ -25,7 +25,7 @@ from lineage.trace.model import (
     TraceNode,
     Unresolved,
 )
-from lineage.trace.names import reference, reference_text
+from lineage.trace.names import reference_of, reference_text
 from lineage.trace.paging import Cursor, Page, edges_of_page, fingerprint
 from lineage.trace.reached import INFERRED_KINDS, Reached
 from lineage.trace.reasons import bytes_reason, notes_reason, reasons_of
@@ -73,9 +73,7 @@ class Answering:
         places = {key: place for place, key in enumerate(order)}
         edges = self._edges(refs)
         mentioned = self._mentioned()
-        digest = ""
-        if page.after is not None or page.limit is not None:
-            digest = fingerprint(self._asked(), order, edges)
+        digest = "" if page.after is None else fingerprint(self._asked(), order, edges)
         begin = page.begin(digest, len(order))
         end = len(order) if page.limit is None else min(len(order), begin + page.limit)
         nodes, unnoted = self._nodes(order[begin:end], refs)
@@ -141,14 +139,14 @@ class Answering:
         refs: dict[str, str] = {}
         unnamed: set[str] = set()
         for key in self.reached.depths:
-            if key.startswith(HIDDEN):
-                refs[key] = key.replace("-", ":")
-                continue
             node = nodes.get(key)
-            ref = None if node is None else reference(node)
-            if ref is None:
+            ref = None if node is None else reference_of(node)
+            if ref is None and key.startswith(HIDDEN):
+                ref = key.replace("-", ":")
+            elif ref is None:
                 unnamed.add(key)
-            refs[key] = reference_text(node, key, fallback) if ref is None else str(ref)
+                ref = reference_text(node, key, fallback)
+            refs[key] = ref
         return refs, unnamed
 
     def _edges(self, refs: Mapping[str, str]) -> tuple[TraceEdge, ...]:
@@ -161,24 +159,20 @@ class Answering:
             for key, node in owners.items()
             if node.label == "Job"
         }
-        roles = self._roles()
-        unknown = ("", "")
-        edges = []
-        for edge in reached.edges:
-            job, name = jobs.get(edge.owner, unknown)
-            edges.append(
-                TraceEdge(
-                    edge.type,
-                    edge.src,
-                    edge.dst,
-                    job,
-                    name,
-                    edge.kind,
-                    edge.kind in INFERRED_KINDS,
-                    roles.get((edge.src, edge.dst)) if roles else None,
-                    edge.props,
-                )
+        roles, unknown = self._roles(), ("", "")
+        edges = [
+            TraceEdge(
+                edge.type,
+                edge.src,
+                edge.dst,
+                *jobs.get(edge.owner, unknown),
+                edge.kind,
+                edge.kind in INFERRED_KINDS,
+                roles.get((edge.src, edge.dst)) if roles else None,
+                edge.props,
             )
+            for edge in reached.edges
+        ]
         if self.rollup:
             edges = rolled_up(edges, self._around(owners))
         # Numbers compare faster than long references that begin alike.

@@ -253,7 +253,9 @@ def _homes(ask: Question, nodes: Mapping[str, Node]) -> dict[str, list[str]]:
 
 
 def _held(homes: Mapping[str, Iterable[str]], held: Mapping[str, Spans]) -> dict[str, Spans]:
-    """When the columns reached in each dataset matter."""
+    """When the columns reached in each dataset matter; wiring does not ask."""
+    if not held:
+        return dict.fromkeys(homes, ())
     return {
         home: normal_spans(span for column in columns for span in held.get(column, ()))
         for home, columns in homes.items()

@@ -1,0 +1,129 @@
+"""What was read of a graph, kept for the next question: walks of one estate meet the same again.
+
+Kept is what stands at one position. Where the graph has moved on, what changed since is let go and
+the rest stays, so that a write costs the next question what it changed. Rights play no part here:
+what is kept is the graph itself, and whoever answers hides afterwards.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from collections.abc import Mapping
+from typing import Final
+
+from lineage.graph.port import Edge, Node
+from lineage.graph.tables import AXES
+
+__all__ = ["Kept", "Rows", "Way", "Ways"]
+
+Way = tuple[int, int, int, int]
+"""An interval of an edge as a walk meets it: start, until, far end, edge."""
+Ways = dict[int, tuple[Way, ...]]
+"""What leads on, by near end."""
+
+MOST_NODES: Final = 16_000
+MOST_EDGES: Final = 32_000
+MOST_WAYS: Final = 48_000
+"""Of each so much is kept, some 25 MB together; beyond it begins anew."""
+MOST_CHANGED: Final = 1_000
+"""Changes that are looked up one by one; where there are more, nothing is kept."""
+
+STANDS: Final = """
+SELECT (SELECT value FROM graph_meta WHERE name = 'position'),
+       (SELECT value FROM graph_meta WHERE name = 'digest'),
+       (SELECT min(position) FROM graph_mark)
+"""
+NODES_SINCE: Final = "SELECT id, key, label FROM node WHERE changed_at > ? LIMIT ?"
+EDGES_SINCE: Final = "SELECT id, src, dst FROM edge WHERE changed_at > ? LIMIT ?"
+
+
+class Rows:
+    """Rows of one moment, by number; those that are not here have not been read.
+
+    Attributes:
+        nodes: Nodes that somebody has put.
+        numbers: Numbers of such nodes, by key.
+        edges: Edges, with keys in place of numbers.
+        ways: Per axis every way that leads on from an end.
+        to_models: Of these, those that end at a model.
+        met: How many ways and ends have been read.
+    """
+
+    __slots__ = ("digest", "edges", "met", "nodes", "numbers", "position", "to_models", "ways")
+
+    def __init__(self, position: int = 0, digest: str = "") -> None:
+        """Nothing read yet."""
+        self.position = position
+        self.digest = digest
+        self.nodes: dict[int, Node] = {}
+        self.numbers: dict[str, int] = {}
+        self.edges: dict[int, Edge] = {}
+        self.ways: dict[int, Ways] = {axis: {} for axis in AXES.values()}
+        self.to_models: dict[int, Ways] = {axis: {} for axis in AXES.values()}
+        self.met = 0
+
+    def keep(self, nodes: Mapping[int, Node]) -> None:
+        """Keep nodes by number, but for those that nobody has put: their numbers can pass on."""
+        put = {number: node for number, node in nodes.items() if node.label}
+        self.nodes.update(put)
+        self.numbers.update((node.key, number) for number, node in put.items())
+
+    def full(self) -> bool:
+        """Whether there is too much of it."""
+        return (
+            len(self.numbers) > MOST_NODES or len(self.edges) > MOST_EDGES or self.met > MOST_WAYS
+        )
+
+
+class Kept:
+    """Keeps rows for all connections to one file of a state. Safe to share between threads."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._rows = Rows()
+
+    def at(self, db: sqlite3.Connection) -> Rows:
+        """What is kept for the moment that an open transaction reads; to be filled further.
+
+        Rows of a moment are never given to another one: a reader that is behind gets none.
+        """
+        position, digest, pruned = db.execute(STANDS).fetchone()
+        position, digest = int(position or 0), str(digest)
+        rows = self._rows
+        if rows.position == position and rows.digest == digest and not rows.full():
+            return rows
+        with self._lock:
+            rows = self._rows
+            if position < rows.position:
+                return Rows(position, digest)
+            if rows.position != position or rows.digest != digest or rows.full():
+                # What was dropped and pruned since cannot be asked for any more.
+                follows = rows.position < position and (pruned or 0) <= rows.position
+                fresh = Rows(position, digest)
+                if follows and not rows.full():
+                    _carry(db, rows, fresh)
+                self._rows = rows = fresh
+            return rows
+
+
+def _carry(db: sqlite3.Connection, old: Rows, fresh: Rows) -> None:
+    """Take over what has not changed."""
+    since = (old.position, MOST_CHANGED + 1)
+    nodes = db.execute(NODES_SINCE, since).fetchall()
+    edges = db.execute(EDGES_SINCE, since).fetchall()
+    if len(nodes) + len(edges) > MOST_CHANGED:
+        return
+    fresh.nodes, fresh.numbers = old.nodes.copy(), old.numbers.copy()
+    fresh.edges, fresh.met = old.edges.copy(), old.met
+    fresh.ways = {axis: ways.copy() for axis, ways in old.ways.items()}
+    if not any(label in ("Model", "") for _, _, label in nodes):
+        fresh.to_models = {axis: ways.copy() for axis, ways in old.to_models.items()}
+    for number, key, _ in nodes:
+        fresh.nodes.pop(number, None)
+        fresh.numbers.pop(key, None)
+    for number, src, dst in edges:
+        fresh.edges.pop(number, None)
+        for ways in (*fresh.ways.values(), *fresh.to_models.values()):
+            ways.pop(src, None)
+            ways.pop(dst, None)
