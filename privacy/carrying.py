@@ -114,18 +114,21 @@ class Walk:
         self.truncated.update(closure.truncated)
         return closure
 
-    def _with_aspect(
-        self, name: str, keys: Sequence[str] | None
-    ) -> Mapping[str, Sequence[AspectValue]]:
+    def _with_aspects(
+        self, names: Sequence[str], keys: Sequence[str] | None
+    ) -> list[Mapping[str, Sequence[AspectValue]]]:
+        """Per aspect those of the keys, or of everything, that have it."""
         if keys is None:
-            return self._state.with_aspect(name, self._as_of)
-        held = self._state.aspects(keys, (name,), self._as_of)
-        return {key: aspects[name] for key, aspects in held.items()}
+            return [self._state.with_aspect(name, self._as_of) for name in names]
+        held = self._state.aspects(keys, names, self._as_of)
+        return [
+            {key: aspects[name] for key, aspects in held.items() if name in aspects}
+            for name in names
+        ]
 
     def _load(self, found: Mapping[str, Sequence[Known]], keys: Sequence[str] | None) -> set[str]:
-        measures = self._with_aspect("deidentification", keys)
-        scanned = self._with_aspect("pii", keys)
-        self._scans = set(self._with_aspect("scan", keys)) | set(scanned)
+        measures, scanned, scans = self._with_aspects(("deidentification", "pii", "scan"), keys)
+        self._scans = {*scans, *scanned}
         self._scanned_at = {k: max(v.time for v in values) for k, values in scanned.items()}
         datasets = set(found)
         self._nodes.update(self._reader.nodes(sorted(datasets | set(measures))))

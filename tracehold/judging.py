@@ -11,8 +11,10 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from catalog.judgement import Judgement
+from catalog.licenses.ancestry import Ancestry, ancestry
 from catalog.licenses.verdict import license_verdict
 from lineage.errors import InvalidInput
+from lineage.graph.content import Passages
 from lineage.graph.port import Direction, Limits
 from lineage.graph.router import Engine
 from lineage.refs import DatasetRef, ModelRef
@@ -89,6 +91,7 @@ def license_judgement(
     use: str = "",
     as_of: int | None = None,
     known_at: int | None = None,
+    passages: Passages | None = None,
 ) -> Judgement:
     """Whether a model, or a dataset, may be used so by its licenses.
 
@@ -98,6 +101,8 @@ def license_judgement(
         use: The use; empty for the one that the model's manifest declares.
         as_of: Moment in epoch milliseconds; None for now.
         known_at: Facts behind this position are left out; None takes all.
+        passages: Of the state as it is, for whoever judges many things one after the other: they
+            are made from much the same data.
 
     Raises:
         NotFound, InvalidInput: The text names no model or dataset.
@@ -107,13 +112,31 @@ def license_judgement(
         raise InvalidInput("a license is judged of a model or a dataset", where=text)
     moment = services.clock() if as_of is None else as_of
     with view_of(services, [key], known_at) as view:
-        return license_of(services, view, ref, use=use, as_of=moment)
+        reached = None
+        if passages is not None and known_at is None:
+            reached = ancestry(view.reader, view.state, [key], as_of=moment, passages=passages)
+        return license_of(services, view, ref, use=use, as_of=moment, reached=reached)
 
 
 def license_of(
-    services: Services, view: View, ref: ModelRef | DatasetRef, *, use: str, as_of: int
+    services: Services,
+    view: View,
+    ref: ModelRef | DatasetRef,
+    *,
+    use: str,
+    as_of: int,
+    reached: Ancestry | None = None,
 ) -> Judgement:
-    """The license verdict on a model or a dataset by what a view knows."""
+    """The license verdict on a model or a dataset by what a view knows.
+
+    Args:
+        services: The workspace.
+        view: What is known.
+        ref: The model or dataset.
+        use: The use; empty for the one that the model's manifest declares.
+        as_of: Moment in epoch milliseconds.
+        reached: What it was made from, where that is known.
+    """
     key = ref.key(services.identity)
     return license_verdict(
         view.reader,
@@ -126,6 +149,7 @@ def license_of(
         known_at=view.state.position(),
         subject="" if view.state.node(key) is not None else str(ref),
         truncated=view.truncated,
+        reached=reached,
     )
 
 

@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from lineage.graph.content import Aliases, Contents, contents
+from lineage.graph.content import Aliases, Contents, Passages, contents
 from lineage.graph.port import Edge, GraphReader, Limits
 from lineage.state.port import AspectValue, StateReader
 
@@ -101,6 +101,7 @@ def ancestry(
     *,
     as_of: int,
     limits: Limits = WIDE,
+    passages: Passages | None = None,
 ) -> Ancestry:
     """Everything whose content can be in ``starts``.
 
@@ -110,9 +111,10 @@ def ancestry(
         starts: Keys of what is asked about.
         as_of: Epoch milliseconds.
         limits: What the walk may cost; reaching one is said.
+        passages: Shared by whoever asks about many things that were made from the same.
     """
-    aliases = Aliases(reader, as_of)
-    passages = state.passages()
+    aliases = Aliases(reader, as_of, same_as=state.same_as)
+    passages = passages or state.passages()
     found = contents(
         reader,
         list(starts),

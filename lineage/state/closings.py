@@ -95,18 +95,19 @@ class Writing:
             at: When it ended; for a static event its moment.
             modes: Declared write modes.
         """
-        if at is None or not proven(seen):
-            return False
-        if self.change in EMPTYING:
-            return True
-        if self.reads:
+        if at is None or not proven(seen) or not self.may_close(modes):
             return False
         if self.change is not None:
             return True
-        # Most datasets are never overwritten, and what holds when need not be settled then.
-        said = self.mode == "overwrite" or any(one.value == "overwrite" for one in modes)
         completed = bool(seen & BITS["COMPLETE"])
-        return said and completed and write_mode(modes, self.mode, at) == "overwrite"
+        return completed and write_mode(modes, self.mode, at) == "overwrite"
+
+    def may_close(self, modes: Sequence[StoredPoint]) -> bool:
+        """Whether any run can have: most datasets are never overwritten, whatever ran when."""
+        if self.change in EMPTYING:
+            return True
+        overwrites = self.mode == "overwrite" or any(one.value == "overwrite" for one in modes)
+        return not self.reads and (self.change is not None or overwrites)
 
 
 def purges(db: sqlite3.Connection, dataset: str) -> list[int]:
@@ -187,11 +188,8 @@ class Closings:
             self.prepare([dataset])
             modes = self._modes[dataset]
             rows = self._db.execute(_WRITERS, (dataset, SHAPES))
-            known = self._writers[dataset] = [
-                (number, Writing(change, mode, bool(reads)))
-                for number, change, mode, reads in rows
-                if modes or change is not None or mode is not None
-            ]
+            writers = [(row[0], Writing(row[1], row[2], bool(row[3]))) for row in rows]
+            known = self._writers[dataset] = [one for one in writers if one[1].may_close(modes)]
         return known
 
     def _purged(self, dataset: str) -> list[int]:

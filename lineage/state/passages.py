@@ -80,22 +80,33 @@ class RunPassages:
         shapes = self._shapes_of(edge)
         if not shapes:
             return self._spans.read(edge, wanted)
+        target = self._dataset(edge.dst)
+        # What is wanted since the same closing is read until the last moment of it.
+        since_closing: dict[int, list[tuple[int, int]]] = {}
+        for span in wanted:
+            if self._spans.read(edge, (span,)):
+                opened = self._closings.last(target, span[0])
+                since_closing.setdefault(-OPEN if opened is None else opened, []).append(span)
         found: list[tuple[int, int]] = []
-        for since, until in wanted:
-            roughly = self._spans.read(edge, ((since, until),))
-            if not roughly:
-                continue
-            opened = self._closings.last(self._dataset(edge.dst), since)
-            begun = -OPEN if opened is None else opened
-            runs = self._runs(shapes, _READ, _reading(until, begun), until, begun)
-            if runs is None:
-                found += roughly
-                continue
-            for first, last, seen in runs:
-                end = last + 1 if seen & _ENDED else OPEN
-                # What ended in the millisecond in which the run began may have been read.
-                found.append((first - 1, min(end, until)))
+        for begun, spans in since_closing.items():
+            found += self._read(edge, shapes, begun, spans)
         return normal_spans(found)
+
+    def _read(
+        self, edge: Edge, shapes: Sequence[int], begun: int, spans: Sequence[tuple[int, int]]
+    ) -> list[tuple[int, int]]:
+        until = max(until for _, until in spans)
+        runs = self._runs(shapes, _READ, _reading(until, begun), until, begun)
+        if runs is None and len(spans) > 1:
+            # Until earlier moments they may be few enough.
+            return [one for span in spans for one in self._read(edge, shapes, begun, [span])]
+        if runs is None:
+            return [*self._spans.read(edge, tuple(spans))]
+        # What ended in the millisecond in which the run began may have been read.
+        return [
+            (first - 1, min(last + 1 if seen & _ENDED else OPEN, until))
+            for first, last, seen in runs
+        ]
 
     def kept(self, edge: Edge, held: Spans) -> Spans:
         """When the target held what was inside the source during ``held``."""

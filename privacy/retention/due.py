@@ -108,6 +108,7 @@ def due_list(
     held = holds_on(reader, state, kept, as_of=now) if active_holds(state) else {}
     own = {key: _rules(reader, state, classes, key, known.get(key, {}), now=now) for key in kept}
     heirs = _heirs(reader, own, now)
+    known_at, fold_version = state.position(), state.fold_version()
     rows = []
     for key in kept if keys is None else [key for key in kept if key in set(keys)]:
         rules, facts = own[key]
@@ -123,9 +124,9 @@ def due_list(
             holds=names,
             facts=tuple(sorted({*facts, *(fact for hold in holds for fact in hold.facts)})),
             as_of=now,
-            known_at=state.position(),
+            known_at=known_at,
             policy_digest=policy_digest,
-            fold_version=state.fold_version(),
+            fold_version=fold_version,
         )
         rows.append(row)
     return sorted(rows, key=lambda r: (_ORDER[r.decision.outcome], str(r.decision.due), r.ref))

@@ -142,10 +142,11 @@ def _state(services: Services) -> Iterator[dict[str, Json]]:
 
 
 def _licenses(services: Services) -> Iterator[dict[str, Json]]:
+    passages = services.whole.state.passages()
     for node in services.state.list_nodes("Model", limit=_MODELS):
         ref = reference_text(node, node.key)
         try:
-            judged = license_judgement(services, ref)
+            judged = license_judgement(services, ref, passages=passages)
         except TraceholdError as error:
             yield _item("license", error.what, ref)
             continue
