@@ -1,19 +1,19 @@
 """Assets: what Dagster materializes, one per dataset and per version of a model.
 
-Each records as metadata what it read and wrote; ``telling`` brings that to the server.
+Each records as metadata what it read and wrote; ``telling`` brings that to the server. What trains
+stands behind the gates of ``tracehold_dagster``, as anybody's asset may.
 """
 
 # Annotations stay objects here: Dagster compares the one of `context` with its own classes.
 
 import os
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import dagster as dg
 
 from lineage.clock import system_clock
-from lineage.errors import NotFound
+from lineage.errors import NotFound, Unavailable
 from orchestration import server_client, steps
 from orchestration.guarding import guarded
 from orchestration.specs import (
@@ -27,11 +27,13 @@ from orchestration.specs import (
     TrainingSpec,
     Version,
 )
-from orchestration.telling import reading_of, tell_runs
+from tracehold_dagster import gates
+from tracehold_dagster.gates.verdicts import GateName
 
 __all__ = ["LICENSE_CHECK", "assets_of"]
 
 LICENSE_CHECK = "license_gate"
+_TRAINING_GATES: Final[tuple[GateName, ...]] = ("license", "pii", "quality")
 if TYPE_CHECKING:
     Result = dg.MaterializeResult[Any]
 else:
@@ -43,8 +45,6 @@ _RETRIES = dg.RetryPolicy(max_retries=2, delay=3, backoff=dg.Backoff.EXPONENTIAL
 def assets_of(specs: Sequence[Spec], place: Place) -> list[dg.AssetsDefinition]:
     """The assets of an estate: one per dataset and per version of a model, and their gates."""
     made: list[dg.AssetsDefinition] = []
-    # What is told of one asset takes its neighbors into account, so a step needs all of them.
-    told = _Telling(place, lambda: dg.Definitions(assets=made))
     for spec in specs:
         match spec:
             case SourceSpec():
@@ -54,29 +54,10 @@ def assets_of(specs: Sequence[Spec], place: Place) -> list[dg.AssetsDefinition]:
             case TrainingSpec():
                 made.append(_training_set(spec, place))
                 if spec.models:
-                    made.append(_license_gate(spec, told))
+                    made.append(_license_gate(spec, place))
             case ModelSpec():
-                made.append(_model(spec, told))
+                made.append(_model(spec, place))
     return made
-
-
-@dataclass(frozen=True, slots=True)
-class _Telling:
-    """How a step brings to the server what it is going to ask about.
-
-    Attributes:
-        place: The workspace.
-        definitions: All assets of the workspace.
-    """
-
-    place: Place
-    definitions: Callable[[], dg.Definitions]
-
-    def latest(self, instance: dg.DagsterInstance, dataset: str) -> Version:
-        """The latest version of a dataset, with the run that made it on record."""
-        version = _latest(instance, dataset)
-        tell_runs(instance, [version.run_id], reading_of(self.definitions(), self.place.name))
-        return version
 
 
 def _source(spec: SourceSpec, place: Place) -> dg.AssetsDefinition:
@@ -108,7 +89,7 @@ def _training_set(spec: TrainingSpec, place: Place) -> dg.AssetsDefinition:
     return made
 
 
-def _model(spec: ModelSpec, telling: _Telling) -> dg.AssetsDefinition:
+def _model(spec: ModelSpec, place: Place) -> dg.AssetsDefinition:
     @dg.asset(
         name=spec.asset,
         deps=[spec.training_set],
@@ -119,8 +100,8 @@ def _model(spec: ModelSpec, telling: _Telling) -> dg.AssetsDefinition:
     )
     def made(context: dg.AssetExecutionContext) -> Result:
         with guarded():
-            upstream = telling.latest(context.instance, spec.training_set)
-            fitted = steps.fit(spec, upstream, _bench(telling.place))
+            upstream = _latest(context.instance, spec.training_set)
+            fitted = steps.fit(spec, upstream, _waivers(upstream), _bench(place))
             return dg.MaterializeResult(
                 data_version=dg.DataVersion(fitted.sha256),
                 metadata={
@@ -130,7 +111,24 @@ def _model(spec: ModelSpec, telling: _Telling) -> dg.AssetsDefinition:
                 },
             )
 
-    return made
+    model = f"{spec.name}@{spec.version}"
+    return gates.guarded(made, gates=_TRAINING_GATES, model=model, namespace=place.name)
+
+
+def _waivers(upstream: Version) -> tuple[str, ...]:
+    """The waivers by which a step may use a version.
+
+    Raises:
+        Unavailable: The gate was asked about another version: one came in between.
+    """
+    let = gates.passed()
+    if let is None or {one.version for one in let.reads} != {upstream.sha256}:
+        raise Unavailable(
+            "a newer version came while the gate was asked",
+            where=upstream.dataset,
+            advice="it is asked again; if it stays so, run it alone",
+        )
+    return let.verdict.waivers
 
 
 def _dataset_asset(
@@ -164,42 +162,21 @@ def _secret(place: Place) -> bytes:
     return load_keys(place.keys).secret
 
 
-def _license_gate(spec: TrainingSpec, telling: _Telling) -> dg.AssetChecksDefinition:
+def _license_gate(spec: TrainingSpec, place: Place) -> dg.AssetChecksDefinition:
     """May any of the declared models train on this version?
 
     It blocks only when none may; one that may not is stopped by the guard in its own step. It is a
     step of its own, for the server judges what is on record, and nothing of a step is before it
     has ended.
     """
-
-    @dg.asset_check(
-        name=LICENSE_CHECK, asset=spec.governed.name, blocking=True, retry_policy=_RETRIES
+    return gates.verdict_check(
+        spec.governed.name,
+        gates=_TRAINING_GATES,
+        name=LICENSE_CHECK,
+        model=[f"{name}@{version}" for name, version in spec.models],
+        retry_policy=_RETRIES,
+        namespace=place.name,
     )
-    def asked(context: dg.AssetCheckExecutionContext) -> dg.AssetCheckResult:
-        with guarded():
-            version = telling.latest(context.op_execution_context.instance, spec.governed.name)
-            server = server_client.connect(os.environ)
-            reference = f"dataset:[{telling.place.name}]{version.dataset}@{version.sha256}"
-            refused = []
-            for name, model_version in spec.models:
-                verdict = server.may_train(
-                    model=name, version=model_version, training_set=reference
-                )
-                if not verdict.allowed:
-                    refused.append(f"{name}@{model_version}: {verdict.explain()}")
-        none = len(refused) == len(spec.models)
-        gate = {
-            "gate": "train", "outcome": "failed" if refused else "passed",
-            "checks": len(spec.models), "failed": len(refused),
-        }  # fmt: skip
-        return dg.AssetCheckResult(
-            passed=not refused,
-            severity=dg.AssetCheckSeverity.ERROR if none else dg.AssetCheckSeverity.WARN,
-            description=" | ".join(refused) or None,
-            metadata={"tracehold/gate": dg.MetadataValue.json(gate)},
-        )
-
-    return asked
 
 
 def _latest(instance: dg.DagsterInstance, dataset: str) -> Version:
@@ -216,7 +193,6 @@ def _latest(instance: dg.DagsterInstance, dataset: str) -> Version:
         str(metadata["sha256"].value),
         str(metadata["path"].value),
         int(str(metadata["dagster/row_count"].value)),
-        event.run_id,
     )
 
 

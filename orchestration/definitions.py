@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import dagster as dg
+from dagster._core.definitions.reconstruct import ReconstructableJob, ReconstructableRepository
 
 from orchestration.assets import assets_of
 from orchestration.estate import load_estate
@@ -75,7 +76,10 @@ def defs() -> dg.Definitions:
     return build(Path(os.environ.get("TRACEHOLD_WORKSPACE") or Path.cwd()))
 
 
-def asset_job() -> dg.JobDefinition:
-    """The job that materializes every governed asset, for processes that run one of its steps."""
-    workspace = Path(os.environ.get("TRACEHOLD_WORKSPACE") or Path.cwd())
-    return build(workspace).resolve_job_def(JOB)
+def asset_job() -> ReconstructableJob:
+    """The job that materializes every governed asset, as each process of a run finds it.
+
+    It is found in its code location, so that a guard knows all assets whichever the run makes.
+    """
+    location = ReconstructableRepository.for_module(__name__, "defs")
+    return location.get_reconstructable_job(JOB)

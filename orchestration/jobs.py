@@ -3,22 +3,17 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
-from lineage.clock import format_millis, system_clock
-from lineage.errors import TraceholdError
 from orchestration.guarding import guarded
 from orchestration.server_client import Server, address
 from orchestration.standard_facets import PRODUCER
-from orchestration.telling import tell_events
-from tracehold_dagster.facets import EVENT_SCHEMA
-from tracehold_dagster.facets import facet as standard
-from tracehold_dagster.names import step_run_id
+from tracehold_dagster.keys import RUN_FACETS
 
 if TYPE_CHECKING:
     from tracehold.bootstrap import Services
@@ -56,54 +51,30 @@ def looking(settings: Settings) -> Iterator[Services]:
 
 
 @contextmanager
-def reported(context: dg.OpExecutionContext, settings: Settings) -> Iterator[dict[str, Any]]:
-    """Report a step as a run of ``JOB.STEP``: the very run that it is for any Dagster project.
+def reported(context: dg.OpExecutionContext) -> Iterator[dict[str, Any]]:
+    """Record with a step what it looked at and what came of it; lineage tells that of its run.
 
-    A step that makes no data leaves nothing that its facets could be recorded with, so it tells
-    them itself. Errors of the block leave it as failures without texts that could hold a value of a
-    row; of those the class is told.
+    Errors of the block leave it as failures without texts that could hold a value of a row; of
+    those the class is told.
 
     Args:
         context: Of the step.
-        settings: Of the workspace.
 
     Yields:
-        Facets of the run, to be filled: what was looked at and what came of it.
+        Facets of the run, to be filled.
     """
     facets: dict[str, Any] = {}
 
-    def tell(state: str) -> None:
-        tell_events([_event(context, settings.workspace.name, state, facets)])
+    def recorded() -> dict[str, Any]:
+        return {RUN_FACETS: dg.MetadataValue.json(facets)} if facets else {}
 
-    with guarded():
-        tell("START")
-        try:
+    try:
+        with guarded():
             yield facets
-        except Exception as error:
-            facets["errorMessage"] = standard(
-                "errorMessage", message=type(error).__name__, programmingLanguage="PYTHON"
-            )
-            # The step fails in any case; a server that is gone must not hide why.
-            with suppress(TraceholdError):
-                tell("FAIL")
-            raise
-        tell("COMPLETE")
-
-
-def _event(
-    context: dg.OpExecutionContext, namespace: str, state: str, facets: Mapping[str, Any]
-) -> dict[str, Any]:
-    around = {"namespace": namespace, "name": f"dagster.{context.job_name}"}
-    parent = standard("parent", run={"runId": context.run_id}, job=around)
-    of_step = step_run_id(context.run_id, context.op.name, context.retry_number)
-    return {
-        "eventType": state,
-        "eventTime": format_millis(system_clock()),
-        "producer": PRODUCER,
-        "schemaURL": EVENT_SCHEMA["Run"],
-        "run": {"runId": of_step, "facets": {"parent": parent, **facets}},
-        "job": {"namespace": namespace, "name": f"{context.job_name}.{context.op.name}"},
-    }
+    except dg.Failure as failure:
+        failure.metadata = {**failure.metadata, **recorded()}
+        raise
+    context.add_output_metadata(recorded())
 
 
 def facet(name: str, /, **members: Any) -> dict[str, Any]:

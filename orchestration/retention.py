@@ -167,7 +167,7 @@ def _due(context: dg.OpExecutionContext) -> None:
     from tracehold.judging import due_rows
 
     settings = settings_here()
-    with reported(context, settings) as facets, looking(settings) as services:
+    with reported(context) as facets, looking(settings) as services:
         now = services.judgement_now()
         rows = due_rows(services, now=now)
         facets["tracehold_retention_due"] = due_facet(rows, now)
@@ -252,7 +252,7 @@ class Deletion(dg.Config):
 @dg.op(name="apply", retry_policy=RETRIES, pool=POOL)
 def _apply(context: dg.OpExecutionContext, config: Deletion) -> str:
     settings = settings_here()
-    with reported(context, settings):
+    with reported(context):
         server = server_as(EXECUTOR, settings)
         if server is None:
             raise Unavailable(

@@ -10,7 +10,7 @@ import argparse
 import json
 import os
 import sys
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -98,7 +98,7 @@ def run(workspace: Path, names: Sequence[str] = (), *, concurrent: int = 2) -> O
             with (
                 telling(*told),
                 dg.execute_job(
-                    dg.reconstructable(asset_job),
+                    asset_job(),
                     instance=instance,
                     run_config=configuration,
                     asset_selection=selection,
@@ -147,8 +147,7 @@ def _outcome(run_id: str, planned: Sequence[str], events: Sequence[dg.DagsterEve
             user = data.user_failure_data
             if user is not None:
                 failed.append((str(event.step_key), user.description or ""))
-                code = user.metadata.get("exit_code")
-                codes.append(int(str(code.value)) if code is not None else 70)
+                codes.append(_code(data.error, user.metadata))
             elif data.error is None or data.error.cls_name != "DagsterAssetCheckFailedError":
                 failed.append((str(event.step_key), "the step's process ended unexpectedly"))
                 codes.append(70)
@@ -157,6 +156,20 @@ def _outcome(run_id: str, planned: Sequence[str], events: Sequence[dg.DagsterEve
     tried = {*made, *(step for step, _ in failed)}
     skipped = tuple(name for name in planned if name not in tried)
     return Outcome(run_id, tuple(made), tuple(blocked), tuple(failed), skipped, _worst(codes))
+
+
+def _code(error: Any, metadata: Mapping[str, dg.MetadataValue[Any]]) -> int:
+    """What the command line answers to a step that failed."""
+    from orchestration.guarding import EXIT_CODE
+    from tracehold_dagster.errors import Misconfigured
+    from tracehold_dagster.gates.asking import ERROR, GateClosed
+
+    if EXIT_CODE in metadata:
+        return int(str(metadata[EXIT_CODE].value))
+    if error is not None and error.cls_name == GateClosed.__name__:
+        return 1
+    said = metadata.get(ERROR)
+    return 70 if said is None else 2 if said.value == Misconfigured.__name__ else 3
 
 
 def _worst(codes: Collection[int]) -> int:

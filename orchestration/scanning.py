@@ -26,7 +26,7 @@ def _scan(context: dg.OpExecutionContext) -> None:
 
     settings = settings_here()
     dataset = context.partition_key
-    with reported(context, settings) as facets:
+    with reported(context) as facets:
         storage = settings.storage
         ref = DatasetRef(settings.workspace.name, dataset)
         with looking(settings) as services:

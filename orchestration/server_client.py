@@ -7,7 +7,7 @@ import urllib.error
 import urllib.parse
 import urllib.request
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from lineage.errors import (
     Conflict,
@@ -42,21 +42,14 @@ class Verdict:
     Attributes:
         allowed: Whether to go on.
         reasons: Why, in words; never empty where it is not allowed.
-        path: References from the offending source to the thing asked for.
-        waivers: Ids of the waivers that opened it.
-        raw: The whole answer.
     """
 
     allowed: bool
     reasons: tuple[str, ...] = ()
-    path: tuple[str, ...] = ()
-    waivers: tuple[str, ...] = ()
-    raw: Mapping[str, Json] = field(default_factory=dict)
 
     def explain(self) -> str:
-        """The reasons and the path on one line."""
-        way = f" by {' -> '.join(self.path)}" if self.path else ""
-        return "; ".join(self.reasons) + way
+        """The reasons on one line."""
+        return "; ".join(self.reasons)
 
 
 class Server:
@@ -105,11 +98,6 @@ class Server:
                 advice="start it with tracehold up, or use tracehold run, which does",
             ) from None
 
-    def may_train(self, *, model: str, version: str, training_set: str) -> Verdict:
-        """Whether this version of the model may be trained on that training set."""
-        body = {"model": model, "version": version, "training_set": training_set}
-        return _verdict(self.post("gates/train", body))
-
     def may_ingest(self, *, dataset: str, sha256: str) -> Verdict:
         """Whether this content may come in: deleted content that returns is an incident."""
         return _verdict(self.post("gates/ingest", {"dataset": dataset, "sha256": sha256}))
@@ -156,16 +144,8 @@ def _answered(error: urllib.error.HTTPError, where: str) -> TraceholdError:
 def _verdict(answer: Json) -> Verdict:
     if not isinstance(answer, dict) or "verdict" not in answer:
         raise Fault("the server's gate answered without a verdict")
-    causes = [one for one in answer.get("causes") or () if isinstance(one, dict)]
-    open_ = [str(c["what"]) for c in causes if c.get("weight") != "flag" and not c.get("waiver")]
-    reasons = open_ or [str(one) for one in answer.get("reasons") or ()]
-    return Verdict(
-        allowed=answer["verdict"] == "allowed",
-        reasons=tuple(reasons) or (str(answer["verdict"]),),
-        path=tuple(str(one) for one in answer.get("path") or ()),
-        waivers=tuple(one for one in str(answer.get("waiver") or "").split(", ") if one),
-        raw=answer,
-    )
+    reasons = tuple(str(one) for one in answer.get("reasons") or (answer["verdict"],))
+    return Verdict(answer["verdict"] == "allowed", reasons)
 
 
 def address(environ: Mapping[str, str]) -> tuple[str, str]:

@@ -194,11 +194,9 @@ class Version:
         sha256: Content hash of the governed copy.
         path: Of the copy, relative to the data root.
         rows: Count of rows.
-        run_id: The Dagster run that made it; empty while it is being made.
     """
 
     dataset: str
     sha256: str
     path: str
     rows: int
-    run_id: str = ""

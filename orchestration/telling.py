@@ -1,7 +1,7 @@
 """From what Dagster has recorded to the server, by the same path as for anybody's project.
 
-A step records and sends nothing. What it recorded is told before a gate is asked about it, and once
-more, with all the rest, when the run has ended; what was told before counts once.
+A step records and sends nothing. A guard tells what its gate is asked about; all is told while
+the run goes on and when it has ended. What was told before counts once.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from tracehold_dagster.sending import Delivery
     from tracehold_dagster.tailing import Deliver, Reading
 
-__all__ = ["reading_of", "tell_events", "tell_everything", "tell_runs", "telling"]
+__all__ = ["reading_of", "tell_everything", "telling"]
 
 _CURSOR = "lineage-cursor.json"
 _EVERY_SECONDS = 2.0
@@ -46,25 +46,6 @@ def reading_of(definitions: dg.Definitions, namespace: str) -> Reading:
     return Reading(naming, read_graph(definitions))
 
 
-def tell_runs(instance: dg.DagsterInstance, run_ids: Iterable[str], reading: Reading) -> None:
-    """Tell what runs have recorded up to now, before something is asked that rests on it.
-
-    Args:
-        instance: Whose runs they are.
-        run_ids: Of Dagster.
-        reading: From ``reading_of``.
-
-    Raises:
-        Unavailable: The server does not answer.
-        Denied: The token may not report.
-        InvalidInput: The server refuses an event.
-    """
-    from tracehold_dagster.tailing import flush
-
-    with _delivering() as deliver:
-        flush(instance, run_ids, reading, deliver)
-
-
 def tell_everything(instance: dg.DagsterInstance, home: Path, reading: Reading) -> None:
     """Tell what was recorded since the last time, by runs that were killed too.
 
@@ -74,7 +55,11 @@ def tell_everything(instance: dg.DagsterInstance, home: Path, reading: Reading) 
         reading: From ``reading_of``.
 
     Raises:
-        TraceholdError: As for ``tell_runs``; the next call goes on from where this one came to.
+        Unavailable: The server does not answer.
+        Denied: The token may not report.
+        InvalidInput: The server refuses an event.
+
+    After an error the next call goes on from where this one came to.
     """
     from tracehold_dagster.tailing import follow
 
@@ -112,19 +97,6 @@ def telling(instance: dg.DagsterInstance, home: Path, reading: Reading) -> Itera
         ended.set()
         watching.join()
     tell_everything(instance, home, reading)
-
-
-def tell_events(events: Sequence[dict[str, Any]]) -> None:
-    """Tell what nobody can read from Dagster's records.
-
-    Args:
-        events: OpenLineage events.
-
-    Raises:
-        TraceholdError: As for ``tell_runs``.
-    """
-    with _delivering() as deliver:
-        deliver(events)
 
 
 @contextmanager

@@ -74,7 +74,7 @@ def _verify(context: dg.OpExecutionContext) -> None:
     from tracehold.evidence import keys_of
 
     settings = settings_here()
-    with reported(context, settings) as facets:
+    with reported(context) as facets:
         storage = settings.storage
         with looking(settings) as services:
             cases = [one for one in list_cases(services.state) if "verified" in one.slots]
@@ -116,7 +116,7 @@ def _look(context: dg.OpExecutionContext) -> None:
     from tracehold.freshness import old_evidence, turns
 
     settings = settings_here()
-    with reported(context, settings) as facets, looking(settings) as services:
+    with reported(context) as facets, looking(settings) as services:
         now = services.clock()
         old = old_evidence(services, now)
         jobs = turns(services.state, services.identity, settings.workspace.name, now)

@@ -214,16 +214,16 @@ def test_a_training_set_knows_every_column_it_came_from(place: Place, recorder: 
 
 
 def test_the_license_gate_blocks_when_no_model_may_train(place: Place, recorder: Recorder) -> None:
-    recorder.refuse["gates/train"] = {
-        "verdict": "denied", "reasons": ["CC-BY-NC-4.0 forbids it"], "path": ["a", "b"],
-    }  # fmt: skip
+    cause = {"what": "CC-BY-NC-4.0 forbids it", "path": ["a", "b"]}
+    recorder.refuse["gates/use"] = {"verdict": "denied", "allowed": False, "causes": [cause]}
     result, _ = _run(place, _bookings(), CLEAN, TRAINING)
     assert not result.success
     (gate,) = [e for e in result.get_asset_check_evaluations() if e.check_name == "license_gate"]
-    assert gate.description == "no_show@1: CC-BY-NC-4.0 forbids it by a -> b"
-    (asked,) = [body for name, body in recorder.asked if name == "gates/train"]
-    assert asked["model"] == "no_show"
-    assert asked["training_set"].startswith("dataset:[shop]training@")
+    assert gate.description == "CC-BY-NC-4.0 forbids it: a → b"
+    asked = [body for name, body in recorder.asked if name == "gates/use"][-1]
+    assert asked["model"] == "no_show@1"
+    [read] = asked["inputs"]
+    assert (read["namespace"], read["name"], len(read["version"])) == ("shop", "training", 64)
 
 
 def test_deleted_content_does_not_come_back(place: Place, recorder: Recorder) -> None:

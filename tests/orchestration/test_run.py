@@ -10,7 +10,7 @@ from typing import Any
 
 import dagster as dg
 import pytest
-from demo_workspace import act, make_small_workspace, materialize, pipeline
+from demo_workspace import act, make_small_workspace, materialize, pipeline, tell
 from running_server import RunningServer, serving
 
 from lineage.clock import system_clock
@@ -40,12 +40,12 @@ def test_a_model_is_blocked_by_its_license_until_a_waiver_covers_it(
     assert answer["blocked"] == ["rated:license_gate"]
     assert sorted(answer["made"]) == ["model_late_v2", "plain", "rated", "ratings", "trips"]
     assert "CC-BY-NC-4.0" in said
-    assert "dataset:[small]ratings -> dataset:[small]rated -> model:late@1" in said
+    assert "dataset:[small]ratings → dataset:[small]rated → model:late@1" in said
 
     code, answer, said = materialize(server, "late@1")
     assert code == 1, said
     assert not answer["made"]
-    assert "training late@1 is refused" in answer["failed"][0]["reason"]
+    assert "Not allowed, so this does not run" in answer["failed"][0]["reason"]
     assert not list((server.workspace / "models").glob("late-1/*"))
 
     granted = act(
@@ -82,6 +82,7 @@ def test_the_daily_retention_run_is_on_record(
     monkeypatch.setenv("TRACEHOLD_CLOCK_JUDGEMENT_NOW", "2050-01-01")
     with dg.DagsterInstance.ephemeral() as instance:
         assert retention_job.execute_in_process(instance=instance).success
+        tell(server, instance)
     runs = _ask(server, "runs", job="job:[small]retention.due")
     assert len(runs["items"]) == 1
     settings = load(server.workspace)

@@ -94,7 +94,7 @@ def test_its_schedules_run_and_its_jobs_are_on_record(up: dict[str, Any]) -> Non
         return bool(jobs["evidence.look"] == "COMPLETE")
 
     _until(looked)
-    # The step tells its run, and so does the sensor of any project's: it is one run.
+    # The sensor of any project's tells it, steps too.
     _until(lambda: _asked(up, "runs?job=job:%5Bsmall%5Ddagster.evidence")["items"])
     (run,) = _asked(up, "runs?job=job:%5Bsmall%5Devidence.look")["items"]
     assert run["state"] == "COMPLETE"

@@ -11,7 +11,7 @@ from typing import Any
 
 import dagster as dg
 import pytest
-from demo_workspace import act, make_small_workspace, materialize, pipeline
+from demo_workspace import act, make_small_workspace, materialize, pipeline, tell
 from live_clients import settle
 from running_server import RunningServer, serving
 
@@ -85,6 +85,7 @@ def test_a_deletion_is_read_again_and_what_came_back_is_found(
     content = copy.read_bytes()
     case = _delete(server, "dataset:[small]trips")
     assert certificates_job.execute_in_process(instance=instance).success
+    tell(server, instance)
     (clean,) = _facets(server, "certificates.verify")
     seen = clean["tracehold_certificates"]
     assert (seen["certificates"], seen["cases"], seen["brokenCases"]) == (1, 1, [])
@@ -95,6 +96,7 @@ def test_a_deletion_is_read_again_and_what_came_back_is_found(
     (server.workspace / "data" / "ratings" / "other.bin").write_bytes(content)
     done = certificates_job.execute_in_process(instance=instance, raise_on_error=False)
     assert not done.success
+    tell(server, instance)
     (_, bad) = _facets(server, "certificates.verify")
     assert bad["tracehold_certificates"]["brokenCases"] == [case]
     assert _ask(server, "freshness")["jobs"][2]["newest"] == "FAIL"
@@ -129,12 +131,14 @@ def test_old_scans_are_named_and_made_again_dataset_by_dataset(
         engine="another", config_digest="0", rows=1, columns={},
     )  # fmt: skip
     assert evidence_job.execute_in_process(instance=instance).success
+    tell(server, instance)
     (said,) = _facets(server, "evidence.look")
     assert [(one["kind"], one["ref"]) for one in said["tracehold_freshness"]["items"]] == [
         ("scan", "dataset:[small]trips")
     ]
     assert due() == ["trips"]
     assert job.execute_in_process(instance=instance, partition_key="trips").success
+    tell(server, instance)
     (scanned,) = _facets(server, "scans.scan")
     assert scanned["tracehold_scan"]["rows"] == 200
     assert due() == []

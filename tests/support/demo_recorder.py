@@ -9,6 +9,8 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
+_ALLOWED = {"verdict": "allowed", "allowed": True}
+
 
 class Recorder:
     """What came in, and how to answer.
@@ -53,7 +55,7 @@ def recording() -> Iterator[Recorder]:
                 return self._answer(201, {})
             gate = self.path.removeprefix("/api/v1/")
             recorder.asked.append((gate, body))
-            return self._answer(200, recorder.refuse.get(gate, {"verdict": "allowed"}))
+            return self._answer(200, recorder.refuse.get(gate, _ALLOWED))
 
         def _answer(self, status: int, body: dict[str, Any]) -> None:
             raw = json.dumps(body).encode()

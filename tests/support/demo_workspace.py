@@ -9,13 +9,14 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from dagster import DagsterInstance
 from running_server import RunningServer
 
 from tracehold.client import call
 from tracehold.settings import load
 from tracehold.workspace import PIPELINE, init, read_token, store_token
 
-__all__ = ["RETENTION", "act", "make_small_workspace", "materialize", "pipeline"]
+__all__ = ["RETENTION", "act", "make_small_workspace", "materialize", "pipeline", "tell"]
 
 RETENTION = """\
 kind: retention
@@ -117,6 +118,14 @@ def materialize(server: RunningServer, *names: str) -> tuple[int, dict[str, Any]
         env={**os.environ, **pipeline(server)},
     )
     return done.returncode, json.loads(done.stdout or "{}"), done.stderr
+
+
+def tell(server: RunningServer, instance: DagsterInstance) -> None:
+    """Tell the server what an instance recorded, as the sensor of ``up --dagster`` does."""
+    from orchestration.definitions import build
+    from orchestration.telling import reading_of, tell_everything
+
+    tell_everything(instance, server.workspace, reading_of(build(server.workspace), "small"))
 
 
 def act(server: RunningServer, person: str, role: str, name: str, /, **body: Any) -> Any:

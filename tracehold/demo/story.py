@@ -369,8 +369,9 @@ class _Story:
 
     def _show_refusal(self, said: str) -> None:
         for line in said.splitlines():
-            if "license_gate" in line and " by " in line:
-                self.narrator.path(line.partition(" by ")[2].split(" -> "))
+            ways = [part for part in line.split(": ") if " → " in part]
+            if "license_gate" in line and ways:
+                self.narrator.path(ways[0].partition("; ")[0].split(" → "))
                 return
 
 

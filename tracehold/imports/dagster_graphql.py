@@ -91,7 +91,10 @@ query ($run: ID!, $cursor: String, $limit: Int!) {{
             metadataEntries {{ ...Metadata }}
           }}
         }}
-        ... on ExecutionStepFailureEvent {{ error {{ {_CAUSES} }} }}
+        ... on ExecutionStepOutputEvent {{ metadataEntries {{ ...Metadata }} }}
+        ... on ExecutionStepFailureEvent {{
+          error {{ {_CAUSES} }} failureMetadata {{ metadataEntries {{ ...Metadata }} }}
+        }}
         ... on ExecutionStepUpForRetryEvent {{ error {{ {_CAUSES} }} }}
         ... on RunFailureEvent {{ error {{ {_CAUSES} }} }}
       }}

@@ -59,7 +59,8 @@ def record_of(event: Mapping[str, Json], run_id: str) -> Record | None:
     kind = text(event.get("eventType")).replace("RUN_", "PIPELINE_", 1)
     if kind not in KINDS:
         return None
-    said = members(event.get("evaluation")) or event
+    inside = members(event.get("evaluation")) or members(event.get("failureMetadata"))
+    said = inside or event
     return Record(
         kind=kind,
         run_id=run_id,

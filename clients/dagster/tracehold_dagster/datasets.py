@@ -72,7 +72,7 @@ def input_versions(tags: Mapping[str, str]) -> dict[AssetKey, str | None]:
 
 
 def run_facets(record: Record) -> Dataset:
-    """Facets of the run that the metadata of a materialization gives."""
+    """Facets of the run that the metadata of a record gives."""
     return _object(record.metadata, keys.RUN_FACETS)
 
 
@@ -128,7 +128,16 @@ class Describing:
         made: Dataset = {**self.name(key), "facets": {}}
         if asset.op is None and key in self._assets:
             made["facets"] = self._facets(asset, asset.metadata)
-        if source is not None:
+        if source is not None and source.parts:
+            condition = _condition((name, _dimensions(name, asset)) for name, _ in source.parts)
+            parts = [{"partition": name, "version": version} for name, version in source.parts]
+            made["inputFacets"] = {
+                "subset": facet("inputSubset", inputCondition=condition),
+                "dagster_input": facet(
+                    "dagster_input", dataVersion=source.version, pinned=True, partitions=parts
+                ),
+            }
+        elif source is not None:
             made["facets"]["version"] = facet("version", datasetVersion=source.version)
             if source.partition is not None:
                 condition = _condition([(source.partition, _dimensions(source.partition, asset))])

@@ -61,7 +61,8 @@ METADATA: Final[Mapping[str, str]] = {
     DATASET_FACETS: "facets of the output dataset, as they are",
     OUTPUT_FACETS: "`outputFacets` of the output, as they are",
     INPUTS: "further inputs: a list of `{namespace, name, facets, inputFacets}`",
-    RUN_FACETS: "facets of the step's run, as they are",
+    RUN_FACETS: "facets of the step's run, as they are; of an output of an op and of a"
+    " `dagster.Failure` too",
     ASSERTION: "of a check: more members of its assertion, such as `column` and `expected`",
     GATE: "of a check that asked a gate: its result says nothing of the data, and is no assertion;"
     " of a materialization behind a gate: `tracehold_qualityGate`",

@@ -37,6 +37,7 @@ KINDS: Final = frozenset(
         "PIPELINE_START",
         "PIPELINE_SUCCESS",
         "STEP_FAILURE",
+        "STEP_OUTPUT",
         "STEP_RESTARTED",
         "STEP_SKIPPED",
         "STEP_START",
@@ -123,12 +124,14 @@ class Source:
     """The version of an asset that a step read.
 
     Attributes:
-        version: As ``datasets.version_of`` names it.
+        version: As ``datasets.version_of`` names it; of several partitions the digest over them.
         partition: Of the asset.
+        parts: The partitions with their versions, where several were read at once.
     """
 
     version: str
     partition: str | None = None
+    parts: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +147,8 @@ class Record:
         asset: The asset key that the record is about.
         partition: Of the asset.
         tags: Of a materialization or an observation.
-        metadata: Of a materialization, an observation or a check, by label.
+        metadata: Of a materialization, an observation, a check, a step's output or a failure, by
+            label.
         check: For an evaluation of a check.
         failure: For a failed step or run.
         wiped_partitions: For a wipe: which partitions; None is all of the asset.

@@ -74,6 +74,7 @@ class _Translation:
             "ASSET_OBSERVATION": self._observed,
             "ASSET_WIPED": self._wiped,
             "STEP_FAILURE": self._failed,
+            "STEP_OUTPUT": self._put_out,
             "STEP_RESTARTED": self._restarted,
             "STEP_SKIPPED": self._skipped,
             "STEP_START": self._started,
@@ -126,9 +127,14 @@ class _Translation:
         if record.step_key is not None:
             self._end(record.step_key, "COMPLETE", record)
 
+    def _put_out(self, record: Record) -> None:
+        if record.step_key is not None and (facets := datasets.run_facets(record)):
+            self._step(record.step_key).facets.update(facets)
+
     def _failed(self, record: Record) -> None:
         if record.step_key is None:
             return
+        self._put_out(record)
         if record.failure is not None and record.failure.class_name == _CHECK_FAILED:
             # The step did all its work, and wrote what it wrote: a check of that came out badly.
             self._end(record.step_key, "COMPLETE", replace(record, failure=None))

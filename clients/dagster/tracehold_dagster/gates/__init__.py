@@ -10,7 +10,7 @@ from tracehold_dagster.gates.checks import (
     schema_contract_check,
     verdict_check,
 )
-from tracehold_dagster.gates.guard import guarded
+from tracehold_dagster.gates.guard import Passed, guarded, passed
 from tracehold_dagster.gates.quality import (
     Rule,
     in_range,
@@ -22,12 +22,14 @@ from tracehold_dagster.gates.quality import (
 )
 
 __all__ = [
+    "Passed",
     "Rule",
     "guarded",
     "in_range",
     "license_check",
     "not_null",
     "one_of",
+    "passed",
     "pii_check",
     "purpose_check",
     "quality_checks",

@@ -9,9 +9,9 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from dagster import AssetKey, DagsterInstance, OpExecutionContext
+from dagster import AssetKey, DagsterInstance, Failure, OpExecutionContext
 
-from tracehold_dagster.errors import Unreachable
+from tracehold_dagster.errors import TraceholdError, Unreachable
 from tracehold_dagster.gates.inputs import Read, runs_of
 from tracehold_dagster.gates.showing import VERDICT
 from tracehold_dagster.gates.verdicts import Demand, Question, Used, Verdict, ask
@@ -22,7 +22,10 @@ from tracehold_dagster.sending import Sender
 from tracehold_dagster.settings import Settings
 from tracehold_dagster.tailing import Reading, flush
 
-__all__ = ["Asking", "naming_for"]
+__all__ = ["ERROR", "Asking", "GateClosed", "NoVerdict", "naming_for"]
+
+ERROR: Final = "tracehold/error"
+"""Label of the kind of error behind a ``NoVerdict``, at the failure of the step."""
 
 _PAUSES: Final = (0.2, 0.5, 1.0, 2.0)
 """Seconds between two questions, until the time to wait is over."""
@@ -32,6 +35,22 @@ def naming_for(context: OpExecutionContext, settings: Settings) -> Naming:
     """How things are named where a step runs: as the sensor of its location names them."""
     location = read_run(context.run).location or "dagster"
     return settings.naming(os.environ, location=location)
+
+
+class GateClosed(Failure):
+    """The server says no, so a step ended before its own code; lineage tells this name."""
+
+
+class NoVerdict(Failure):
+    """The server said nothing, so a step ended before its own code; lineage tells this name."""
+
+    def __init__(self, error: TraceholdError) -> None:
+        """``error`` says why there is no verdict; only where it may pass is the step retried."""
+        super().__init__(
+            f"No verdict could be had, so this does not run: {error}",
+            metadata={ERROR: type(error).__name__},
+            allow_retries=isinstance(error, Unreachable),
+        )
 
 
 @dataclass(frozen=True, slots=True)

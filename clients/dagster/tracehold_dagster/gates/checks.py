@@ -5,6 +5,7 @@
 import os
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
+from dataclasses import replace
 from typing import Any
 
 from dagster import (
@@ -14,17 +15,17 @@ from dagster import (
     AssetCheckSeverity,
     AssetKey,
     AssetsDefinition,
-    Failure,
     OpExecutionContext,
+    RetryPolicy,
     asset_check,
 )
 
-from tracehold_dagster.errors import TraceholdError, Unreachable
-from tracehold_dagster.gates.asking import Asking, naming_for
+from tracehold_dagster.errors import Misconfigured, TraceholdError
+from tracehold_dagster.gates.asking import Asking, NoVerdict, naming_for
 from tracehold_dagster.gates.inputs import Read, graph_of, name_of, newest, runs_of
 from tracehold_dagster.gates.scanning import Load, as_file, record_scan, scan_file
 from tracehold_dagster.gates.showing import shown
-from tracehold_dagster.gates.verdicts import Demand, GateName, UseName
+from tracehold_dagster.gates.verdicts import Demand, GateName, UseName, Verdict
 from tracehold_dagster.settings import Settings
 from tracehold_dagster.tailing import Reading, flush
 
@@ -47,12 +48,13 @@ def verdict_check(
     name: str,
     use: UseName | None = None,
     purpose: str | None = None,
-    model: str | None = None,
+    model: str | Sequence[str] | None = None,
     checks: Sequence[str] = (),
     columns: Mapping[str, str] | None = None,
     load: Load | None = None,
     scanner: Sequence[str] = ("tracehold",),
     blocking: bool = True,
+    retry_policy: RetryPolicy | None = None,
     wait: float = 10.0,
     url: str | None = None,
     token: str | None = None,
@@ -70,7 +72,9 @@ def verdict_check(
         name: Of the check.
         use: ``train-for-release``, ``train-internal`` or ``evaluate``, for the gate ``license``.
         purpose: DPV code, for the gate ``purpose``.
-        model: ``NAME@VERSION`` of the model that the data are for.
+        model: ``NAME@VERSION`` of the model that the data are for; of several each is asked for.
+            The check is an error where none of them may use the data, else a warning, which does
+            not block: those that may not are stopped by a guard of their own.
         checks: Checks that must have a result, for the gate ``quality``.
         columns: Column → type relied on, for the gate ``schema``; an empty type stands for any.
         load: Gives what is to be scanned here before the server is asked: a path of a CSV or
@@ -78,6 +82,7 @@ def verdict_check(
             sent, never a value.
         scanner: The command of the scanner.
         blocking: Whether what depends on the asset must not run in the same run where it fails.
+        retry_policy: For while the server cannot be reached.
         wait: Seconds to wait for the version to arrive at the server.
         url: As for ``lineage_for``.
         token: As for ``lineage_for``.
@@ -89,14 +94,21 @@ def verdict_check(
     """
     key = asset.key if isinstance(asset, AssetsDefinition) else AssetKey.from_coercible(asset)
     own = key.to_user_string()
+    settings = Settings(url, token, namespace, environment)
     demand = Demand(
-        tuple(gates), use, purpose, model,
+        tuple(gates), use, purpose, None,
         {own: checks} if checks else {}, {own: columns} if columns else {},
     )  # fmt: skip
-    asking = Asking(Settings(url, token, namespace, environment), demand, wait)
+    models = [model] if isinstance(model, str) or model is None else model
+    if not models:
+        raise Misconfigured("no model is named", where="model",
+                            advice="name one, or leave the argument out")  # fmt: skip
+    asking = [Asking(settings, replace(demand, model=one), wait) for one in models]
     what = f"The Tracehold server's verdict: {', '.join(gates)}."
 
-    @asset_check(asset=key, name=name, description=what, blocking=blocking)
+    @asset_check(
+        asset=key, name=name, description=what, blocking=blocking, retry_policy=retry_policy
+    )
     def check(context: AssetCheckExecutionContext) -> AssetCheckResult:
         return _result(asking, context.op_execution_context, key, _scanner(load, scanner))
 
@@ -125,25 +137,35 @@ def _scanner(load: Load | None, scanner: Sequence[str]) -> _Scan | None:
 
 
 def _result(
-    asking: Asking, context: OpExecutionContext, key: AssetKey, scan: _Scan | None
+    asked: Sequence[Asking], context: OpExecutionContext, key: AssetKey, scan: _Scan | None
 ) -> AssetCheckResult:
-    graph, naming = graph_of(context), naming_for(context, asking.settings)
+    settings = asked[0].settings
+    graph, naming = graph_of(context), naming_for(context, settings)
     partition = context.partition_key if context.has_partition_key else None
     read = newest(context.instance, key, graph, naming, partition)
-    question = asking.question(name_of(graph, naming, key), [read], context.run_id)
+    verdicts: list[tuple[str | None, Verdict]] = []
     try:
         if scan is not None:
-            scan(asking, context, read, Reading(naming, graph))
-        verdict = asking.verdict(context, question, [read], graph=graph, naming=naming, made=[key])
+            scan(asked[0], context, read, Reading(naming, graph))
+        for asking in asked:
+            question = asking.question(name_of(graph, naming, key), [read], context.run_id)
+            verdict = asking.verdict(
+                context, question, [read], graph=graph, naming=naming, made=[key]
+            )
+            verdicts.append((asking.demand.model, verdict))
     except TraceholdError as error:
-        raise Failure(
-            f"No verdict could be had: {error}", allow_retries=isinstance(error, Unreachable)
-        ) from None
+        raise NoVerdict(error) from None
+    closed = [(model, one) for model, one in verdicts if not one.allowed]
+    said = closed or verdicts
+    several = len(verdicts) > 1
+    every = len(closed) == len(verdicts)
     return AssetCheckResult(
-        passed=verdict.allowed,
-        severity=AssetCheckSeverity.ERROR,
-        description=verdict.explain(),
-        metadata=shown(verdict, asking.settings.address(os.environ)),
+        passed=not closed,
+        severity=AssetCheckSeverity.ERROR if every or not closed else AssetCheckSeverity.WARN,
+        description=" | ".join(
+            f"{model}: {one.explain()}" if several else one.explain() for model, one in said
+        ),
+        metadata=shown(said[0][1], settings.address(os.environ)),
     )
 
 

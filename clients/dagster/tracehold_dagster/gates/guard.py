@@ -5,8 +5,10 @@ from __future__ import annotations
 import functools
 import inspect
 import os
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, MutableMapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+from weakref import WeakKeyDictionary
 
 from dagster import (
     AssetsDefinition,
@@ -19,14 +21,42 @@ from dagster import (
 )
 from dagster._check import CheckError
 
-from tracehold_dagster.errors import Misconfigured, TraceholdError, Unreachable
-from tracehold_dagster.gates.asking import Asking, naming_for
-from tracehold_dagster.gates.inputs import graph_of, name_of, read_by
+from tracehold_dagster.errors import Misconfigured, TraceholdError
+from tracehold_dagster.gates.asking import Asking, GateClosed, NoVerdict, naming_for
+from tracehold_dagster.gates.inputs import Read, graph_of, name_of, read_by
 from tracehold_dagster.gates.showing import noted, shown
-from tracehold_dagster.gates.verdicts import Demand, GateName, UseName
+from tracehold_dagster.gates.verdicts import Demand, GateName, UseName, Verdict
 from tracehold_dagster.settings import Settings
 
-__all__ = ["guarded"]
+__all__ = ["Passed", "guarded", "passed"]
+
+
+@dataclass(frozen=True, slots=True)
+class Passed:
+    """What let a guarded step begin.
+
+    Attributes:
+        verdict: What the server said.
+        reads: The versions that it was asked about.
+    """
+
+    verdict: Verdict
+    reads: tuple[Read, ...]
+
+
+_PASSED: Final[MutableMapping[Any, Passed]] = WeakKeyDictionary()
+
+
+def passed() -> Passed | None:
+    """What let the step begin in which this is called; None where no guard stands before it.
+
+    For code that reads exactly what was judged, or that keeps the waivers with what it makes.
+    """
+    try:
+        context = OpExecutionContext.get()
+    except DagsterInvariantViolationError:
+        return None
+    return _PASSED.get(context.get_step_execution_context())
 
 
 def guarded(
@@ -185,10 +215,7 @@ class _Guard:
         try:
             self._ask(context, asset)
         except TraceholdError as error:
-            raise Failure(
-                f"No verdict could be had, so this does not run: {error}",
-                allow_retries=isinstance(error, Unreachable),
-            ) from None
+            raise NoVerdict(error) from None
 
     def _ask(self, context: OpExecutionContext, asset: AssetsDefinition) -> None:
         asking = self._asking
@@ -208,11 +235,12 @@ class _Guard:
         verdict = asking.verdict(context, question, reads, graph=graph, naming=naming, made=made)
         url = asking.settings.address(os.environ)
         if not verdict.allowed:
-            raise Failure(
+            raise GateClosed(
                 f"Not allowed, so this does not run: {verdict.explain()}",
                 metadata=shown(verdict, url),
                 allow_retries=bool(verdict.unseen),
             )
+        _PASSED[context.get_step_execution_context()] = Passed(verdict, tuple(reads))
         if verdict.waivers:
             context.log.warning("Allowed by waiver %s.", ", ".join(verdict.waivers))
         if context.op_def.name == asset.node_def.name:
