@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import dagster as dg
 from dagster._core.storage.event_log import ConsolidatedSqliteEventLogStorage
 
-__all__ = ["consolidated", "evaluate", "sharded"]
+__all__ = ["consolidated", "evaluate", "in_postgres", "sharded"]
 
 # Output of steps is read by processes that Dagster does not wait for.
 _QUIET = {
@@ -36,6 +39,17 @@ def consolidated(folder: Path) -> dg.DagsterInstance:
     return dg.DagsterInstance.local_temp(
         str(folder), overrides={**_QUIET, "event_log_storage": storage}
     )
+
+
+@contextmanager
+def in_postgres() -> Iterator[dg.DagsterInstance]:
+    """An instance that keeps everything in a PostgreSQL of its own."""
+    from postgres_service import postgres
+
+    with postgres() as url, tempfile.TemporaryDirectory() as folder:
+        storage = {"postgres": {"postgres_url": url}}
+        with dg.DagsterInstance.local_temp(folder, overrides={**_QUIET, "storage": storage}) as one:
+            yield one
 
 
 def evaluate(

@@ -13,6 +13,9 @@ from tracehold_dagster.sources import with_sources
 from tracehold_dagster.translate import Carried, translate
 
 DAYS = dg.StaticPartitionsDefinition(["mon", "tue"])
+NUMBERS = dg.StaticPartitionsDefinition([str(day) for day in range(5)])
+WINDOW = dg.StaticPartitionMapping({str(day): [str(n) for n in range(day, min(day + 3, 5))]
+                                    for day in range(5)})  # fmt: skip
 
 
 @dg.asset(code_version="1")
@@ -35,6 +38,23 @@ def sessions() -> None: ...
 def all_visits() -> None: ...
 
 
+@dg.asset(partitions_def=NUMBERS)
+def hits() -> None: ...
+
+
+@dg.asset(partitions_def=NUMBERS, deps=[dg.AssetDep(hits, partition_mapping=WINDOW)])
+def recent() -> None: ...
+
+
+@dg.asset(partitions_def=NUMBERS)
+def same() -> dg.MaterializeResult[None]:
+    return dg.MaterializeResult(data_version=dg.DataVersion("same"))
+
+
+@dg.asset(partitions_def=NUMBERS, deps=[dg.AssetDep(same, partition_mapping=WINDOW)])
+def recent_same() -> None: ...
+
+
 @dg.asset_check(asset="bought")
 def enough() -> dg.AssetCheckResult:
     return dg.AssetCheckResult(passed=True)
@@ -42,7 +62,9 @@ def enough() -> dg.AssetCheckResult:
 
 JUDGING = dg.define_asset_job("judging", dg.AssetSelection.checks_for_assets(bought))
 DEFINITIONS = dg.Definitions(
-    asset_checks=[enough], jobs=[JUDGING], assets=[bought, cleaned, visits, sessions, all_visits]
+    asset_checks=[enough],
+    jobs=[JUDGING],
+    assets=[bought, cleaned, visits, sessions, all_visits, hits, recent, same, recent_same],
 )
 
 
@@ -90,12 +112,35 @@ def test_the_partition_that_was_read_is_found_behind_later_ones_of_others(
     assert _version(_run(instance, "sessions", "mon")[1]["visits"]) == again != monday
 
 
-def test_what_several_partitions_were_read_as_is_marked_and_pinned_to_none(
+def test_each_of_several_partitions_is_pinned_to_the_version_it_had_then(
     instance: dg.DagsterInstance,
 ) -> None:
-    for day in ("mon", "tue"):
-        _run(instance, "visits", day)
-    read = _run(instance, "all_visits")[1]["visits"]
+    made = {day: _run(instance, "visits", day)[0] for day in ("mon", "tue")}
+    told = run_all(instance, DEFINITIONS, asset_selection=[dg.AssetKey("all_visits")])
+    # What comes later must not be taken for what was read.
+    _run(instance, "visits", "mon")
+    records = with_sources(instance, told.records, told.graph, ())
+    events, _ = translate(told.run, records, Carried(), told.graph, NAMING)
+    [read] = [one for event in events for one in event["inputs"]]
+    said = read["inputFacets"]["dagster_input"]
+    assert said["pinned"] is True
+    assert {one["partition"]: one["version"] for one in said["partitions"]} == made
+    condition = read["inputFacets"]["subset"]["inputCondition"]
+    assert [one["identifier"] for one in condition["partitions"]] == ["mon", "tue"]
+    assert "version" not in read["facets"]
+
+
+def test_a_window_of_partitions_is_found_and_pinned(instance: dg.DagsterInstance) -> None:
+    made = [_run(instance, "hits", str(day))[0] for day in range(5)]
+    read = _run(instance, "recent", "3")[1]["hits"]
+    parts = read["inputFacets"]["dagster_input"]["partitions"]
+    assert [one["version"] for one in parts] == made[1:4]
+
+
+def test_partitions_that_cannot_be_told_apart_are_marked(instance: dg.DagsterInstance) -> None:
+    for day in range(5):
+        _run(instance, "same", str(day))
+    read = _run(instance, "recent_same", "3")[1]["same"]
     assert "version" not in read["facets"]
     assert read["inputFacets"]["dagster_input"]["pinned"] is False
 

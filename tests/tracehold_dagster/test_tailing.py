@@ -11,14 +11,17 @@ from typing import Any, NamedTuple
 
 import dagster as dg
 import pytest
-from dagster_instances import consolidated, sharded
+from dagster_instances import consolidated, evaluate, in_postgres, sharded
+from scripted_server import scripted
 
-from tracehold_dagster import event_log
+from tracehold_dagster import event_log, lineage_for
 from tracehold_dagster.cursor import Cursor, Progress
 from tracehold_dagster.errors import Unreachable
 from tracehold_dagster.names import Naming
-from tracehold_dagster.reading import read_graph
+from tracehold_dagster.reading import read_graph, read_record
+from tracehold_dagster.records import KINDS
 from tracehold_dagster.sending import Delivery, encode
+from tracehold_dagster.stored import page_of_all, page_of_run
 from tracehold_dagster.tailing import Followed, Reading, flush, follow
 
 Open = Callable[[Path], dg.DagsterInstance]
@@ -126,6 +129,58 @@ def test_everything_is_sent_once_and_then_nothing_more(ran: Ran) -> None:
     assert len(set(taker.bodies)) == len(taker.bodies) > 10
     again = follow(ran.instance, first.cursor, READING, taker)
     assert (again.records, again.delivery) == (0, Delivery())
+
+
+def test_rows_say_of_a_record_what_dagster_says_of_it(ran: Ran) -> None:
+    storage = ran.instance.event_log_storage
+    kinds = {kind for kind in dg.DagsterEventType if kind.value in KINDS}
+    for run_id in ran.run_ids:
+        page = ran.instance.get_records_for_run(run_id, None, kinds)
+        expected = [read_record(one) for one in page.records]
+        found = page_of_run(storage, run_id, None, kinds, 1_000)
+        assert found == (expected, page.cursor)
+        assert page_of_run(storage, run_id, page.cursor, kinds, 1_000) == ([], page.cursor)
+    if not storage.is_run_sharded:
+        entries = storage.get_logs_for_all_runs_by_log_id(after_cursor=0)
+        read = page_of_all(storage, 0, 1_000) or []
+        assert [one.storage_id for one in read] == list(entries)
+        wanted = {one.storage_id: one for one in read if one.kind in KINDS}
+        for place, one in wanted.items():
+            assert one == read_record(dg.EventLogRecord(place, entries[place]))
+
+
+def test_the_sensor_sends_all_of_it_and_then_nothing_more(
+    ran: Ran, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    taker = Taker()
+
+    def answer(_: str, events: Any) -> tuple[int, Any]:
+        delivery = taker(events)
+        return 200, {"summary": {"duplicates": delivery.duplicates}, "failed_events": []}
+
+    defs = dg.Definitions.merge(DEFS, lineage_for(namespace="shop"))
+    with scripted(answer) as server:
+        monkeypatch.setenv("TRACEHOLD_URL", server.url)
+        cursor, said = evaluate(defs, ran.instance)
+        assert said.startswith(f"{len(taker.bodies)} events of ")
+        assert sorted(taker.bodies) == whole(*ran)
+        assert evaluate(defs, ran.instance, cursor)[1] == "0 events of 0 records sent"
+
+
+@pytest.mark.slow
+@pytest.mark.postgres
+def test_a_log_in_postgresql_is_read_as_any_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    with in_postgres() as instance:
+        made = [
+            dg.materialize([raw, clean, report], instance=instance, raise_on_error=False),
+            greetings.execute_in_process(instance=instance),
+        ]
+        ran = Ran(instance, [one.run_id for one in made])
+        test_rows_say_of_a_record_what_dagster_says_of_it(ran)
+        test_the_sensor_sends_all_of_it_and_then_nothing_more(ran, monkeypatch)
+        test_pages_of_any_length_give_the_same_events(ran, 3, monkeypatch)
+        test_what_comes_later_is_found_behind_the_cursor(ran)
+        test_what_was_wiped_is_sent_though_no_run_did_it(ran)
 
 
 def test_what_comes_later_is_found_behind_the_cursor(ran: Ran) -> None:

@@ -7,7 +7,7 @@ read by itself until some time after it ended.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -17,7 +17,6 @@ from dagster import (
     DagsterEventType,
     DagsterInstance,
     DagsterRunStatus,
-    EventLogEntry,
     EventLogRecord,
     RunRecord,
     RunsFilter,
@@ -27,6 +26,7 @@ from tracehold_dagster.cursor import Cursor, Progress
 from tracehold_dagster.reading import read_record, read_run
 from tracehold_dagster.records import KINDS, AssetGraph, Record, Run
 from tracehold_dagster.sources import with_sources
+from tracehold_dagster.stored import page_of_all, page_of_run
 from tracehold_dagster.translate import Carried, Naming, translate
 
 __all__ = ["OUTSIDE", "Part", "Reading", "parts", "whole_run"]
@@ -46,6 +46,8 @@ _NOT_BEGUN: Final = frozenset(
     {DagsterRunStatus.QUEUED, DagsterRunStatus.NOT_STARTED, DagsterRunStatus.MANAGED}
 )
 _TYPES: Final = {kind for kind in DagsterEventType if kind.value in KINDS}
+_TYPES_OF_ASSETS: Final = _TYPES - {DagsterEventType.STEP_OUTPUT}
+"""What an output of an asset says, its materialization says too."""
 _EPOCH: Final = datetime.fromtimestamp(0, UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
 
@@ -134,7 +136,7 @@ def _by_id(
     storage = instance.event_log_storage
     while True:
         last = storage.get_maximum_record_id() or 0
-        found = storage.get_logs_for_all_runs_by_log_id(after_cursor=cursor.log, limit=_PAGE)
+        found = _next_of_all(storage, cursor.log)
         if not found and last > cursor.log:
             # Dagster cannot read what comes next, and has logged that: past it, place by place.
             cursor.log += 1
@@ -143,11 +145,9 @@ def _by_id(
         if not entries:
             break
         by_run: dict[str, list[Record]] = {}
-        for storage_id, entry in entries.items():
-            event = entry.dagster_event
-            if event is not None and event.event_type in _TYPES:
-                record = read_record(EventLogRecord(storage_id, entry))
-                by_run.setdefault(entry.run_id, []).append(record)
+        for record in entries:
+            if record.kind in KINDS:
+                by_run.setdefault(record.run_id, []).append(record)
         events: list[dict[str, Any]] = []
         for run_id, run in _runs(instance, by_run).items():
             if not reading.wanted(run):
@@ -156,20 +156,27 @@ def _by_id(
             events += reading.part(instance, run, by_run[run_id], progress).events
             if not progress.carried or any(one.kind in _ENDED for one in by_run[run_id]):
                 del cursor.runs[run_id]
-        cursor.log = next(reversed(entries))
+        cursor.log = entries[-1].storage_id or 0
         yield Part(len(entries), events)
     _forget_ended(instance, cursor, now)
 
 
-def _without_gap(
-    last: int, found: Mapping[int, EventLogEntry], now: float
-) -> dict[int, EventLogEntry]:
+def _next_of_all(storage: Any, after: int) -> list[Record]:
+    found = page_of_all(storage, after, _PAGE)
+    if found is not None:
+        return found
+    entries = storage.get_logs_for_all_runs_by_log_id(after_cursor=after, limit=_PAGE)
+    return [read_record(EventLogRecord(place, entry)) for place, entry in entries.items()]
+
+
+def _without_gap(last: int, found: Iterable[Record], now: float) -> list[Record]:
     """The entries up to where an id is missing that somebody may be about to write."""
-    entries: dict[int, EventLogEntry] = {}
-    for storage_id, entry in found.items():
-        if storage_id > last + 1 and entry.timestamp > now - _OVERLAP_SECONDS:
+    entries: list[Record] = []
+    for record in found:
+        storage_id = record.storage_id or 0
+        if storage_id > last + 1 and record.at > (now - _OVERLAP_SECONDS) * 1000:
             break
-        entries[storage_id] = entry
+        entries.append(record)
         last = storage_id
     return entries
 
@@ -237,14 +244,18 @@ def _rest(
     instance: DagsterInstance, run: Run, reading: Reading, progress: Progress
 ) -> Iterator[Part]:
     _open_at_once(instance, run.run_id)
+    kinds = _TYPES_OF_ASSETS if run.of_assets else _TYPES
     more = True
     while more:
-        page = instance.get_records_for_run(run.run_id, progress.at, _TYPES, _PAGE)
-        more = page.has_more
-        if page.records:
-            records = [read_record(one) for one in page.records]
+        found = page_of_run(instance.event_log_storage, run.run_id, progress.at, kinds, _PAGE)
+        if found is None:
+            page = instance.get_records_for_run(run.run_id, progress.at, kinds, _PAGE)
+            found = [read_record(one) for one in page.records], page.cursor
+        records, at = found
+        more = len(records) == _PAGE
+        if records:
             part = reading.part(instance, run, records, progress)
-            progress.at = page.cursor
+            progress.at = at
             yield part
 
 

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from dagster import DagsterRun, EventLogEntry, EventLogRecord
     from dagster import RunRecord as DagsterRunRecord
 
-__all__ = ["read_graph", "read_metadata", "read_record", "read_run"]
+__all__ = ["READERS", "read_graph", "read_metadata", "read_record", "read_run"]
 
 _KIND: Final = "dagster/kind/"
 _STORAGE_KIND: Final = "dagster/storage_kind"
@@ -46,7 +46,7 @@ def read_record(given: EventLogRecord | EventLogEntry) -> Record:
     data = event.event_specific_data
     kind = event.event_type_value
     said: dict[str, Any] = {}
-    reader = _READERS.get(kind)
+    reader = READERS.get(kind)
     if reader is not None and data is not None:
         said = reader(data)
     return Record(
@@ -217,10 +217,17 @@ def _failed(data: Any) -> dict[str, Any]:
     while error is not None:
         chain.append(error.cls_name)
         error = error.cause
-    return {"failure": Failure.of(chain)}
+    said = getattr(data, "user_failure_data", None)
+    metadata = read_metadata(None if said is None else said.metadata)
+    return {"failure": Failure.of(chain), "metadata": metadata}
 
 
-_READERS: Final[Mapping[str, Callable[[Any], dict[str, Any]]]] = {
+def _put_out(data: Any) -> dict[str, Any]:
+    said = {label: value for label, value in data.metadata.items() if label == keys.RUN_FACETS}
+    return {"metadata": read_metadata(said)}
+
+
+READERS: Final[Mapping[str, Callable[[Any], dict[str, Any]]]] = {
     "ASSET_CHECK_EVALUATION": _checked,
     "ASSET_CHECK_EVALUATION_PLANNED": _planned,
     "ASSET_MATERIALIZATION": _materialized,
@@ -229,8 +236,10 @@ _READERS: Final[Mapping[str, Callable[[Any], dict[str, Any]]]] = {
     "ASSET_WIPED": _wiped,
     "PIPELINE_FAILURE": _failed,
     "STEP_FAILURE": _failed,
+    "STEP_OUTPUT": _put_out,
     "STEP_UP_FOR_RETRY": _failed,
 }
+"""Kind of event → what its specific data says of a record."""
 
 
 def _meta(value: Any) -> Meta:

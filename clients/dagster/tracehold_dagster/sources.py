@@ -9,7 +9,7 @@ it judged: whoever reads the log can follow that.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
@@ -24,6 +24,12 @@ __all__ = ["with_sources"]
 
 _LOOKED_AT: Final = 20
 """How many versions of a partition are compared with what was read, the newest first."""
+_DIGESTED: Final = 100
+"""Of more partitions than this Dagster makes no digest."""
+_LOOKED_AT_PARTS: Final = 500
+"""Materializations that are looked at to name the versions of these."""
+_PARTITIONS: Final = 1_000
+"""Partitions of an asset among which is looked for those that were read."""
 
 
 def with_sources(
@@ -84,7 +90,50 @@ def _source(
         own = data_version(_event(one).tags or {})
         if own is not None and version in (own, hashlib.sha256(own.encode()).hexdigest()):
             return _named(key, one)
-    return {}
+    return _of_partitions(instance, key, version, int(pointer) + 1)
+
+
+def _of_partitions(
+    instance: DagsterInstance, key: AssetKey, version: str, before: int
+) -> dict[AssetKey, Source]:
+    """The partitions that were read together, and which version of each.
+
+    Dagster records a digest over the data versions that partitions had then, in the order of their
+    keys. Which they were is not recorded: neighbors are tried until their digest is the recorded
+    one, and it counts only where that is so of no others.
+    """
+    from dagster import AssetKey as DagsterKey
+    from dagster import DagsterEventType
+
+    tag = keys.DATA_VERSION[0]
+    tags = instance.event_log_storage.get_latest_tags_by_partition(
+        DagsterKey(key), DagsterEventType.ASSET_MATERIALIZATION, [tag], before_cursor=before
+    )
+    then = [(name, tags[name][tag]) for name in sorted(tags)]
+    found = [] if len(then) > _PARTITIONS else list(_neighbors(then, version))
+    if len(found) != 1:
+        return {}
+    named: dict[str, str] = {}
+    wanted = [name for name, _ in found[0]]
+    for one in _fetch(
+        instance, key, before_storage_id=before, asset_partitions=wanted, limit=_LOOKED_AT_PARTS
+    ):
+        [source] = _named(key, one).values() or [None]
+        if source is not None and source.partition is not None:
+            named.setdefault(source.partition, source.version)
+    parts = tuple((name, named.get(name, "")) for name in wanted)
+    exact = all(named.get(name, "").partition("@")[0] == said for name, said in found[0])
+    return {key: Source(version, parts=parts)} if exact else {}
+
+
+def _neighbors(then: Sequence[tuple[str, str]], digest: str) -> Iterator[Sequence[tuple[str, str]]]:
+    """Partitions next to each other whose data versions together have a digest."""
+    for begin in range(len(then)):
+        made = hashlib.sha256()
+        for end in range(begin, min(begin + _DIGESTED, len(then))):
+            made.update(then[end][1].encode())
+            if made.hexdigest() == digest:
+                yield then[begin : end + 1]
 
 
 def _named(key: AssetKey, one: EventLogRecord) -> dict[AssetKey, Source]:
@@ -98,10 +147,12 @@ def _event(one: EventLogRecord) -> Any:
     return one.event_log_entry.asset_materialization or one.event_log_entry.asset_observation
 
 
-def _fetch(instance: DagsterInstance, key: AssetKey, **wanted: Any) -> list[EventLogRecord]:
+def _fetch(
+    instance: DagsterInstance, key: AssetKey, *, limit: int = _LOOKED_AT, **wanted: Any
+) -> list[EventLogRecord]:
     from dagster import AssetKey as DagsterKey
     from dagster import AssetRecordsFilter
 
     where = AssetRecordsFilter(asset_key=DagsterKey(key), **wanted)
-    found = instance.fetch_materializations(where, limit=_LOOKED_AT).records
+    found = instance.fetch_materializations(where, limit=limit).records
     return list(found or instance.fetch_observations(where, limit=1).records)

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from dagster import DagsterInstance
@@ -69,25 +70,33 @@ def follow(
     place = Cursor.read(cursor)
     answered = Followed(place.text(), Delivery(), 0)
     waiting: list[dict[str, Any]] = []
-    records = answered.records
-    late = False
-    try:
-        for part in parts(instance, place, reading, began):
-            waiting += part.events
-            records += part.records
-            late = clock() - began > seconds
-            if len(waiting) >= _EVENTS or late:
-                delivery = answered.delivery + deliver(waiting)
-                answered = Followed(place.text(), delivery, records, behind=late)
-                waiting = []
-            if late:
+    records = 0
+    # The next records are read while the server takes those before; no more than that is ahead.
+    with ThreadPoolExecutor(1) as aside:
+        sending: tuple[Future[Delivery], str, int] | None = None
+
+        def settled() -> Followed:
+            if sending is None:
                 return answered
-        delivery = answered.delivery + (deliver(waiting) if waiting else Delivery())
-        return Followed(place.text(), delivery, records)
-    except TraceholdError as error:
-        return Followed(
-            answered.cursor, answered.delivery, answered.records, behind=True, error=error
-        )
+            sent, cursor, count = sending
+            return Followed(cursor, answered.delivery + sent.result(), count)
+
+        try:
+            for part in parts(instance, place, reading, began):
+                waiting += part.events
+                records += part.records
+                late = clock() - began > seconds
+                if len(waiting) >= _EVENTS or late:
+                    answered = settled()
+                    sending = aside.submit(deliver, waiting), place.text(), records
+                    waiting = []
+                if late:
+                    return replace(settled(), behind=True)
+            answered, sending = settled(), None
+            delivery = answered.delivery + (deliver(waiting) if waiting else Delivery())
+            return Followed(place.text(), delivery, records)
+        except TraceholdError as error:
+            return replace(answered, behind=True, error=error)
 
 
 def flush(

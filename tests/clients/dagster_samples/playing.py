@@ -14,11 +14,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from dagster import AssetKey, DagsterInstance, Definitions
+from dagster import AssetKey, DagsterEventType, DagsterInstance, Definitions
 
 from tracehold_dagster.names import Naming
-from tracehold_dagster.reading import read_graph
+from tracehold_dagster.reading import read_graph, read_record
+from tracehold_dagster.records import KINDS
 from tracehold_dagster.sending import Delivery, encode
+from tracehold_dagster.stored import page_of_run
 from tracehold_dagster.tailing import Reading, follow
 
 __all__ = ["Playing"]
@@ -87,6 +89,16 @@ def _play(sample: str, folder: Path) -> None:
         done = follow(instance, None, reading, deliver)
     assert done.error is None
     assert not done.behind
+    _compare_rows(instance)
+
+
+def _compare_rows(instance: DagsterInstance) -> None:
+    """Make sure that rows of the log say what Dagster's own objects say."""
+    kinds = {kind for kind in DagsterEventType if kind.value in KINDS}
+    for run in instance.get_runs():
+        page = instance.get_records_for_run(run.run_id, None, kinds)
+        found = page_of_run(instance.event_log_storage, run.run_id, None, kinds, 100_000)
+        assert found == ([read_record(one) for one in page.records], page.cursor)
 
 
 if __name__ == "__main__":
