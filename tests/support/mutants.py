@@ -2,7 +2,8 @@
 
 One process loads pytest and the libraries, then forks per mutant. The child imports the mutated
 module through a loader of its own, so that no file is written, and runs only the tests that ran
-the changed line in the first, unchanged round, the quickest first.
+the changed line in the first, unchanged round, the quickest first, until one fails. All times but
+the last resort are processor time, so that a busy machine gives the same score.
 """
 
 from __future__ import annotations
@@ -16,11 +17,13 @@ import importlib.machinery
 import json
 import os
 import random
+import resource
 import signal
 import sys
-import time
+import threading
 from collections.abc import Iterator
 from contextlib import suppress
+from itertools import islice
 from pathlib import Path
 from types import CodeType
 from typing import Any
@@ -35,12 +38,18 @@ TESTS = {
         "tests/contracts/test_journal.py",
     ],
     "lineage/openlineage": ["tests/lineage/openlineage", "tests/lineage/state/test_findings.py"],
-    "lineage/state": ["tests/lineage/state"],
+    "lineage/state": [
+        "tests/lineage/state",
+        "tests/tracehold/test_aliases.py",
+        "tests/tracehold/test_seeing.py",
+    ],
+    "lineage/graph": ["tests/lineage/graph", "tests/contracts", "tests/lineage/state"],
 }
 PACKAGES = ("lineage", "catalog", "privacy", "tracehold", "orchestration")
 _FLAGS = ["-q", "-x", "-p", "no:cacheprovider"]
-# A mutant that waits for ever is noticed by the test that it stops.
-_HANGS = ["-o", "faulthandler_timeout=15", "-o", "faulthandler_exit_on_timeout=true"]
+_START_SECONDS = 20
+_PATIENCE = 5
+"""How much longer than its processor time a mutant may take that waits for something."""
 _SWAPS: dict[type[ast.AST], type[ast.AST]] = {
     ast.Lt: ast.LtE, ast.LtE: ast.Lt, ast.Gt: ast.GtE, ast.GtE: ast.Gt, ast.Eq: ast.NotEq,
     ast.NotEq: ast.Eq, ast.Is: ast.IsNot, ast.IsNot: ast.Is, ast.In: ast.NotIn, ast.NotIn: ast.In,
@@ -91,23 +100,28 @@ def _places(tree: ast.Module) -> Iterator[tuple[ast.AST, str, int | None, ast.AS
             yield function, "body", index, statement, statement.lineno
 
 
-def mutants(source: str) -> Iterator[tuple[int, str, CodeType]]:
-    """Line, description and code of every mutant of a module."""
+def _all(tree: ast.Module) -> Iterator[tuple[ast.AST, str, int | None, ast.AST, int, ast.AST]]:
+    return (
+        (parent, name, at, child, line, changed)
+        for parent, name, at, child, line in list(_places(tree))
+        for changed in _changes(child)
+    )
+
+
+def mutant(source: str, number: int) -> tuple[int, str, CodeType] | None:
+    """Line, description and code of one mutant of a module; None where it is no Python."""
     tree = ast.parse(source)
-    for parent, name, at, child, line in list(_places(tree)):
-        for changed in _changes(child):
-            siblings = getattr(parent, name)
-            new = changed if at is None else [*siblings[:at], changed, *siblings[at + 1 :]]
-            setattr(parent, name, new)
-            try:
-                mutated = ast.fix_missing_locations(ast.parse(ast.unparse(tree)))
-                what = f"{ast.unparse(child) or type(child).__name__} -> "
-                yield line, what + (ast.unparse(changed) or type(changed).__name__), compile(
-                    mutated, "<mutant>", "exec", dont_inherit=True
-                )  # fmt: skip
-            except SyntaxError:
-                pass  # `continue` outside a loop and the like
-            setattr(parent, name, siblings)
+    parent, name, at, child, line, changed = next(islice(_all(tree), number, None))
+    what = f"{ast.unparse(child) or type(child).__name__} -> "
+    siblings = getattr(parent, name)
+    new = changed if at is None else [*siblings[:at], changed, *siblings[at + 1 :]]
+    setattr(parent, name, new)
+    try:
+        mutated = ast.fix_missing_locations(ast.parse(ast.unparse(tree)))
+        what += ast.unparse(changed) or type(changed).__name__
+        return line, what, compile(mutated, "<mutant>", "exec", dont_inherit=True)
+    except SyntaxError:
+        return None  # `continue` outside a loop and the like
 
 
 class _Mutated(importlib.abc.MetaPathFinder, importlib.abc.Loader):
@@ -127,23 +141,28 @@ class _Mutated(importlib.abc.MetaPathFinder, importlib.abc.Loader):
 
 
 class _Timed:
-    """Names the running test to coverage, and keeps how long each took."""
+    """Names the running test to coverage, and keeps how much processor time each took."""
 
     def __init__(self, cover: coverage.Coverage) -> None:
         self.cover = cover
         self.seconds: dict[str, float] = {}
+        self._last = 0.0
 
     def pytest_runtest_setup(self, item: pytest.Item) -> None:
         self.cover.switch_context(item.nodeid)
+        self._last = sum(os.times()[:4])
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        self.seconds[report.nodeid] = self.seconds.get(report.nodeid, 0) + report.duration
+        now = sum(os.times()[:4])
+        self.seconds[report.nodeid] = self.seconds.get(report.nodeid, 0) + now - self._last
+        self._last = now
 
 
-def _forked(act: Any, limit: float) -> int:
-    """Exit code of ``act`` in a child that says nothing; -1 where it took too long."""
+def _forked(act: Any, limit: int) -> int:
+    """Exit code of ``act`` in a child that says nothing and may take so much processor time."""
     if (child := os.fork()) == 0:
         os.setsid()
+        resource.setrlimit(resource.RLIMIT_CPU, (limit, limit))
         null = os.open(os.devnull, os.O_RDWR)
         for stream in (0, 1, 2):
             os.dup2(null, stream)
@@ -152,16 +171,12 @@ def _forked(act: Any, limit: float) -> int:
             code = int(act())
         finally:
             os._exit(code)
-    end = time.monotonic() + limit
-    while True:
-        done, status = os.waitpid(child, os.WNOHANG)
-        if done:
-            return os.waitstatus_to_exitcode(status)
-        if time.monotonic() > end:
-            os.killpg(child, signal.SIGKILL)
-            os.waitpid(child, 0)
-            return -1
-        time.sleep(0.02)
+    impatient = threading.Timer(_PATIENCE * limit, os.killpg, (child, signal.SIGKILL))
+    impatient.start()
+    _, status = os.waitpid(child, 0)
+    impatient.cancel()
+    impatient.join()
+    return os.waitstatus_to_exitcode(status)
 
 
 def _unchanged(package: str, tests: list[str], kept: Path) -> int:
@@ -190,7 +205,9 @@ def main() -> int:
     parser.add_argument("--sample", type=int, default=0, help="so many mutants; 0 for all")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--most", type=int, default=0, help="run so many tests; 0 for all")
-    parser.add_argument("--slowest", type=float, default=3.0, help="skip tests that take longer")
+    parser.add_argument(
+        "--slowest", type=float, default=3.0, help="skip tests that take more processor seconds"
+    )
     parser.add_argument("--kept", type=Path, default=Path(".cache/mutants"), help="the first round")
     parser.add_argument("--again", action="store_true", help="take the first round as kept")
     given = parser.parse_args()
@@ -214,10 +231,17 @@ def main() -> int:
             importlib.import_module(library)
     data = coverage.CoverageData(str(given.kept))
     data.read()
-    todo = [(file, *one) for file in files for one in mutants(file.read_text("utf-8"))]
+    sources = {file: file.read_text("utf-8") for file in files}
+    todo = [
+        (file, number)
+        for file, source in sources.items()
+        for number, _ in enumerate(_all(ast.parse(source)))
+    ]
     random.Random(given.seed).shuffle(todo)
+    made = ((file, mutant(sources[file], number)) for file, number in todo)
+    real = ((file, *one) for file, one in made if one is not None)
     killed = tried = 0
-    for file, line, what, code in todo[: given.sample or None]:
+    for file, line, what, code in islice(real, given.sample or None):
         nodes = set((data.contexts_by_lineno(str(file.resolve()))).get(line, ())) - {""}
         chosen = sorted(nodes, key=lambda node: seconds.get(node, 0))
         quick = [node for node in chosen if seconds.get(node, 0) <= given.slowest]
@@ -228,10 +252,10 @@ def main() -> int:
             name: str = name, file: Path = file, code: CodeType = code, run: list[str] = chosen
         ) -> int:
             sys.meta_path.insert(0, _Mutated(name, file.resolve(), code))
-            return pytest.main([*_FLAGS, *_HANGS, *run])
+            return pytest.main([*_FLAGS, *run])
 
         tried += 1
-        limit = 20 + 5 * sum(seconds.get(node, 0) for node in chosen)
+        limit = _START_SECONDS + 5 * int(sum(seconds.get(node, 0) for node in chosen))
         if chosen and _forked(act, limit) != 0:
             killed += 1
         else:
