@@ -14,7 +14,6 @@ import pytest
 from backup_drills import ACTOR, Drill, digest_at, ingest, spoil, writing
 from campaign import record
 from rounds import rounds
-from running_server import run
 
 from lineage.clock import system_clock
 from lineage.errors import Conflict, InvalidInput, TraceholdError, Unavailable
@@ -29,6 +28,7 @@ from tracehold.backup.manifest import KEYS, MANIFEST, read
 from tracehold.backup.restore import restore_backup
 from tracehold.backup.take import BESIDE, NOWHERE, take_backup
 from tracehold.bootstrap import open_services
+from tracehold.cli.main import run
 from tracehold.settings import load
 
 
@@ -279,23 +279,29 @@ def test_a_drill_ends_in_an_equal_state_or_is_refused_by_name(tmp_path: Path, nu
         record("Restore drills", tried=1, failed=failed, unit="drills", note=note)
 
 
-def test_backup_and_restore_say_what_they_did(tmp_path: Path) -> None:
+def test_backup_and_restore_say_what_they_did(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     drill = Drill(tmp_path, facts=4)
-    shop = drill.settings.folder
-    said = run("backup", tmp_path / "b", "--keys-to", tmp_path / "k", "--json", workspace=shop)
-    assert said.returncode == 0, said.stderr
-    answer = json.loads(said.stdout)
+    shop, into = drill.settings.folder, tmp_path / "restored"
+
+    def said(*words: str | Path, workspace: Path, code: int = 0) -> str:
+        ended = run([*map(str, words), "--workspace", str(workspace)])
+        out, err = capsys.readouterr()
+        assert ended == code, err
+        return out
+
+    words = ("backup", tmp_path / "b", "--keys-to", tmp_path / "k", "--json")
+    answer = json.loads(said(*words, workspace=shop))
     assert answer["facts"] == drill_size(drill)
     assert answer["keys"] == str(tmp_path / "k")
-    into = tmp_path / "restored"
-    said = run("restore", tmp_path / "b", "--keys", tmp_path / "k", "--json", workspace=into)
-    assert said.returncode == 0, said.stderr
-    assert json.loads(said.stdout)["restored"] is True
-    assert run("journal", "verify", workspace=into).returncode == 0
-    assert run("user", "list", workspace=into).returncode == 0
-    assert run("backup", tmp_path / "c", workspace=shop).returncode == 2
-    assert run("restore", tmp_path / "k", workspace=tmp_path / "x").returncode == 2
-    assert run("restore", tmp_path / "b", workspace=into).returncode == 4
+    words = ("restore", tmp_path / "b", "--keys", tmp_path / "k", "--json")
+    assert json.loads(said(*words, workspace=into))["restored"] is True
+    said("journal", "verify", workspace=into)
+    said("user", "list", workspace=into)
+    said("backup", tmp_path / "c", workspace=shop, code=2)
+    said("restore", tmp_path / "k", workspace=tmp_path / "x", code=2)
+    said("restore", tmp_path / "b", workspace=into, code=4)
 
 
 def test_a_manifest_that_names_a_path_outside_is_refused(tmp_path: Path) -> None:
