@@ -62,6 +62,9 @@ __all__ = ["STATE", "Services", "make_registry", "open_services"]
 
 _FAR_BEHIND: Final = 1000
 """Facts that the fold may be behind before others leave it the processor."""
+_OF_THE_DISK: Final = (
+    "SQLITE_IOERR", "SQLITE_CORRUPT", "SQLITE_NOTADB", "SQLITE_CANTOPEN", "SQLITE_FULL",
+)  # fmt: skip
 
 _log = logging.getLogger(__name__)
 
@@ -269,9 +272,16 @@ class Services:
         """The services themselves."""
         return self
 
-    def __exit__(self, *_: object) -> None:
-        """Close."""
+    def __exit__(self, _: object, error: BaseException | None, __: object) -> None:
+        """Close.
+
+        Raises:
+            Unavailable: What was done with the services ended because the disk gave no answer.
+        """
         self.close()
+        name = getattr(error, "sqlite_errorname", "")
+        if isinstance(error, sqlite3.DatabaseError) and name.startswith(_OF_THE_DISK):
+            raise _unusable(self.settings, error) from error
 
 
 class _Following:
@@ -381,13 +391,17 @@ def open_services(
     except BaseException as error:
         _close_all(opened)
         if isinstance(error, (sqlite3.Error, OSError)):
-            name = getattr(error, "sqlite_errorname", "") or getattr(error, "strerror", "")
-            raise Unavailable(
-                f"the state cannot be used ({name or type(error).__name__})",
-                where=str(data / STATE),
-                advice="check the disk; if it is well: tracehold journal rebuild",
-            ) from error
+            raise _unusable(settings, error) from error
         raise
+
+
+def _unusable(settings: Settings, error: BaseException) -> Unavailable:
+    name = getattr(error, "sqlite_errorname", "") or getattr(error, "strerror", "")
+    return Unavailable(
+        f"the state cannot be used ({name or type(error).__name__})",
+        where=str(settings.storage.data / STATE),
+        advice="check the disk; if it is well: tracehold journal rebuild",
+    )
 
 
 def _close_all(opened: Sequence[Callable[[], None]]) -> None:

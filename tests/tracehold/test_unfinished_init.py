@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
 
 import tracehold.workspace
 from lineage.errors import Conflict, Unavailable
+from tracehold.bootstrap import STATE, open_services
 from tracehold.settings import UNFINISHED, load, refuse_unfinished
 from tracehold.workspace import init
 
@@ -58,3 +60,16 @@ def test_a_workspace_is_made_where_the_path_climbs_or_leads_through_a_link(tmp_p
     made = init(tmp_path / "link" / ".." / "real" / "shop", samples={})
     assert made.folder == (tmp_path / "real/shop").resolve() == load(made.folder, environ={}).folder
     assert init(tmp_path / "link/second", samples={}).files[0] == "tracehold.toml"
+
+
+def test_a_state_that_turns_unreadable_while_it_is_used_is_refused_by_name(tmp_path: Path) -> None:
+    init(tmp_path / "shop", samples={})
+    settings = load(tmp_path / "shop", environ={})
+
+    def ask() -> None:
+        with open_services(settings, write=False) as services:
+            os.truncate(settings.storage.data / STATE, 4096)
+            services.state.with_aspect("person")
+
+    with pytest.raises(Unavailable, match=r"the state cannot be used \(SQLITE_"):
+        ask()
