@@ -36,6 +36,12 @@ _OPEN: Final = (
 
 
 _NAMES: Final = "select key, parts from entity where label = 'Dataset' order by key limit ?"
+_PARSED: Final = (
+    "select n.key, n.props ->> 'namespace', n.props ->> 'name' from node n"
+    " left join entity e on e.key = n.key"
+    " where n.label = 'Dataset' and n.live = 1 and e.key is null order by n.key limit ?"
+)
+"""Datasets that SQL alone names: the graph shows them, and no fact speaks of them."""
 _SHORT: Final = (
     "select o.entity_key, o.name from other_name o join entity e on e.key = o.entity_key"
     " order by 1, 2 limit ?"
@@ -93,6 +99,7 @@ def suggestions(
 ) -> Iterator[Suggestion]:
     """Names that look alike, unless they are joined or somebody decided about them."""
     names = {key: _name(parts) for key, parts in db.execute(_NAMES, (MOST_NAMES,))}
+    names |= {key: (namespace, name) for key, namespace, name in db.execute(_PARSED, (MOST_NAMES,))}
     short = [(names[key], name) for key, name in db.execute(_SHORT, (MOST_NAMES,)) if key in names]
     for one in sorted(set(suggest(names.values(), short))):
         ends = [DatasetRef(*name) for name in (one.dataset, one.alias)]

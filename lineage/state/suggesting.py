@@ -28,12 +28,12 @@ class Suggestion:
 
     Attributes:
         form: Form of a rule that would join them; ``symlink`` where a producer names the other by
-            its short name, but in another namespace.
+            its short name, but in another namespace; ``sql`` where SQL alone may name the one.
         dataset: The one.
         alias: The other, to which a rule would lead.
     """
 
-    form: Literal["host", "parts", "case", "table", "symlink"]
+    form: Literal["host", "parts", "case", "table", "sql", "symlink"]
     dataset: Name
     alias: Name
 
@@ -50,6 +50,7 @@ def suggest(names: Iterable[Name], short: Iterable[tuple[Name, str]]) -> Iterato
     yield from _alike(known, "case", lambda one: (one[0], one[1].lower()))
     yield from _alike(known, "host", _hostless)
     yield from _tables(known)
+    yield from _placeless(known)
     by_name: dict[str, list[Name]] = {}
     for one in known:
         by_name.setdefault(one[1], []).append(one)
@@ -103,3 +104,23 @@ def _tables(known: set[Name]) -> Iterator[Suggestion]:
         found = paths.get(".".join(one[1].split(".")[-2:]), ()) if "/" not in one[1] else ()
         if 0 < len(found) <= _MOST:
             yield from (Suggestion("table", one, path) for path in found)
+
+
+def _placeless(known: set[Name]) -> Iterator[Suggestion]:
+    """A qualified table in the namespace of a job, where SQL alone puts it, and one in a storage.
+
+    Such a namespace says no place; one that does (a scheme) is never taken for another.
+    """
+    placed: dict[str, list[Name]] = {}
+    for one in known:
+        if "://" in one[0] and _is_qualified(one[1]):
+            placed.setdefault(one[1], []).append(one)
+    for one in known:
+        if ":" not in one[0] and one[0] not in _LOCAL:
+            found = placed.get(one[1], ())
+            if len(found) <= _MOST:
+                yield from (Suggestion("sql", one, other) for other in found)
+
+
+def _is_qualified(name: str) -> bool:
+    return "." in name.strip(".") and "/" not in name

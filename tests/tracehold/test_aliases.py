@@ -286,3 +286,35 @@ def test_names_are_reviewed_on_the_command_line(
     assert rule not in shown
     assert run(["alias", "rule", "host", "file", *by]) == 2
     assert "needs to_namespace" in capsys.readouterr().err
+
+
+def test_a_table_that_sql_alone_names_is_suggested_and_joined_once_somebody_accepts(
+    api: Api,
+) -> None:
+    place, table = "duckdb://w1/shop.db", "shop.main.orders"
+    storage = complete("store", number=7)
+    storage["outputs"] = [{"namespace": place, "name": table}]
+    told = complete("report", namespace="dbt", number=8)
+    told["inputs"] = told["outputs"] = []
+    facet = {"_producer": "https://example.org/dbt", "_schemaURL": "https://example.org/x"}
+    query = "create table shop.main.report as select * from shop.main.orders"
+    told["job"]["facets"] = {"sql": {**facet, "query": query}}
+    for event in (storage, told):
+        assert api.send("POST", "/api/v1/lineage", token=api.token(), json=event).is_success
+    api.services.catch_up()
+    report = "dataset:[dbt]shop.main.report"
+    orders = [f"dataset:[{one}]{table}" for one in ("dbt", place)]
+
+    def above() -> set[str]:
+        found = answer(api.services, "trace", {"ref": report, "direction": "up"})
+        return {node["ref"] for node in found["nodes"]} - {report}
+
+    assert orders[1] not in above()
+    suggested = answer(api.services, "aliases.suggested", {})["items"]
+    assert {"form": "sql", "dataset": orders[0], "alias": orders[1]} in suggested
+    officer = api.services.people.by_token(api.hire("officer", "privacy-officer"))
+    pair = {"dataset": orders[0], "alias": orders[1], "accepted": True, "reason": "its storage"}
+    perform(api.services, officer, "alias.decide", pair)
+    api.services.catch_up()
+    assert {*orders} <= above()
+    assert answer(api.services, "aliases.suggested", {})["items"] == []

@@ -22,6 +22,8 @@ from lineage.state.suggesting import Name, Suggestion, suggest
          ("hive://m", "gov.t2"), ("hdfs://n", "/wh/gov.db/t2")),
         ([("hive://m", "spark_catalog.gov.t2"), ("hdfs://n", "/wh/gov.db/t2/")], "table",
          ("hive://m", "spark_catalog.gov.t2"), ("hdfs://n", "/wh/gov.db/t2/")),
+        ([("dbt", "shop.main.orders"), ("duckdb://w1/shop.db", "shop.main.orders")], "sql",
+         ("dbt", "shop.main.orders"), ("duckdb://w1/shop.db", "shop.main.orders")),
     ],
 )  # fmt: skip
 def test_names_that_look_alike(names: list[Name], form: str, dataset: Name, alias: Name) -> None:
@@ -36,6 +38,10 @@ def test_names_that_look_alike(names: list[Name], form: str, dataset: Name, alia
         [("postgres://a", "d.s.t"), ("postgres://b", "d.s.t")],
         [("hive://m", "other.t2"), ("hdfs://n", "/wh/gov.db/t2")],
         [("hive://m", "gov.t2"), ("hdfs://n", "/wh/gov/t2")],
+        [("dbt", "orders"), ("postgres://a", "orders")],
+        [("dbt", "d.s.t"), ("dagster", "d.s.t")],
+        [("postgres:a", "d.s.t"), ("postgres://a", "d.s.t")],
+        [("dbt", "d/o.csv"), ("s3://b", "d/o.csv")],
         [("x", f"t{'i' * place}T") for place in range(3)],
     ],
 )
