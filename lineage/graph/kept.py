@@ -10,22 +10,25 @@ from __future__ import annotations
 import sqlite3
 import threading
 from collections.abc import Mapping
-from typing import Final
+from typing import Final, TypeVar
 
 from lineage.graph.port import Edge, Node
 from lineage.graph.tables import AXES
 
 __all__ = ["Kept", "Rows", "Way", "Ways"]
 
+K = TypeVar("K")
+V = TypeVar("V")
+
 Way = tuple[int, int, int, int]
 """An interval of an edge as a walk meets it: start, until, far end, edge."""
 Ways = dict[int, tuple[Way, ...]]
 """What leads on, by near end."""
 
-MOST_NODES: Final = 16_000
-MOST_EDGES: Final = 32_000
-MOST_WAYS: Final = 48_000
-"""Of each so much is kept, some 25 MB together; beyond it begins anew."""
+MOST_NODES: Final = 28_000
+MOST_EDGES: Final = 72_000
+MOST_WAYS: Final = 96_000
+"""Of each so much is kept, some 60 MB together; beyond it the older half goes."""
 MOST_CHANGED: Final = 1_000
 """Changes that are looked up one by one; where there are more, nothing is kept."""
 
@@ -75,6 +78,21 @@ class Rows:
             len(self.numbers) > MOST_NODES or len(self.edges) > MOST_EDGES or self.met > MOST_WAYS
         )
 
+    def newer_half(self) -> Rows:
+        """What was read last."""
+        half = Rows(self.position, self.digest)
+        half.nodes, half.numbers = _newer(self.nodes), _newer(self.numbers)
+        half.edges, half.met = _newer(self.edges), self.met // 2
+        half.ways = {axis: _newer(ways) for axis, ways in self.ways.items()}
+        half.to_models = {axis: _newer(ways) for axis, ways in self.to_models.items()}
+        return half
+
+
+def _newer(rows: dict[K, V]) -> dict[K, V]:
+    # One step for other threads, which go on filling it.
+    items = list(rows.items())
+    return dict(items[len(items) // 2 :])
+
 
 class Kept:
     """Keeps rows for all connections to one file of a state. Safe to share between threads."""
@@ -97,13 +115,14 @@ class Kept:
             rows = self._rows
             if position < rows.position:
                 return Rows(position, digest)
-            if rows.position != position or rows.digest != digest or rows.full():
-                # What was dropped and pruned since cannot be asked for any more.
-                follows = rows.position < position and (pruned or 0) <= rows.position
+            if rows.position != position or rows.digest != digest:
                 fresh = Rows(position, digest)
-                if follows and not rows.full():
+                # What was dropped and pruned since cannot be asked for any more.
+                if rows.position < position and (pruned or 0) <= rows.position:
                     _carry(db, rows, fresh)
                 self._rows = rows = fresh
+            if rows.full():
+                self._rows = rows = rows.newer_half()
             return rows
 
 

@@ -108,6 +108,23 @@ def test_a_reader_of_an_earlier_moment_gets_nothing_of_a_later_one() -> None:
         assert up(early, "n004") == up(late, "n004") == up(plain, "n004")
 
 
+def test_what_was_dropped_and_pruned_meanwhile_is_not_given_any_more() -> None:
+    with a_file() as path:
+        writer, kept = opened(path), Kept()
+        reader, plain = opened(path, kept), opened(path)
+        keys = [f"n{number:03}" for number in range(5)]
+        writer.apply(chain(5), 1)
+        assert up(reader, "n004") == up(plain, "n004")
+        assert reader.nodes(keys).keys() == {*keys}
+        gone = [edge.id for edge in writer.all_edges() if "n002" in (edge.src, edge.dst)]
+        writer.apply(GraphDiff(drop_nodes=["n002"], drop_edges=gone), 2)
+        writer.apply(GraphDiff([dataset("other")], [feeds("other", "n004")]), 3)
+        writer.prune(3)
+        assert up(reader, "n004") == up(plain, "n004")
+        assert reader.nodes(keys) == plain.nodes(keys)
+        assert "n002" not in reader.nodes(keys)
+
+
 def test_what_is_asked_again_is_not_read_again_but_for_what_changed() -> None:
     with a_file() as path:
         writer, kept = opened(path), Kept()
