@@ -71,7 +71,7 @@ def read_fields(given: bytes | Mapping[str, Json], form: type[Body], *, loose: b
         text, _, where = str(error).rpartition(" - at ")
         raise InvalidInput(
             f"a field is wrong: {text or where}",
-            where=where.strip("`") if text else "body",
+            where=where.strip("`") if text else "query" if loose else "body",
             advice=_accepted(form, where.strip("`")),
         ) from None
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
