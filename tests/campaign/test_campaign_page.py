@@ -36,6 +36,8 @@ def test_outcomes_of_one_row_are_summed_and_their_distinct_notes_listed(
     assert "| Kills | 1,004 | 2 | rounds | at start; during fold |" in section
     assert "| Tampers | 5 | 0 | tampers |  |" in section
     assert "2026-01-02, commit abc1234, a machine. 5 min; 7 tests, 0 failed." in section
+    cut = render(replace(RUN, stopped=True), [])
+    assert "7 tests, 0 failed; stopped before its end." in cut
 
 
 def test_without_a_campaign_that_collects_nothing_is_recorded(

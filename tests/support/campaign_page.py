@@ -39,6 +39,7 @@ class Run:
         seconds: How long it took.
         tests: How many tests ran.
         failures: Names of the tests that failed.
+        stopped: Whether somebody stopped it before its end.
     """
 
     command: str
@@ -48,6 +49,7 @@ class Run:
     seconds: float
     tests: int
     failures: tuple[str, ...] = ()
+    stopped: bool = False
 
 
 def render(run: Run, lines: Iterable[Mapping[str, Any]]) -> str:
@@ -71,6 +73,8 @@ def render(run: Run, lines: Iterable[Mapping[str, Any]]) -> str:
     said = f"{run.tests} tests, {len(run.failures)} failed"
     if run.failures:
         said += ": " + ", ".join(f"`{name}`" for name in run.failures)
+    if run.stopped:
+        said += "; stopped before its end"
     return "\n".join(
         [
             f"## `{run.command}`",
@@ -153,16 +157,16 @@ def main(options: Sequence[str], words: Sequence[str]) -> int:
         report, tests = Path(folder, "report.jsonl"), Path(folder, "tests.xml")
         report.touch()
         began, source = time.monotonic(), commit(PAGE)
-        ended = subprocess.run(
+        process = subprocess.Popen(
             [
                 *(sys.executable, "-m", "pytest", "-m", "campaign", f"--junitxml={tests}"),
                 *(*options, *words),
             ],
             env={"TRACEHOLD_CAMPAIGN": "1", **os.environ, REPORT: str(report)},
-            check=False,
         )
+        code, stopped = _wait(process)
         if not tests.exists():
-            return ended.returncode
+            return code
         cases = ET.parse(tests).findall(".//testcase")
         wrong = [c for c in cases if c.find("failure") is not None or c.find("error") is not None]
         run = Run(
@@ -173,13 +177,22 @@ def main(options: Sequence[str], words: Sequence[str]) -> int:
             seconds=time.monotonic() - began,
             tests=sum(case.find("skipped") is None for case in cases),
             failures=tuple(sorted(case.get("name", "") for case in wrong)),
+            stopped=stopped,
         )
         lines = [json.loads(line) for line in report.read_text("utf-8").splitlines()]
     if run.tests:
         section = render(run, lines)
         PAGE.write_text(insert(PAGE.read_text("utf-8"), section), "utf-8")
         sys.stdout.write(f"\n{section}\nWritten to {PAGE}\n")
-    return ended.returncode
+    return code
+
+
+def _wait(process: subprocess.Popen[bytes]) -> tuple[int, bool]:
+    """The exit code of pytest, and whether Ctrl-C ended it: it then reports what it has tried."""
+    try:
+        return process.wait(), False
+    except KeyboardInterrupt:
+        return process.wait(), True
 
 
 if __name__ == "__main__":
