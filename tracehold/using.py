@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 
@@ -30,6 +30,9 @@ from tracehold.bootstrap import Services
 from tracehold.judging import View
 from tracehold.training import decide_train, judge_personal, judge_quality
 from tracehold.used import AskUse, UsedInput, subject_of
+
+if TYPE_CHECKING:
+    from catalog.manifests import Policy
 
 __all__ = ["judge_use"]
 
@@ -59,7 +62,8 @@ def judge_use(services: Services, view: View, asked: AskUse, *, as_of: int) -> d
         arrived yet.
     """
     subject = subject_of(asked)
-    bench = _Bench(services, view, asked, str(subject), subject.key(services.identity), as_of)
+    policy, key = services.policy(), subject.key(services.identity)
+    bench = _Bench(services, policy, view, asked, str(subject), key, as_of)
     placed, unseen = bench.place()
     judged = [] if unseen else [*bench.judge(placed)]
     answer = decide_train(judged)
@@ -86,7 +90,7 @@ def judge_use(services: Services, view: View, asked: AskUse, *, as_of: int) -> d
         "asked": msgspec.to_builtins(asked),
         "as_of": as_of,
         "known_at": view.state.position(),
-        "policy_digest": services.policy().digest,
+        "policy_digest": policy.digest,
         "fold_version": view.state.fold_version(),
     }  # fmt: skip
 
@@ -100,6 +104,7 @@ def _outcome(judged: Sequence[Judgement]) -> str:
 @dataclass(frozen=True, slots=True)
 class _Bench:
     services: Services
+    policy: Policy
     view: View
     asked: AskUse
     subject: str
@@ -173,7 +178,7 @@ class _Bench:
         for moment, keys in self.content(placed).items():
             yield license_verdict(
                 view.reader, view.state, services.identity, self.key, as_of=moment,
-                policy=services.policy(), use=self.asked.use, known_at=view.state.position(),
+                policy=self.policy, use=self.asked.use, known_at=view.state.position(),
                 inputs=keys, subject=self.subject, truncated=view.truncated,
                 waived_at=self.as_of, reached=self.reached(moment, keys),
             )  # fmt: skip
@@ -194,7 +199,7 @@ class _Bench:
         for moment, some in groups.items():
             found = exposure(
                 self.view.reader, self.view.state, self.services.identity, as_of=moment,
-                policy_digest=self.services.policy().digest, ends=sorted({p.key for p in some}),
+                policy_digest=self.policy.digest, ends=sorted({p.key for p in some}),
             )  # fmt: skip
             for one in some:
                 yield judge_personal(found, one.ref)
@@ -259,7 +264,7 @@ class _Bench:
     def retention(self, placed: Sequence[_Placed]) -> Iterator[Judgement]:
         """Whether the inputs may still be kept; without a class nobody knows."""
         services, keys = self.services, {one.key: one.ref for one in placed}
-        policy, fixed = services.policy(), services.settings.clock.judgement_now
+        policy, fixed = self.policy, services.settings.clock.judgement_now
         rows = due_list(
             self.view.reader, self.view.state, policy.retention_classes,
             now=self.as_of if fixed is None else fixed, policy_digest=policy.digest,
