@@ -60,11 +60,12 @@ class Project:
         assert status == 200, answer
         return json.loads(answer)
 
-    def waive(self, dataset: str, scope: str) -> str:
-        """Let an approver accept causes against a dataset; returns the id of the waiver."""
-        hired = self.act("person.add", name=f"approver of {dataset}", roles=["approver"])
+    def waive(self, dataset: str, scope: str, *, model: str = "") -> str:
+        """Let an approver accept causes against a dataset, or a version of a model; its id."""
+        hired = self.act("person.add", name=f"approver of {model or dataset}", roles=["approver"])
+        what = {"model": model} if model else {"dataset": f"dataset:[{NAMESPACE}]{dataset}"}
         granted = self.act(
-            "waiver.grant", hired["token"], dataset=f"dataset:[{NAMESPACE}]{dataset}",
+            "waiver.grant", hired["token"], **what,
             scope=scope, reason="pilot", expires="2099-12-31",
         )  # fmt: skip
         return str(granted["waiver"])

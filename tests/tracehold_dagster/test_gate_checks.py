@@ -39,6 +39,33 @@ def evaluations(result: Any) -> dict[str, dg.AssetCheckEvaluation]:
     return {one.check_name: one for one in result.get_asset_check_evaluations()}
 
 
+def test_of_several_models_a_check_blocks_only_where_none_may_use_the_data(
+    project: Project,
+) -> None:
+    @dg.asset
+    def shared() -> dg.MaterializeResult[Any]:
+        return dg.MaterializeResult(metadata=licensed(NONCOMMERCIAL))
+
+    @dg.asset(deps=[shared])
+    def follower() -> None:
+        project.ran.append("follower")
+
+    assets = [shared, follower, license_check(shared, model=["risk@1", "risk@2"])]
+    refused = project.materialize(assets)
+    [said] = evaluations(refused).values()
+    assert (said.passed, said.severity) == (False, dg.AssetCheckSeverity.ERROR)
+    assert "risk@1: " in str(said.description)
+    assert project.ran == []
+
+    project.waive("", "license/non-commercial", model="risk@2")
+    [said] = evaluations(project.materialize(assets)).values()
+    assert (said.passed, said.severity) == (False, dg.AssetCheckSeverity.WARN)
+    assert "risk@2" not in str(said.description)
+    assert project.ran == ["follower"]
+    with pytest.raises(Misconfigured, match="no model is named"):
+        license_check(shared, model=[])
+
+
 def test_a_check_that_the_server_denies_stops_what_comes_after_in_the_same_run(
     project: Project,
 ) -> None:

@@ -11,6 +11,7 @@ from running_server import RunningServer
 
 from tracehold_dagster import guarded
 from tracehold_dagster.errors import Misconfigured
+from tracehold_dagster.gates import Passed, passed
 
 
 @pytest.fixture(scope="module")
@@ -56,6 +57,7 @@ def test_a_refused_asset_runs_neither_in_that_run_nor_alone_until_it_is_waived(
         assert not result.success
         failed = failure_of(result, "closed_model")
         assert "does not allow commercial use" in str(failed.error)
+        assert failed.error.cls_name == "GateClosed"
         causes = failed.user_failure_data.metadata["tracehold/causes"].records
         assert causes[0].data["path"] == "dataset:[shop]closed → dataset:[shop]closed_model"
     assert project.ran == []
@@ -93,6 +95,23 @@ def test_a_server_that_does_not_answer_closes_the_gate_unless_the_last_verdict_s
     project.ran.clear()
     project.materialize(assets, only=["graced_model"])
     assert project.ran == []
+
+
+def test_the_code_behind_a_guard_knows_what_was_judged(project: Project) -> None:
+    seen: list[Passed | None] = []
+
+    @dg.asset(name="knowing", deps=["known"])
+    def knowing() -> None:
+        seen.append(passed())
+
+    result = project.materialize([made("known", FREE), guarded(knowing, gates=["license"])])
+    assert result.success
+    [source] = result.asset_materializations_for_node("known")
+    assert seen[0] is not None
+    assert [(one.name, one.version) for one in seen[0].reads] == [
+        ("known", source.tags["dagster/data_version"])
+    ]
+    assert passed() is None
 
 
 class Size(dg.Config):
