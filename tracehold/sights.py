@@ -17,7 +17,7 @@ from tracehold.access import Looker
 from tracehold.seeing import EVERYTHING, Seeing, Sight
 from tracehold.settings import AccessSettings
 
-__all__ = ["ALL_SEEING", "Sights"]
+__all__ = ["ALL_SEEING", "KeptMarks", "Sights"]
 
 ALL_SEEING: Final = frozenset({"privacy-officer", "auditor", "approver", "executor"})
 """Roles whose duties need the whole picture; who builds or administers needs grants."""
@@ -73,6 +73,8 @@ class KeptMarks:
 
     _CHEAP: Final = 0.005
     _SHARE: Final = 50
+    _LONGEST: Final = 10.0
+    """Seconds, however long a look took: a machine that stood still meanwhile hides as soon."""
 
     def __init__(self, monotonic: Callable[[], float] = time.monotonic) -> None:
         """``monotonic`` is a clock in seconds."""
@@ -99,5 +101,6 @@ class KeptMarks:
             self._known_at, self._said = position, said
             ended = self._monotonic()
             took = ended - began
-            self._good_until = ended + (took * self._SHARE if took > self._CHEAP else 0.0)
+            lasts = took * self._SHARE if took > self._CHEAP else 0.0
+            self._good_until = ended + min(lasts, self._LONGEST)
             return self._marks

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import sqlite3
+from collections.abc import Iterator, Sequence
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +14,10 @@ from tracehold_world import Api
 
 from lineage.errors import Conflict, Denied, InvalidInput, NotFound, Unavailable
 from lineage.journal.envelope import decode
+from lineage.state.words import said_of
 from tracehold.access_log import STREAM, WINDOW_MILLIS, AccessLog
 from tracehold.http.app import create_app
-from tracehold.sights import ALL_SEEING
+from tracehold.sights import ALL_SEEING, KeptMarks
 from tracehold.ui.pages import add_pages
 
 DAY = 24 * 60 * 60 * 1000
@@ -67,6 +70,24 @@ def test_a_grant_that_is_taken_back_opens_nothing_with_the_next_call(made: Estat
     assert status(made, PATIENTS) == 404
     with pytest.raises(Conflict):
         made.do(made.officer, "grant.end", person="erin", grant=given["grant"], reason="done")
+
+
+def test_what_is_guarded_is_looked_up_again_soon_though_the_machine_stood_still(
+    made: Estate, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    moments = count(step=3600.0)
+    looks = []
+
+    def looked(db: sqlite3.Connection, aspects: Sequence[str]) -> object:
+        looks.append(aspects)
+        return said_of(db, aspects)
+
+    monkeypatch.setattr("tracehold.sights.said_of", looked)
+    kept, state = KeptMarks(monotonic=lambda: next(moments)), made.api.services.state
+    assert kept.at(state, ["special"])
+    give(made)
+    assert kept.at(state, ["special"])
+    assert len(looks) == 2
 
 
 def test_a_grant_is_for_one_person(made: Estate) -> None:
