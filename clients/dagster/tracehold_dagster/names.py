@@ -5,9 +5,9 @@ from __future__ import annotations
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final
-from urllib.parse import unquote, urlsplit
+from typing import Any
 
+from tracehold_dagster.places import is_database, place_of
 from tracehold_dagster.records import AssetKey, Run
 
 __all__ = [
@@ -21,31 +21,6 @@ __all__ = [
     "run_id",
     "step_run_id",
 ]
-
-_TABLE_SCHEMES: Final = frozenset(
-    [
-        "awsathena",
-        "bigquery",
-        "clickhouse",
-        "databricks",
-        "duckdb",
-        "hive",
-        "mssql",
-        "mysql",
-        "oracle",
-        "postgres",
-        "redshift",
-        "snowflake",
-        "sqlite",
-        "teradata",
-        "trino",
-        "unitycatalog",
-    ]
-)
-_SCHEMES: Final = {
-    "abfs": "abfss", "gcs": "gs", "postgresql": "postgres", "s3a": "s3", "s3n": "s3",
-}  # fmt: skip
-_BUCKETS: Final = frozenset({"s3", "gs", "abfss"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,43 +103,14 @@ def physical_names(
     Source: https://openlineage.io/docs/spec/naming.
     """
     found: list[dict[str, Any]] = []
-    place = _place(uri) if uri else None
+    place = place_of(uri) if uri else None
     if table:
-        namespace = place[0] if place and _is_database(place[0]) else None
+        namespace = place[0] if place and is_database(place[0]) else None
         namespace = namespace or next(
             (naming.stores[kind] for kind in kinds if kind in naming.stores), naming.namespace
         )
         found.append({"namespace": namespace, "name": table, "type": "TABLE"})
-    if place and place[1] and not (table and _is_database(place[0])):
-        kind = "TABLE" if _is_database(place[0]) else "LOCATION"
+    if place and place[1] and not (table and is_database(place[0])):
+        kind = "TABLE" if is_database(place[0]) else "LOCATION"
         found.append({"namespace": place[0], "name": place[1], "type": kind})
     return found
-
-
-def _is_database(namespace: str) -> bool:
-    return namespace.partition("://")[0] in _TABLE_SCHEMES
-
-
-def _place(uri: str) -> tuple[str, str] | None:
-    """Namespace and name of a URI or a path, without user, password and query."""
-    text = uri.strip()
-    if text.startswith("/"):
-        return "file", text
-    try:
-        parts = urlsplit(text)
-        host = (parts.hostname or "") + (f":{parts.port}" if parts.port else "")
-    except ValueError:
-        return None
-    scheme = _SCHEMES.get(parts.scheme, parts.scheme)
-    path = unquote(parts.path)
-    if not scheme or not (parts.netloc or path):
-        return None
-    if scheme == "file":
-        return f"file://{host}" if host else "file", path
-    if scheme in ("duckdb", "sqlite"):
-        return f"{scheme}://{path}", ""
-    if scheme in _BUCKETS:
-        return f"{scheme}://{parts.netloc}", path.strip("/") or "/"
-    if scheme in _TABLE_SCHEMES:
-        return f"{scheme}://{host}", path.strip("/").replace("/", ".")
-    return f"{scheme}://{host}", path if scheme == "hdfs" else path.strip("/") or "/"
