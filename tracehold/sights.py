@@ -74,11 +74,21 @@ class KeptMarks:
     _CHEAP: Final = 0.005
     _SHARE: Final = 50
     _LONGEST: Final = 10.0
-    """Seconds, however long a look took: a machine that stood still meanwhile hides as soon."""
+    """Seconds, however costly a look was."""
 
-    def __init__(self, monotonic: Callable[[], float] = time.monotonic) -> None:
-        """``monotonic`` is a clock in seconds."""
-        self._monotonic = monotonic
+    def __init__(
+        self,
+        monotonic: Callable[[], float] = time.monotonic,
+        spent: Callable[[], float] = time.thread_time,
+    ) -> None:
+        """Look at nothing yet.
+
+        Args:
+            monotonic: A clock in seconds.
+            spent: Seconds that the thread had a processor: where a look had to wait for one, what
+                is hidden must not wait longer.
+        """
+        self._monotonic, self._spent = monotonic, spent
         self._lock = threading.Lock()
         self._marks: Mapping[str, frozenset[str]] = {}
         self._known_at = -1
@@ -91,16 +101,15 @@ class KeptMarks:
             return {}
         with self._lock:
             position = state.position()
-            began = self._monotonic()
-            if position == self._known_at or began < self._good_until:
+            if position == self._known_at or self._monotonic() < self._good_until:
                 return self._marks
+            began = self._spent()
             db = state.connection()
             said = said_of(db, ASPECTS)
             if said != self._said:
                 self._marks = sensitive(state, partial(saying, db), classes)
             self._known_at, self._said = position, said
-            ended = self._monotonic()
-            took = ended - began
-            lasts = took * self._SHARE if took > self._CHEAP else 0.0
-            self._good_until = ended + min(lasts, self._LONGEST)
+            cost = self._spent() - began
+            lasts = cost * self._SHARE if cost > self._CHEAP else 0.0
+            self._good_until = self._monotonic() + min(lasts, self._LONGEST)
             return self._marks

@@ -72,7 +72,7 @@ def test_a_grant_that_is_taken_back_opens_nothing_with_the_next_call(made: Estat
         made.do(made.officer, "grant.end", person="erin", grant=given["grant"], reason="done")
 
 
-def test_what_is_guarded_is_looked_up_again_soon_though_the_machine_stood_still(
+def test_what_is_guarded_is_looked_up_again_at_once_unless_a_look_is_dear(
     made: Estate, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     moments = count(step=3600.0)
@@ -83,11 +83,19 @@ def test_what_is_guarded_is_looked_up_again_soon_though_the_machine_stood_still(
         return said_of(db, aspects)
 
     monkeypatch.setattr("tracehold.sights.said_of", looked)
-    kept, state = KeptMarks(monotonic=lambda: next(moments)), made.api.services.state
-    assert kept.at(state, ["special"])
-    give(made)
-    assert kept.at(state, ["special"])
-    assert len(looks) == 2
+    state = made.api.services.state
+    for kept in (KeptMarks(lambda: next(moments)), KeptMarks(lambda: 0.0, lambda: 0.0)):
+        looks.clear()
+        assert kept.at(state, ["special"])
+        give(made)
+        assert kept.at(state, ["special"])
+        assert len(looks) == 2
+    slow = KeptMarks(lambda: next(moments) / 3600, lambda: next(moments))
+    looks.clear()
+    for _ in range(4):
+        give(made)
+        assert slow.at(state, ["special"])
+    assert 1 <= len(looks) < 4
 
 
 def test_a_grant_is_for_one_person(made: Estate) -> None:
