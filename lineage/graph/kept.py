@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import sqlite3
 import threading
+from array import array
 from collections.abc import Mapping
 from typing import Final, TypeVar
 
-from lineage.graph.port import Edge, Node
+from lineage.graph.port import Edge, Node, Spans
 from lineage.graph.tables import AXES
 
 __all__ = ["Kept", "Rows", "Way", "Ways"]
@@ -22,12 +23,12 @@ V = TypeVar("V")
 
 Way = tuple[int, int, int, int]
 """An interval of an edge as a walk meets it: start, until, far end, edge."""
-Ways = dict[int, tuple[Way, ...]]
-"""What leads on, by near end."""
+Ways = dict[int, "array[int]"]
+"""What leads on, by near end: the members of its ways one behind the other."""
 
-MOST_NODES: Final = 28_000
-MOST_EDGES: Final = 72_000
-MOST_WAYS: Final = 96_000
+MOST_NODES: Final = 36_000
+MOST_EDGES: Final = 100_000
+MOST_WAYS: Final = 140_000
 """Of each so much is kept, some 60 MB together; beyond it the older half goes."""
 MOST_CHANGED: Final = 1_000
 """Changes that are looked up one by one; where there are more, nothing is kept."""
@@ -51,9 +52,20 @@ class Rows:
         ways: Per axis every way that leads on from an end.
         to_models: Of these, those that end at a model.
         met: How many ways and ends have been read.
+        spans: Intervals by the text that stands for them: the edges of a job share theirs.
     """
 
-    __slots__ = ("digest", "edges", "met", "nodes", "numbers", "position", "to_models", "ways")
+    __slots__ = (
+        "digest",
+        "edges",
+        "met",
+        "nodes",
+        "numbers",
+        "position",
+        "spans",
+        "to_models",
+        "ways",
+    )
 
     def __init__(self, position: int = 0, digest: str = "") -> None:
         """Nothing read yet."""
@@ -65,6 +77,7 @@ class Rows:
         self.ways: dict[int, Ways] = {axis: {} for axis in AXES.values()}
         self.to_models: dict[int, Ways] = {axis: {} for axis in AXES.values()}
         self.met = 0
+        self.spans: dict[str, tuple[Spans, Spans]] = {}
 
     def keep(self, nodes: Mapping[int, Node]) -> None:
         """Keep nodes by number, but for those that nobody has put: their numbers can pass on."""
@@ -134,7 +147,7 @@ def _carry(db: sqlite3.Connection, old: Rows, fresh: Rows) -> None:
     if len(nodes) + len(edges) > MOST_CHANGED:
         return
     fresh.nodes, fresh.numbers = old.nodes.copy(), old.numbers.copy()
-    fresh.edges, fresh.met = old.edges.copy(), old.met
+    fresh.edges, fresh.met, fresh.spans = old.edges.copy(), old.met, old.spans
     fresh.ways = {axis: ways.copy() for axis, ways in old.ways.items()}
     if not any(label in ("Model", "") for _, _, label in nodes):
         fresh.to_models = {axis: ways.copy() for axis, ways in old.to_models.items()}

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Mapping, Sequence
+from array import array
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final
 
 from lineage.graph.kept import Rows, Way, Ways
@@ -99,7 +100,7 @@ class Moment:
             ends = {end for row in rows for end in (row[2], row[3])} - names.keys()
             keys = {**names, **self.keys(sorted(ends))} if ends else names
             owners = dict(self._db.execute(OWNERS_OF_NUMBERS, (listed([*{r[4] for r in rows}]),)))
-            known.update(edges_of_rows(rows, keys, owners))
+            known.update(edges_of_rows(rows, keys, owners, self._rows.spans))
         return [known[number] for number in wanted]
 
     def level(
@@ -122,18 +123,17 @@ class Moment:
 
     def _ways(
         self, statement: str, known: Ways, axis: int, level: Sequence[int]
-    ) -> list[tuple[Way, ...]] | None:
+    ) -> list[array[int]] | None:
         """Every way from each of a level; None where there are too many to be kept."""
         missing = [near for near in level if near not in known]
         if missing:
             read = self._db.execute(statement, (listed(missing), axis)).fetchmany(MOST_WAYS + 1)
             if len(read) > MOST_WAYS:
                 return None
-            fresh: dict[int, list[Way]] = {near: [] for near in missing}
+            fresh = {near: array("q") for near in missing}
             for near, start, until, far, edge in read:
-                fresh[near].append((start, until, far, edge))
-            # The collector of garbage has no need to look into tuples of numbers again.
-            known.update({near: tuple(ways) for near, ways in fresh.items()})
+                fresh[near].extend((start, until, far, edge))
+            known.update(fresh)
             self._rows.met += len(read) + len(fresh)
         return [known[near] for near in level]
 
@@ -144,12 +144,20 @@ class Moment:
         return nodes
 
 
-def _counting(ways: Iterable[Iterable[Way]], view: View, as_of: int) -> list[tuple[int, int]]:
+def _counting(ways: Iterable[array[int]], view: View, as_of: int) -> list[tuple[int, int]]:
     """Far end and edge of the ways that count at a moment."""
     if view == "structural":
         return [
-            (far, edge) for some in ways for start, until, far, edge in some
+            (far, edge) for some in ways for start, until, far, edge in _taken_apart(some)
             if start <= as_of < until
         ]  # fmt: skip
-    ever = ((far, edge) for some in ways for start, _, far, edge in some if start <= as_of)
+    ever = (
+        (far, edge) for some in ways for start, _, far, edge in _taken_apart(some)
+        if start <= as_of
+    )  # fmt: skip
     return list(dict.fromkeys(ever))
+
+
+def _taken_apart(ways: array[int]) -> Iterator[Way]:
+    members = iter(ways)
+    return zip(members, members, members, members, strict=True)

@@ -75,14 +75,17 @@ WHERE e.changed_at BETWEEN ? AND ? ORDER BY e.changed_at LIMIT ?
 
 
 def edges_of_rows(
-    rows: Iterable[tuple[Any, ...]], names: Mapping[int, str], owners: Mapping[int, str]
+    rows: Iterable[tuple[Any, ...]],
+    names: Mapping[int, str],
+    owners: Mapping[int, str],
+    known_spans: dict[str, tuple[Spans, Spans]],
 ) -> dict[int, Edge]:
     """The edges of rows of ``EDGES_BY_NUMBER``, by number; each distinct text is decoded once.
 
-    Edges of one answer share the mappings; they are values and are not to be changed.
+    Edges share the mappings; they are values and are not to be changed. ``known_spans`` holds
+    what texts of intervals stand for, and is filled further.
     """
     known_props: dict[str, dict[str, Json]] = {}
-    known_spans: dict[str, tuple[Spans, Spans]] = {}
     edges = {}
     for number, type_, src, dst, owner, kind, props_text, spans_text in rows:
         props = known_props.get(props_text)
