@@ -16,10 +16,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from trace_world import IDENTITY, Estate, annotate_terms, churn_estate
 
-from lineage.graph.port import Limits
+from lineage.graph.port import Limits, Node
+from lineage.identity import Label
 from lineage.refs import DatasetRef
 from lineage.trace.model import Coverage, Trace, TraceEdge, TraceNode
-from lineage.trace.names import clean, display_width, wrap
+from lineage.trace.names import clean, display_width, reference, reference_text, wrap
 from lineage.trace.paging import Cursor, Page
 from lineage.trace.render import as_json, mermaid, text
 from lineage.trace.tree import short
@@ -248,3 +249,28 @@ def test_json_has_the_documented_members_and_is_encodable() -> None:
 )
 def test_annotations_have_a_short_form(value: Any, said: str) -> None:
     assert short(value) == said
+
+
+@pytest.mark.parametrize(
+    ("label", "props", "named"),
+    [
+        ("Dataset", {"namespace": "n", "name": "t"}, "dataset:[n]t"),
+        ("Column", {"namespace": "n", "name": "t", "field": "f"}, "column:[n]t#f"),
+        ("Model", {"name": "m", "version": "1"}, "model:m@1"),
+        ("Model", {"name": "m"}, "model:?key"),
+        ("Column", {"namespace": "n", "name": "t"}, "column:?key"),
+        ("Job", {"name": "j"}, "job:?key"),
+        ("Job", {"namespace": "n", "name": 7}, "job:?key"),
+    ],
+)
+def test_a_node_is_named_in_full_or_by_its_key(
+    label: Label, props: dict[str, Any], named: str
+) -> None:
+    node = Node("key", label, props)
+    assert reference_text(node, "key") == named
+    assert str(reference(node) or f"{label.lower()}:?key") == named
+
+
+def test_a_key_without_a_node_is_a_dataset_unless_it_is_said_otherwise() -> None:
+    assert reference_text(None, "key") == "dataset:?key"
+    assert reference_text(None, "key", "Job") == "job:?key"
