@@ -39,15 +39,10 @@ def run(*words: str | Path, workspace: Path | None = None) -> subprocess.Complet
 
 
 def make_workspace(folder: Path) -> Path:
-    """A fresh workspace, made as a user makes one.
+    """A fresh workspace with its samples, as ``tracehold init`` makes one."""
+    from tracehold.workspace import init
 
-    Raises:
-        RuntimeError: ``tracehold init`` failed; carries what it said.
-    """
-    made = run("init", folder)
-    if made.returncode:
-        raise RuntimeError(f"init ended with {made.returncode}: {made.stderr}{made.stdout}")
-    return folder
+    return init(folder).folder
 
 
 class Client:
