@@ -47,17 +47,26 @@ class Watch:
         self._all = _read(self._path) != services.state.position()
         self._natives, self._losses = -1, services.state.late.losses
         self._first = self._last = monotonic()
+        self._followed: set[str] = set()
         self.follow()
 
-    def follow(self) -> None:
-        """Let the fold note what touches decisions as they are now."""
+    def follow(self) -> set[str]:
+        """Let the fold note what touches decisions as they are now.
+
+        Returns:
+            The subjects of decisions that are new: what came between them and now is not noted.
+        """
         state = self._services.state
         if state.late.losses != self._losses:
             self._all, self._losses = True, state.late.losses
-        if state.late.natives != self._natives:
-            self._natives = state.late.natives
-            moments = [one.as_of for one in decisions(state)]
-            state.late.watch(max(moments, default=None))
+        if state.late.natives == self._natives:
+            return set()
+        self._natives = state.late.natives
+        standing = decisions(state)
+        state.late.watch(max((one.as_of for one in standing), default=None))
+        new = [one for one in standing if one.fact not in self._followed]
+        self._followed = {one.fact for one in standing}
+        return {key for one in new for key in self._subjects(one)}
 
     def run(self, stop: threading.Event) -> None:
         """Look whenever late facts have come and it has been quiet for a moment."""
@@ -70,9 +79,9 @@ class Watch:
 
     def step(self) -> int:
         """Look once, if it is time; returns how many findings were recorded."""
-        self.follow()
+        fresh = self.follow()
         now = self._monotonic()
-        fresh = self._services.state.late.take()
+        fresh |= self._services.state.late.take()
         if fresh:
             if not self._keys:
                 self._first = now
@@ -96,6 +105,7 @@ class Watch:
 
     def leave(self) -> None:
         """Remember how far all was looked at, unless something is still waiting."""
+        self._keys |= self.follow()
         if not self._keys and not self._all and not self._services.state.late.take():
             self._path.write_text(f"{self._services.state.position()}\n")
 

@@ -326,6 +326,17 @@ def test_the_watch_waits_until_it_is_quiet_and_no_longer_than_it_must(api: Api) 
     assert guard.step() == 1
 
 
+def test_what_came_before_the_watch_knew_of_a_decision_is_looked_at_too(api: Api) -> None:
+    now = [0.0]
+    guard = Watch(api.services, monotonic=lambda: now[0])
+    guard.look()
+    at_first(api)
+    send(api, number=2, at=START - DAY // 2, inputs={"bought": None})
+    assert guard.step() == 0
+    now[0] += 2.5
+    assert guard.step() == 1
+
+
 def test_a_watch_goes_on_where_the_last_one_left(api: Api) -> None:
     at_first(api)
     stopped = threading.Event()
