@@ -16,6 +16,10 @@ from services import NOT_TESTED, SERVICES, services_required
 
 from examples import counted_examples, record_examples, scale
 
+# The Java of a test lives for seconds: what its second compiler spends (half of a start of Neo4j, a
+# third of a job of Spark) never comes back.
+os.environ.setdefault("JDK_JAVA_OPTIONS", "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC")
+
 settings.register_profile(
     "default", deadline=None, max_examples=100, suppress_health_check=[HealthCheck.too_slow]
 )
