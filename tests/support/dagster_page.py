@@ -49,7 +49,10 @@ EMITTED: Final[Mapping[str, tuple[str, str]]] = {
         "output",
         "asset key, partition, code version, group, whether the data version was given",
     ),
-    "dagster_input": ("input", "the version of each partition, where several were read; marks an input whose version cannot be told"),
+    "dagster_input": (
+        "input",
+        "the version of each partition, where several were read; marks an input whose version cannot be told",
+    ),
     "outputStatistics": ("output", "rows"),
     "outputSubset": ("output, as `subset`", "the partition that was written"),
     "inputSubset": ("input, as `subset`", "the partition that was read, where one was"),
