@@ -74,9 +74,11 @@ class AliasTable:
         """Bring the classes up to date; the keys whose other names may differ now."""
         if self._all:
             self._all = False
-            self._born.clear()
             self._moved = self._anew()
-            return set(self._moved)
+            # The middle of a class that the rules leave as it was can be named only now.
+            named = [self._members(key) for key, _ in self._born]
+            self._born.clear()
+            return self._moved.union(*named)
         if not self.rules:
             self._born.clear()
         changed: set[str] = set()

@@ -246,9 +246,10 @@ class Timelines:
                 return
             if wired.into is not None and not _open_since(edge.content, newest.first):
                 return
-        # An overwriting run could end contributions of edges beside its own shape.
+        # An overwriting run could end contributions of edges beside its own shape, or end them
+        # sooner than one that began before it and ended behind it.
         for key, edge in standing.items():
-            if key not in wiring.edges and edge.content and edge.content[-1][1] == OPEN:
+            if key not in wiring.edges and edge.content and edge.content[-1][1] > newest.first:
                 return
         self._steady[owner] = _Steady(newest.wiring, (newest.first, newest.key))
 

@@ -126,3 +126,19 @@ def test_names_come_out_alike(facts: list[Fact], batch: int, chance: random.Rand
     other = chance.sample(facts, len(facts))
     with quick_states():
         assert folded(facts, 100) == folded(other, batch)
+
+
+def test_a_name_that_comes_with_another_rule_is_joined_to_those_that_lead_to_it() -> None:
+    there, here = dataset("/d/o") | {"namespace": "file://w1"}, dataset("/d/d/o")
+    written = facts_of(
+        [run_event("COMPLETE", n, run=str(n), outputs=[one]) for n, one in enumerate([here, there])]
+    )
+    leads = AliasRuled("R2", "prefix", NS, "looked", prefix="/d", to_namespace="file://w1")
+    beside = AliasRuled("R1", "parts", NS, "looked")
+    ruled = [
+        Fact(n, f"rule-{n}", kind_of(one), "officer", None, at(0), 0, msgspec.json.encode(one))
+        for n, one in enumerate([leads, beside], 3)
+    ]
+    facts = [written[0], ruled[0], ruled[1], written[1]]
+    assert "SAME_AS" in str(folded(facts, 100)[0])
+    assert folded(facts, 2) == folded(facts, 100)

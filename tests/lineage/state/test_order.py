@@ -113,6 +113,19 @@ def test_a_run_that_began_before_a_drop_of_its_own_job_opens_nothing_again() -> 
     assert fold(facts, [1, 2, 1]) == fold(facts, [])
 
 
+def test_an_overwrite_ends_sooner_what_one_that_took_longer_had_ended() -> None:
+    overwrites = SHAPES[1]
+    facts = facts_of(
+        [
+            run_event("COMPLETE", 3, job="one", run="r0", **SHAPES[0]),
+            run_event("COMPLETE", 1, job="one", run="r0", **overwrites),
+            run_event("COMPLETE", 0, job="one", run="r1", inputs=["c"], outputs=[dataset("b")]),
+            run_event("COMPLETE", 2, job="one", run="r2", **overwrites),
+        ]
+    )
+    assert fold(facts, [1, 1, 1, 1]) == fold(facts, [])
+
+
 def test_the_same_event_from_another_producer_changes_no_digest() -> None:
     event = run_event("COMPLETE", 1, inputs=["a"], outputs=[dataset("b", columns=["x"])])
     once = facts_of([event])
