@@ -84,6 +84,7 @@ def test_a_note_with_one_changed_character_does_not_verify(data: st.DataObject) 
         sign_note(SIGNER, BODY) + "\n",
         sign_note(SIGNER, BODY) + "— x AAAAAAAA\n" * 200,
         sign_note(SIGNER, BODY).replace("first", "first\r"),
+        sign_note(SIGNER, BODY)[:-5] + "*" + sign_note(SIGNER, BODY)[-5:],
     ],
 )
 def test_what_is_not_a_note_is_refused(note: str) -> None:

@@ -157,6 +157,25 @@ def test_a_changed_row_of_the_journal_is_found(folder: JournalFolder, sql: str) 
     assert all(problem.where and problem.what for problem in report.problems)
 
 
+@pytest.mark.parametrize(
+    ("sql", "where", "what"),
+    [
+        ("DELETE FROM fact WHERE position = 100", "fact 101", "it follows position 99"),
+        (
+            "UPDATE fact SET envelope = CAST(envelope || ' ' AS BLOB) WHERE position = 9",
+            "fact 9",
+            "the envelope is not in its one form",
+        ),
+    ],
+)
+def test_a_report_says_what_is_wrong_and_where(
+    folder: JournalFolder, sql: str, where: str, what: str
+) -> None:
+    assert folder.tamper(sql)
+    found = {(problem.where, problem.what) for problem in folder.verify().problems}
+    assert (where, what) in found
+
+
 def _loosen(folder: JournalFolder) -> None:
     """Take the constraint away that stands between the tamperer and a NULL."""
     connection = sqlite3.connect(folder.data / "journal.db")
