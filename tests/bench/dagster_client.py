@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from concurrent.futures import ProcessPoolExecutor
 from contextlib import closing
 from multiprocessing import get_context
 from pathlib import Path
@@ -68,9 +69,10 @@ def _sent(home: Path, *, entries: int, one_log: bool) -> tuple[_CaughtUp, int, f
     instance.dispose()
     with serving(make_workspace(home / f"workspace-{entries}")) as server:
         before, cpu = _facts(server), server.cpu_seconds()
-        with get_context("spawn").Pool(1) as pool:
+        # A pool that ends its process with SIGTERM waits for ever where Dagster ignores that.
+        with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
             words = {"one_log": one_log, "url": server.url, "token": server.token}
-            caught_up = pool.apply(_catch_up, (dagster_home,), words)
+            caught_up = pool.submit(_catch_up, dagster_home, **words).result()
         kept = _facts(server)
         wait_for(server, "state", kept)
         cpu = server.cpu_seconds() - cpu
