@@ -72,30 +72,23 @@ def resolve(
         said.sort(key=lambda pair: pair[0].time, reverse=True)
         said.sort(key=lambda pair: rank(aspect, pair[0].source))
         (point, value), others = said[0], said[1:]
-        values.append(
-            AspectValue(
-                value=value,
-                slot=slot,
-                source=point.source,
-                time=point.time,
-                fact_id=point.fact_id,
-                position=point.position,
-                actor=point.actor,
-                losers=tuple((p.source, v) for p, v in others if v != value),
-            )
-        )
+        losers = tuple((p.source, v) for p, v in others if v != value)
+        values.append(_said_by(point, value, slot, losers))
     return values
 
 
 def _only(point: StoredPoint, as_of: int | None) -> list[AspectValue]:
     if point.value is None or (as_of is not None and point.time > as_of):
         return []
-    return [
-        AspectValue(
-            point.value, point.slot, point.source, point.time, point.fact_id, point.position,
-            point.actor,
-        )
-    ]  # fmt: skip
+    return [_said_by(point, point.value, point.slot)]
+
+
+def _said_by(
+    point: StoredPoint, value: Json, slot: str, losers: tuple[tuple[Source, Json], ...] = ()
+) -> AspectValue:
+    return AspectValue(
+        value, slot, point.source, point.time, point.fact_id, point.position, point.actor, losers
+    )
 
 
 def timeline(
