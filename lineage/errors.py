@@ -28,6 +28,7 @@ __all__ = [
     "TraceholdError",
     "Unauthenticated",
     "Unavailable",
+    "error_kinds",
 ]
 
 
@@ -115,3 +116,17 @@ class Fault(TraceholdError):
     """A fault of ours: an invariant does not hold."""
 
     code = "fault"
+
+
+def error_kinds() -> dict[str, type[TraceholdError]]:
+    """Every kind of error that is known in this process, by its code.
+
+    Whoever was told of an error by another process finds its kind here; where two have the same
+    code, it is the more general one.
+    """
+    found: dict[str, type[TraceholdError]] = {}
+    left: list[type[TraceholdError]] = [TraceholdError]
+    for kind in left:
+        found.setdefault(kind.code, kind)
+        left += kind.__subclasses__()
+    return found

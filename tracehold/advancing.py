@@ -11,7 +11,7 @@ from typing import Final, Protocol, TypeVar
 from lineage.errors import Fault, TraceholdError, Unavailable
 from lineage.facts import Receipt
 from lineage.state.advance import Advanced
-from tracehold.faults import describe, summary
+from tracehold.faults import OF_THE_DISK, describe, summary
 
 __all__ = ["Advancer", "Folds"]
 
@@ -25,11 +25,7 @@ _REST_SECONDS: Final = 0.05
 (a START and its COMPLETE settle once), and whoever accepts has the interpreter to itself."""
 _PAUSE_AFTER_FAULT_SECONDS: Final = 2.0
 _PRUNE_EVERY: Final = 5000
-# A read that fails can look like damage.
-_DISK: Final = (
-    "SQLITE_FULL", "SQLITE_IOERR", "SQLITE_CANTOPEN", "SQLITE_READONLY", "SQLITE_CORRUPT",
-    "SQLITE_NOTADB",
-)  # fmt: skip
+_REFUSED: Final = (*OF_THE_DISK, "SQLITE_READONLY")
 
 
 class Folds(Protocol):
@@ -106,7 +102,7 @@ class Advancer:
                 done = self._folder.catch_up()
             except sqlite3.Error as error:
                 name = getattr(error, "sqlite_errorname", "")
-                if not name.startswith(_DISK):
+                if not name.startswith(_REFUSED):
                     raise
                 raise Unavailable(
                     f"the state cannot be written ({name})",

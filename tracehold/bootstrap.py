@@ -41,8 +41,7 @@ from tracehold.access import Looker
 from tracehold.access_log import AccessLog
 from tracehold.advancing import Advancer, Folds
 from tracehold.authentication import Authenticator
-from tracehold.folding.messages import Begin
-from tracehold.folding.process import FoldProcess
+from tracehold.faults import OF_THE_DISK
 from tracehold.lock import WorkspaceLock
 from tracehold.logins import Logins
 from tracehold.refolding import Refolder, cause_to_refold, open_beside
@@ -62,9 +61,6 @@ __all__ = ["STATE", "Services", "make_registry", "open_services"]
 
 _FAR_BEHIND: Final = 1000
 """Facts that the fold may be behind before others leave it the processor."""
-_OF_THE_DISK: Final = (
-    "SQLITE_IOERR", "SQLITE_CORRUPT", "SQLITE_NOTADB", "SQLITE_CANTOPEN", "SQLITE_FULL",
-)  # fmt: skip
 
 _log = logging.getLogger(__name__)
 
@@ -280,7 +276,7 @@ class Services:
         """
         self.close()
         name = getattr(error, "sqlite_errorname", "")
-        if isinstance(error, sqlite3.DatabaseError) and name.startswith(_OF_THE_DISK):
+        if isinstance(error, sqlite3.DatabaseError) and name.startswith(OF_THE_DISK):
             raise _unusable(self.settings, error) from error
 
 
@@ -353,6 +349,9 @@ def open_services(
             def open_folder() -> Folds:
                 if not apart or lock is None:
                     return Folder(journal, state, registry, identity)
+                from tracehold.folding.messages import Begin
+                from tracehold.folding.process import FoldProcess
+
                 begin = Begin(str(data), str(settings.storage.keys), settings.origin)
                 return FoldProcess(begin, state.late, position=state.position, held=[lock.handle])
 

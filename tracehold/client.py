@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import urllib.error
 import urllib.request
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Final
 from urllib.parse import urlencode, urlsplit
 
@@ -19,6 +19,7 @@ from lineage.errors import (
     TraceholdError,
     Unauthenticated,
     Unavailable,
+    error_kinds,
 )
 from lineage.facts import Json
 
@@ -91,7 +92,7 @@ def _answered(error: urllib.error.HTTPError, url: str) -> TraceholdError:
     if not isinstance(said, dict):
         said = {}
     fallback = _BY_STATUS.get(error.code, InvalidInput if error.code < 500 else Unavailable)
-    kind = {one.code: one for one in _kinds(TraceholdError)}.get(str(said.get("code")), fallback)
+    kind = error_kinds().get(str(said.get("code")), fallback)
     if not issubclass(kind, fallback):
         kind = fallback
     return kind(
@@ -99,9 +100,3 @@ def _answered(error: urllib.error.HTTPError, url: str) -> TraceholdError:
         where=str(said.get("where") or ("" if said else url)),
         advice=str(said.get("advice") or ""),
     )
-
-
-def _kinds(root: type[TraceholdError]) -> Iterator[type[TraceholdError]]:
-    yield root
-    for kind in root.__subclasses__():
-        yield from _kinds(kind)

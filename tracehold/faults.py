@@ -8,8 +8,15 @@ from __future__ import annotations
 
 import traceback
 from pathlib import Path
+from typing import Final
 
-__all__ = ["describe", "summary"]
+__all__ = ["OF_THE_DISK", "describe", "summary"]
+
+OF_THE_DISK: Final = (
+    "SQLITE_FULL", "SQLITE_IOERR", "SQLITE_CANTOPEN", "SQLITE_CORRUPT", "SQLITE_NOTADB",
+)  # fmt: skip
+"""How SQLite's names begin of what the disk brings about; a read that fails can look like damage.
+"""
 
 
 def summary(error: BaseException) -> str:

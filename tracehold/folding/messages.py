@@ -6,23 +6,12 @@ import sqlite3
 
 import msgspec
 
-from lineage.errors import (
-    Conflict,
-    Denied,
-    Fault,
-    InvalidInput,
-    NotFound,
-    TraceholdError,
-    Unavailable,
-)
+from lineage.errors import Fault, TraceholdError, error_kinds
 from tracehold.faults import describe, summary
 
 __all__ = ["Ask", "Begin", "Done", "Trouble"]
 
 _SQLITE = "sqlite"
-_KINDS: dict[str, type[TraceholdError]] = {
-    kind.code: kind for kind in (Conflict, Denied, Fault, InvalidInput, NotFound, Unavailable)
-}
 
 
 class Begin(msgspec.Struct, frozen=True):
@@ -85,7 +74,7 @@ class Trouble(msgspec.Struct, frozen=True):
             error = sqlite3.OperationalError(self.what)
             error.sqlite_errorname = self.what
             return error
-        return _KINDS.get(self.kind, Fault)(self.what, where=self.where, advice=self.advice)
+        return error_kinds().get(self.kind, Fault)(self.what, where=self.where, advice=self.advice)
 
 
 class Done(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -96,7 +85,7 @@ class Done(msgspec.Struct, frozen=True, omit_defaults=True):
         folded: Facts folded by this step.
         erased_inside: See ``Folder.erased_inside``.
         late: What came late; see ``Late.take``.
-        natives: See ``Late.natives``, counted from the start of the process.
+        natives: See ``Late.natives``: those since the answer before.
         forgotten: How many tombstones went.
         trouble: Why it was not done.
     """

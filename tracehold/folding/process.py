@@ -59,15 +59,13 @@ class FoldProcess:
         self._late = late
         self._read_position = position
         self._held = tuple(held) if sys.platform != "win32" else ()
-        self._natives = 0
-        self._position: int | None = None
         self.erased_inside = False
         self._start()
 
     @property
     def position(self) -> int:
         """Where the state stands."""
-        return self._read_position() if self._position is None else self._position
+        return self._read_position()
 
     def catch_up(self) -> Advanced:
         """Fold everything that is durable now, and wait for it.
@@ -77,12 +75,12 @@ class FoldProcess:
             TraceholdError: It cannot be folded.
             Unavailable: The process has ended.
         """
-        done = self._ask(Ask(before=self._late.before))
+        done = self._ask()
         return Advanced(done.position, done.folded)
 
     def forget_dropped(self, upto: int) -> int:
         """See ``Folder.forget_dropped``; raises like ``catch_up``."""
-        return self._ask(Ask(before=self._late.before, forget=upto)).forgotten
+        return self._ask(forget=upto).forgotten
 
     def close(self) -> None:
         """End the process; what it has not folded is folded by the next one."""
@@ -109,7 +107,7 @@ class FoldProcess:
         except OSError:
             _log.warning("the process that folds ended while it was started")
 
-    def _ask(self, ask: Ask) -> Done:
+    def _ask(self, forget: int | None = None) -> Done:
         if self._process.poll() is not None:
             self._let_go()
             self._late.lose()
@@ -117,15 +115,13 @@ class FoldProcess:
         try:
             if not self._ready:
                 self._answer()
-                self._ready, self._natives = True, 0
-            self._write(msgspec.json.encode(ask) + b"\n")
+                self._ready = True
+            self._write(msgspec.json.encode(Ask(self._late.before, forget)) + b"\n")
             done = self._answer()
         except OSError as error:
             raise self._ended() from error
-        self._position = done.position
         self.erased_inside = done.erased_inside
-        self._late.add(done.late, natives=done.natives - self._natives)
-        self._natives = done.natives
+        self._late.add(done.late, natives=done.natives)
         return done
 
     def _write(self, line: bytes) -> None:

@@ -57,9 +57,10 @@ class Worker:
 
     def _stand(self, *, folded: int = 0, forgotten: int = 0) -> Done:
         late = self._state.late
+        natives, late.natives = late.natives, 0
         return Done(
             self._folder.position, folded, self._folder.erased_inside, sorted(late.take()),
-            late.natives, forgotten,
+            natives, forgotten,
         )  # fmt: skip
 
     def close(self) -> None:
@@ -69,7 +70,11 @@ class Worker:
 
 
 def main() -> NoReturn:
-    """Answer until the input ends."""
+    """Answer until the input ends.
+
+    The thread that reads cannot be ended, and holds what the interpreter wants at its own end: so
+    the process leaves without it.
+    """
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)
     answers = os.fdopen(os.dup(sys.stdout.fileno()), "wb", buffering=0)
@@ -79,26 +84,24 @@ def main() -> NoReturn:
     begin = msgspec.json.decode(sys.stdin.buffer.readline(), type=Begin)
     reading = threading.Thread(target=_read, args=(sys.stdin.buffer, lines), daemon=True)
     reading.start()
-    worker = None
-    while True:
+
+    def tell(done: Done) -> None:
+        answers.write(msgspec.json.encode(done) + b"\n")
+
+    try:
+        worker = Worker(begin)
+    except Exception as error:  # noqa: BLE001 - the server is told, and decides
+        tell(Done(trouble=Trouble.of(error)))
+        os._exit(0)
+    collect_seldom()
+    tell(Done())
+    while line := lines.get().strip():
         try:
-            if worker is None:
-                worker = Worker(begin)
-                collect_seldom()
-                done = Done()
-            else:
-                line = lines.get()
-                if not line.strip():
-                    break
-                done = worker.answer(msgspec.json.decode(line, type=Ask))
+            done = worker.answer(msgspec.json.decode(line, type=Ask))
         except Exception as error:  # noqa: BLE001 - the server is told, and decides
             done = Done(trouble=Trouble.of(error))
-        answers.write(msgspec.json.encode(done) + b"\n")
-        if worker is None:
-            break
-    if worker is not None:
-        worker.close()
-    # The thread that reads cannot be ended, and holds what the interpreter wants at its own end.
+        tell(done)
+    worker.close()
     os._exit(0)
 
 
