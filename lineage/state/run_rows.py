@@ -98,7 +98,7 @@ def versions_of(db: sqlite3.Connection, dataset_key: str, limit: int) -> list[Ve
     rows = db.execute(
         "select r.run_id, r.ended, r.key from shape_io io cross join run r on r.key in ("
         "  select key from run where shape_id = io.shape_id and seen & 8 and not seen & 70"
-        "  order by first desc, last desc, seen desc, key desc limit ?2)"
+        "  order by ended desc, run_id limit ?2)"
         " where io.entity_key = ?1 and io.role = 'out'"
         " and not exists (select 1 from version v where v.dataset_key = io.entity_key"
         "                 and v.run_key = r.key)"

@@ -81,6 +81,8 @@ create table if not exists run (
 ) without rowid;
 create index if not exists run_by_job on run (job_key, first);
 create index if not exists run_within_shape on run (shape_id, first, last, seen);
+create index if not exists run_by_end on run (shape_id, ended desc, run_id)
+  where seen & 8 and not seen & 70;
 create index if not exists run_by_trouble on run (job_key, first) where seen & 6 != 0;
 create index if not exists run_by_id on run (run_id);
 create index if not exists run_by_time on run (first, key, ended, seen);

@@ -90,6 +90,20 @@ def test_pages_and_counts_are_those_of_the_whole(events: list[dict[str, Any]]) -
     world.close()
 
 
+def test_the_current_version_is_the_one_written_last_though_its_run_began_first() -> None:
+    outputs = [dataset("a")]
+    world = World(registry=REGISTRY).send(
+        run_event("START", 0, job="one", run="r1"),
+        run_event("COMPLETE", 9, job="one", run="r1", outputs=outputs),
+        run_event("COMPLETE", 5, job="one", run="r2", outputs=outputs),
+    )
+    current = RunListing(world.state).current_versions([table("a")])
+    [newest, older] = world.state.versions(table("a"))
+    assert current == {table("a"): newest.version}
+    assert newest.last > older.last
+    world.close()
+
+
 def paged(listing: RunListing, job: str | None) -> list[RunRow]:
     """All runs, two at a time."""
     found: list[RunRow] = []
