@@ -32,9 +32,10 @@ left join version v on (v.dataset_key, v.version) = (select dataset_key, version
   where dataset_key = wanted.value order by last desc, version limit 1)
 left join run r on r.key = (select n.key from shape_io io cross join run n on n.key = (
     select key from run where shape_id = io.shape_id and seen & 8 and not seen & 70
+    and ended >= ifnull(v.last, -9223372036854775808) and not exists (
+      select 1 from version m where m.dataset_key = wanted.value and m.run_key = run.key)
     order by ended desc, run_id limit 1)
-  where io.entity_key = wanted.value and io.role = 'out' and not exists (
-    select 1 from version m where m.dataset_key = wanted.value and m.run_key = n.key)
+  where io.entity_key = wanted.value and io.role = 'out'
   order by n.ended desc, n.run_id limit 1)
 """
 
