@@ -74,7 +74,8 @@ def connect_writer(path: Path, *, parts: bool, create: bool = True) -> sqlite3.C
         Unavailable: The file is missing or empty, is no such database, or has another format.
     """
     try:
-        os.close(os.open(path, os.O_WRONLY | (os.O_CREAT if create else 0), 0o600))
+        flags = os.O_WRONLY | os.O_CREAT if create else os.O_WRONLY
+        os.close(os.open(path, flags, 0o600))
         connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
     except (OSError, sqlite3.Error) as error:
         raise Unavailable(

@@ -100,8 +100,8 @@ class Refold:
     def advance(self, limit: int = BATCH, *, upto: int | None = None) -> int:
         """Fold at most ``limit`` facts, none behind ``upto``; returns how many."""
         if upto is not None:
-            limit = min(limit, upto - self.position)
-        return self._folder.advance(limit).folded if limit > 0 else 0
+            limit = min(limit, max(upto - self.position, 0))
+        return self._folder.advance(limit).folded
 
     def compare(self, former: Standing) -> Rebuilt:
         """Compare with the former state, once the shadow stands where it stands.

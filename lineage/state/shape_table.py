@@ -88,10 +88,10 @@ class ShapeTable:
             "insert or ignore into facet (digest, value) values (?, ?)",
             [(key, bytes(raw).decode()) for key, raw in facets.items()],
         )
-        info = self._info(0, digest, shape)
-        wiring = info.wiring
-        done = self._db.execute(
-            "insert into shape (digest, body, inputs, outputs, owner) values (?, ?, ?, ?, ?)",
+        wiring = wire(shape, self.facet, self._identity)
+        (number,) = self._db.execute(
+            "insert into shape (digest, body, inputs, outputs, owner) values (?, ?, ?, ?, ?)"
+            " returning id",
             (
                 digest,
                 msgspec.json.encode(shape).decode(),
@@ -99,8 +99,8 @@ class ShapeTable:
                 _encode(sorted({*wiring.outputs, *wiring.parsed_out})).decode(),
                 wiring.owner,
             ),
-        )
-        info = ShapeInfo(done.lastrowid or 0, digest, shape, wiring, info.observations)
+        ).fetchone()
+        info = self._info(number, digest, shape, wiring)
         self._index(info)
         self._fresh.append(info)
         return self._keep(info), True
@@ -129,8 +129,10 @@ class ShapeTable:
             self._by_id.pop(oldest.id, None)
         return info
 
-    def _info(self, number: int, digest: str, shape: Shape) -> ShapeInfo:
-        wiring = wire(shape, self.facet, self._identity)
+    def _info(
+        self, number: int, digest: str, shape: Shape, wiring: Wiring | None = None
+    ) -> ShapeInfo:
+        wiring = wiring or wire(shape, self.facet, self._identity)
         found: dict[tuple[str, str, str], Observation] = {}
 
         def observe(entity_key: str, facets: tuple[tuple[str, str], ...], readers: Readers) -> None:

@@ -87,3 +87,17 @@ def test_after_a_rush_a_lone_sender_waits_once_and_not_for_long(
         for number in range(3):
             journal.submit(draft(number)).result()
     assert pauses == [sequencer.PAUSE_SECONDS] * sequencer.PAUSES
+
+
+@pytest.mark.parametrize(
+    ("most", "number", "expected"),
+    [("GROUP_FACTS", 2, [2, 4, 5]), ("GROUP_BYTES", 1, [1, 2, 3, 4, 5])],
+)
+def test_a_group_has_no_more_facts_and_bytes_than_one_may_have(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, most: str, number: int, expected: list[int]
+) -> None:
+    monkeypatch.setattr(sequencer, most, number)
+    folder = JournalFolder(tmp_path)
+    with closing(folder.open()) as journal:
+        submit_together(journal, *range(5))
+    assert groups(folder) == expected

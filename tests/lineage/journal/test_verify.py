@@ -187,6 +187,13 @@ def _loosen(folder: JournalFolder) -> None:
     connection.close()
 
 
+def test_another_checkpoint_in_the_keys_folder_is_found(folder: JournalFolder) -> None:
+    forked = checkpoint_body(ORIGIN, Head(SIZE, bytes(32)))
+    other = sign_note(load_keys(folder.keys).signer, forked)
+    assert folder.tamper("UPDATE signed SET note = ?", other, keys=True)
+    assert [problem.where for problem in folder.verify().problems] == ["the keys folder"]
+
+
 @pytest.mark.parametrize("sql", KEY_ROWS)
 def test_a_changed_row_of_the_keys_is_found(folder: JournalFolder, sql: str) -> None:
     assert folder.tamper(sql, keys=True)

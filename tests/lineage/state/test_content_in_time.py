@@ -15,6 +15,7 @@ from rounds import rounds
 
 from lineage.graph.content import BySpans, Contents, Passages, contents
 from lineage.graph.port import Direction, Limits
+from lineage.state.closings import Closings
 
 WIDE = Limits(depth=64, nodes=10_000, seconds=60.0)
 
@@ -229,3 +230,13 @@ def test_where_runs_overlap_nothing_is_lost(steps: list[Step], data: st.DataObje
             if world.state.node(table(name)) is not None:
                 assert truth[name] <= into(world, name, moment)
                 assert {t for t in TABLES if name in truth[t]} <= out_of(world, name, moment)
+
+
+def test_a_closing_counts_from_the_moment_of_its_end(world: World) -> None:
+    made = {"inputs": ["a"], "outputs": [dataset("b", change="OVERWRITE")]}
+    world.send(run_event("START", 2, **made), run_event("COMPLETE", 3, **made))
+    closings = Closings(world.state.connection())
+    assert [closings.last(table("b"), at(minute)) for minute in (2.9, 3, 9)] == [None, at(2), at(2)]
+    ends = [closings.next(table("b"), at(minute)) for minute in (1.9, 2, 2.1, 3)]
+    assert ends == [at(3), at(3), None, None]
+    assert [closings.replaced(table("b"), at(minute)) for minute in (2, 2.1)] == [at(2), None]

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import msgspec
 from journal_world import TickingClock
-from openlineage_events import IDENTITY, SCRUBBER, dataset, run_event
+from openlineage_events import IDENTITY, SCRUBBER, ListedJournal, dataset, facts_of, run_event
 
+from lineage.facts import Fact
 from lineage.journal.sqlite import open_journal
 from lineage.openlineage.read import receive
 from lineage.state.advance import Folder
@@ -45,3 +47,19 @@ def test_events_reach_the_state_once_and_a_rebuild_agrees(tmp_path: Path) -> Non
     assert outcome.equal
     assert outcome.comparable
     journal.close()
+
+
+def test_a_fold_that_is_far_behind_takes_twice_as_many_facts_each_time(tmp_path: Path) -> None:
+    asked: list[int] = []
+
+    class Noting(ListedJournal):
+        def read(self, after: int = 0, limit: int = 1000) -> list[Fact]:
+            asked.append(limit)
+            return super().read(after, limit)
+
+    events = [run_event("COMPLETE", n, run=f"r{n}") for n in range(20)]
+    journal: Any = Noting(facts_of(events))
+    state = open_state(tmp_path / "state.db")
+    assert Folder(journal, state, Registry(), IDENTITY).catch_up(2).folded == 20
+    assert asked == [2, 4, 8, 16, 16]
+    state.close()

@@ -20,6 +20,7 @@ from lineage.state.mentions import facts_naming, named_by
 from lineage.state.rebuild import rebuild
 from lineage.state.registry import Registry
 from lineage.state.store import SqlState, is_foreign, open_state
+from lineage.state.tables import connect
 
 EVENTS = [run_event("COMPLETE", n, run=f"r{n}", inputs=["a"], outputs=[f"t{n}"]) for n in range(5)]
 
@@ -194,3 +195,31 @@ def test_a_fact_that_cannot_be_folded_names_nothing(tmp_path: Path) -> None:
     assert [mention.position for mention in found] == [1]
     assert told == [5]
     world.close()
+
+
+@pytest.mark.parametrize("writable", [True, False])
+def test_a_reader_sees_what_is_written_beside_it(
+    path: Path, monkeypatch: pytest.MonkeyPatch, *, writable: bool
+) -> None:
+    open_state(path).close()
+    writer = connect(path, read_only=False)
+    if not writable:
+        # Somebody else writes, into a folder that is closed for us.
+        writer.execute("insert into meta (key, value) values ('early', '1')")
+        monkeypatch.setattr("os.access", lambda *_: False)
+    reader = connect(path, read_only=True)
+    writer.execute("insert into meta (key, value) values ('late', '1')")
+    assert reader.execute("select count(*) from meta where key = 'late'").fetchone() == (1,)
+    reader.close()
+    writer.close()
+
+
+def test_a_state_that_nobody_may_write_is_read_without_a_file_beside_it(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    open_state(path).close()
+    monkeypatch.setattr("os.access", lambda *_: False)
+    reader = connect(path, read_only=True)
+    assert reader.execute("select count(*) from run").fetchone() == (0,)
+    assert list(path.parent.iterdir()) == [path]
+    reader.close()

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
+import sqlite3
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 from journal_world import JournalFolder
-from openlineage_events import World, dataset, facet, run_event
+from openlineage_events import NS, World, dataset, dataset_event, facet, run_event
 
 from lineage.journal.files import connect_reader
 from lineage.state.growth import measure_file, measure_shapes
@@ -17,6 +20,7 @@ COLUMNS = [f"column_{n}" for n in range(30)]
 # Rows that a COMPLETE event of a known shape may add, by table. Everything else must stay.
 PER_RUN = {"run": 1, "sighting": 1, "touch": 1, "point": 1}
 PER_BATCH = {"graph_mark": 1}
+_TABLE = re.compile(r"^(?:select .*? from|insert or \w+ into) (\w+)")
 
 
 def send(world: World, number: int, *, columns: list[str] = COLUMNS) -> None:
@@ -90,3 +94,47 @@ def test_the_report_adds_up(tmp_path: Path) -> None:
     size = (folder.data / "journal.db").stat().st_size
     assert sum(journal.tables.values()) + journal.free == size <= journal.bytes
     assert next(iter(journal.tables)) == "fact"
+
+
+def test_an_event_of_an_unchanged_shape_asks_the_state_for_its_run_and_for_nothing_else(
+    world: World,
+) -> None:
+    said: list[str] = []
+
+    def send_heard(event: dict[str, Any]) -> list[str]:
+        said.clear()
+        world.state.writer().set_trace_callback(said.append)
+        world.send(event)
+        world.state.writer().set_trace_callback(None)
+        return [" ".join(_TABLE.findall(statement.lower())) for statement in said[1:-1]]
+
+    link = facet("Symlinks", identifiers=[{"namespace": NS, "name": "alias", "type": "TABLE"}])
+    world.send(
+        dataset_event(0, dataset("b", columns=["x"], symlinks=link)),
+        run_event("FAIL", 1, job="other", run="f", inputs=["b"], outputs=["c"]),
+        run_event("COMPLETE", 2, job="other", run="d", outputs=[dataset("c", change="DROP")]),
+    )
+    made = dataset("b", lineage={"y": ["a.x"]})
+    moved: Any = {"inputs": [dataset("a", columns=["x"])], "outputs": [made]}
+    world.send(*(run_event("COMPLETE", 3, run="r0", **moved) for _ in range(2)))
+    written = ["run", "sighting", "touch", "graph_meta", "meta", "meta"]
+    for number in range(4, 8):
+        for kind, after, asked in (("START", 0, ["run"]), ("COMPLETE", 0.5, [])):
+            event = run_event(kind, number + after, run=f"r{number}", **moved)
+            assert send_heard(event) == asked + written
+
+
+class _WithoutDbstat(sqlite3.Connection):
+    """As SQLite is where it was compiled without that table."""
+
+    def execute(self, sql: str, *values: Any) -> sqlite3.Cursor:
+        return super().execute(sql.replace("dbstat(?)", "dbstat_is_not_there(?)"), *values)
+
+
+def test_where_sqlite_cannot_say_what_a_table_takes_the_files_are_known(world: World) -> None:
+    send(world, 0)
+    with closing(sqlite3.connect(world.path, factory=_WithoutDbstat)) as db:
+        growth = measure_file(world.path, db)
+    assert growth.tables == {}
+    assert growth.rows["run"] == 1
+    assert growth.bytes >= world.path.stat().st_size

@@ -7,8 +7,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
-from histories import REGISTRY, TABLES, fact_sets
+from histories import REGISTRY, TABLES, Said, fact_sets
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from openlineage_events import (
@@ -31,7 +32,7 @@ from lineage.graph.port import Limits
 from lineage.journal.port import Head
 from lineage.refs import ColumnRef, DatasetRef, Ref
 from lineage.state.advance import Folder
-from lineage.state.known_at import KnownAt, known_at, position_at, replayed
+from lineage.state.known_at import NEAR, KnownAt, known_at, position_at, replayed
 from lineage.trace.model import Coverage
 from lineage.trace.render import as_json
 from lineage.trace.walk import trace
@@ -177,11 +178,72 @@ def test_too_many_facts_are_named_and_the_newest_are_taken(chain: World) -> None
     with known(chain, "c", 4, most_facts=1, directions=["up"]) as then:
         assert then.truncated == ("facts",)
         assert then.facts <= 1
+    with known(chain, "c", 4, most_facts=3, directions=["up"]) as then:
+        assert (then.truncated, then.facts) == ((), 3)
 
 
 def test_too_many_nodes_are_named(chain: World) -> None:
     with known(chain, "c", 4, limits=Limits(nodes=2, seconds=60)) as then:
         assert then.truncated == ("nodes",)
+    with known(chain, "c", 4, limits=Limits(nodes=4, seconds=60)) as then:
+        assert then.truncated == ()
+
+
+def test_of_too_many_nodes_no_more_are_looked_at(tmp_path: Path) -> None:
+    leaves = [f"leaf-{number}" for number in range(9)]
+    fan = run_event("COMPLETE", 1, job="fan", inputs=["root"], outputs=leaves)
+    on = (
+        run_event("COMPLETE", 2, job=f"{leaf}-job", inputs=[leaf], outputs=[f"{leaf}-end"])
+        for leaf in leaves
+    )
+    world = World(tmp_path).send(fan, *on)
+    limits = Limits(nodes=3, seconds=60)
+    with known(world, "root", 10, limits=limits, directions=["down"]) as then:
+        assert (then.truncated, then.facts) == (("nodes",), 3)
+    world.close()
+
+
+class Reading(ListedJournal):
+    """A journal that notes what is read."""
+
+    def __init__(self, facts: list[Fact]) -> None:
+        super().__init__(facts)
+        self.asked: list[tuple[int, int]] = []
+
+    def read(self, after: int = 0, limit: int = 1000) -> list[Fact]:
+        self.asked.append((after, limit))
+        return super().read(after, limit)
+
+
+def test_facts_that_lie_near_each_other_are_read_in_one_piece(tmp_path: Path) -> None:
+    far = [run_event("COMPLETE", 1, job=f"far-{n}", run=f"{n}") for n in range(NEAR + 1)]
+    made, again, more = (
+        run_event("COMPLETE", n, job="ab", run=f"ab-{n}", inputs=["a"], outputs=["b"])
+        for n in range(3)
+    )
+    world = World(tmp_path).send(made, *far[:NEAR], again, far[NEAR], more)
+    journal: Any = Reading(world.journal.facts)
+    with known_at(
+        journal, world.state, world.registry, IDENTITY,
+        starts=[table("b")], position=NEAR + 4, limits=WIDE,
+    ) as then:  # fmt: skip
+        assert then.facts == 3
+    assert journal.asked == [(NEAR + 1, 3), (0, 1)]
+    world.close()
+
+
+def test_an_edge_beyond_the_depth_ends_when_it_did(tmp_path: Path) -> None:
+    world = World(tmp_path, REGISTRY).send(run_event("COMPLETE", 1, inputs=["a"], outputs=["b"]))
+    purge = msgspec.json.encode(Said("b", "purged", {"case": "1"}))
+    world.journal.facts.append(
+        Fact(2, "fact-2", "test.said/1", "p", None, at(2), at(2), purge)
+    )  # fmt: skip
+    world.folder.catch_up()
+    limits = Limits(depth=0, seconds=60)
+    with known(world, "a", 2, limits=limits, directions=["down"]) as then:
+        [edge] = then.graph.neighbors(table("a"), edge_types=("FEEDS",))
+        assert edge.content == ((at(1), at(2)),)
+    world.close()
 
 
 def test_too_long_is_named(chain: World) -> None:

@@ -250,6 +250,18 @@ def test_a_job_event_replaces_the_wiring(world: World) -> None:
     assert world.edges()["z", "y"].kind == "static"
 
 
+def test_a_drop_by_a_run_that_fails_after_all_is_taken_back(world: World) -> None:
+    gone = {"job": "gone", "run": "d", "outputs": [dataset("y", change="DROP")]}
+    world.send(
+        run_event("COMPLETE", 1, inputs=["x"], outputs=["y"]),
+        run_event("COMPLETE", 2, job="on", inputs=["y"], outputs=["z"]),
+        run_event("COMPLETE", 3, **gone),
+    )
+    assert world.standing("structural", 5) == set()
+    world.send(run_event("FAIL", 4, **gone))
+    assert world.standing("structural", 5) == {("x", "y"), ("y", "z")}
+
+
 def test_a_purge_recorded_by_another_package_ends_content(tmp_path: Path) -> None:
     class Purged(msgspec.Struct, frozen=True):
         name: str

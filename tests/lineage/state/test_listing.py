@@ -221,3 +221,18 @@ def test_of_runs_that_overtook_each_other_the_one_that_ended_last_is_meant(tmp_p
     [long] = [run for run in world.state.runs() if run.ended == at(5)]
     assert found.run_key == long.key
     world.close()
+
+
+def test_versions_of_a_job_are_told_from_the_newest_on(tmp_path: Path) -> None:
+    world = World(tmp_path, make_registry()).send(
+        run_event("COMPLETE", 4, job="one", run="x", inputs=["c"], outputs=["b"]),
+        run_event("COMPLETE", 1, job="one", run="w", inputs=["b"], outputs=["a"]),
+        run_event("COMPLETE", 2, job="one", run="v", inputs=["d"], outputs=["b"]),
+        run_event("COMPLETE", 5, job="one", run="y", inputs=["c"], outputs=["b"]),
+    )
+    told = RunListing(world.state).shapes(job_key("one"))
+    assert told == [
+        ((table(read),), (table(written),), at(minute))
+        for read, written, minute in (("c", "b", 4), ("d", "b", 2), ("b", "a", 1))
+    ]
+    world.close()
