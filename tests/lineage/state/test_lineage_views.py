@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -24,6 +25,7 @@ from openlineage_events import (
 
 from lineage.facts import Entity, Fact, FactType, Point
 from lineage.graph.port import OPEN
+from lineage.openlineage.facets import IMPORTED
 from lineage.refs import ModelRef
 from lineage.state.registry import Registry
 
@@ -248,6 +250,31 @@ def test_a_job_event_replaces_the_wiring(world: World) -> None:
     )
     assert world.standing("structural", 3) == {("z", "y")}
     assert world.edges()["z", "y"].kind == "static"
+
+
+def imported(minutes: float, source: str) -> dict[str, Any]:
+    """A JobEvent as an import writes it."""
+    event = job_event(minutes, inputs=[source], outputs=["y"])
+    kind = facet("JobTypeJobFacet", jobType="MODEL", integration="DBT", processingType="BATCH")
+    event["job"]["facets"]["jobType"] = kind | {"_producer": f"{IMPORTED}dbt"}
+    return event
+
+
+def test_an_import_never_replaces_what_a_producer_has_shown(world: World) -> None:
+    world.send(
+        imported(1, "a"),
+        imported(2, "b"),
+        run_event("COMPLETE", 4, run="r", inputs=["c"], outputs=["y"]),
+        imported(4, "d"),
+        imported(6, "e"),
+    )
+    stood = [world.standing("structural", minute) for minute in (1.5, 3, 5, 9)]
+    assert stood == [{("a", "y")}, {("b", "y")}, {("c", "y")}, {("c", "y")}]
+
+
+def test_without_a_producer_the_newest_import_holds(world: World) -> None:
+    world.send(imported(1, "a"), imported(2, "b"))
+    assert world.standing("structural", 3) == {("b", "y")}
 
 
 def test_a_drop_by_a_run_that_fails_after_all_is_taken_back(world: World) -> None:

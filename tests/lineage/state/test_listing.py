@@ -236,3 +236,17 @@ def test_versions_of_a_job_are_told_from_the_newest_on(tmp_path: Path) -> None:
         for read, written, minute in (("c", "b", 4), ("d", "b", 2), ("b", "a", 1))
     ]
     world.close()
+
+
+def test_a_named_version_holds_until_the_next_one_begins(tmp_path: Path) -> None:
+    world = World(tmp_path, make_registry()).send(
+        run_event("COMPLETE", 1, run="w", outputs=[named("a", "v1")]),
+        run_event("COMPLETE", 3, run="x", outputs=[named("a", "v2")]),
+        run_event("COMPLETE", 4, run="y", outputs=[named("a", "v1")]),
+        run_event("COMPLETE", 6, run="z", outputs=[named("a", "v3")]),
+    )
+    spans = {name: world.state.current_span(table("a"), name) for name in ("v1", "v2", "v3", "v4")}
+    assert spans == {
+        "v1": (at(1), at(3)), "v2": (at(3), at(6)), "v3": (at(6), None), "v4": None,
+    }  # fmt: skip
+    world.close()
