@@ -14,15 +14,26 @@ The text form is ``KIND:NAME`` with the namespace in brackets (design, command l
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import cache, lru_cache
 from urllib.parse import unquote
 
 import msgspec
 
 from lineage.errors import InvalidInput
+from lineage.facts import Json
 from lineage.identity import Identity, Label
 
-__all__ = ["ColumnRef", "DatasetRef", "JobRef", "ModelRef", "Ref", "RunRef", "parse_ref"]
+__all__ = [
+    "ColumnRef",
+    "DatasetRef",
+    "JobRef",
+    "ModelRef",
+    "Ref",
+    "RunRef",
+    "parse_ref",
+    "ref_of",
+]
 
 
 @cache
@@ -122,6 +133,32 @@ Ref = DatasetRef | ColumnRef | JobRef | RunRef | ModelRef
 KIND_LABELS: dict[str, Label] = {
     "dataset": "Dataset", "column": "Column", "job": "Job", "run": "Run", "model": "Model",
 }  # fmt: skip
+
+
+def ref_of(label: Label, props: Mapping[str, Json]) -> Ref | None:
+    """The reference of a node of the graph; None for kinds without one, and where its name is gone.
+
+    Args:
+        label: What the node is.
+        props: Its properties: ``name``, ``namespace``, and ``version`` or ``field``.
+    """
+    name = props.get("name")
+    if not isinstance(name, str) or not name:
+        return None
+    if label == "Model":
+        version = props.get("version")
+        return ModelRef(name, version) if isinstance(version, str) and version else None
+    namespace = props.get("namespace")
+    if not isinstance(namespace, str):
+        return None
+    if label == "Dataset":
+        return DatasetRef(namespace, name)
+    if label == "Job":
+        return JobRef(namespace, name)
+    field = props.get("field")
+    if label == "Column" and isinstance(field, str):
+        return ColumnRef(namespace, name, field)
+    return None
 
 
 def _split(text: str, separator: str, whole: str, form: str) -> tuple[str, str]:

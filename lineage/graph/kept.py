@@ -29,7 +29,7 @@ Ways = dict[int, "array[int]"]
 MOST_NODES: Final = 36_000
 MOST_EDGES: Final = 100_000
 MOST_WAYS: Final = 140_000
-"""Of each so much is kept, some 60 MB together; beyond it the older half goes."""
+"""Of each so much is kept, some 75 MB together; beyond it the older half goes."""
 MOST_CHANGED: Final = 1_000
 """Changes that are looked up one by one; where there are more, nothing is kept."""
 
@@ -49,6 +49,7 @@ class Rows:
         nodes: Nodes that somebody has put.
         numbers: Numbers of such nodes, by key.
         edges: Edges, with keys in place of numbers.
+        owners: Keys of owners of edges; not carried on, for a number may pass to another owner.
         ways: Per axis every way that leads on from an end.
         to_models: Of these, those that end at a model.
         met: How many ways and ends have been read.
@@ -61,6 +62,7 @@ class Rows:
         "met",
         "nodes",
         "numbers",
+        "owners",
         "position",
         "spans",
         "to_models",
@@ -74,6 +76,7 @@ class Rows:
         self.nodes: dict[int, Node] = {}
         self.numbers: dict[str, int] = {}
         self.edges: dict[int, Edge] = {}
+        self.owners: dict[int, str] = {}
         self.ways: dict[int, Ways] = {axis: {} for axis in AXES.values()}
         self.to_models: dict[int, Ways] = {axis: {} for axis in AXES.values()}
         self.met = 0

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 from array import array
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from operator import itemgetter
 from typing import Final
 
 from lineage.graph.kept import Rows, Way, Ways
@@ -46,6 +47,8 @@ SELECT DISTINCT span.far, span.edge FROM json_each(?) AS wanted
 CROSS JOIN span ON span.axis = ? AND span.near = wanted.value AND span.start <= ?
 """
 """Like ``LEVEL``, whether or not the span has ended."""
+_SRC, _DST, _OWNER = itemgetter(2), itemgetter(3), itemgetter(4)
+"""Members of a row of ``EDGES_BY_NUMBER``."""
 MOST_WAYS: Final = 5_000
 """Ways from one level that are read to be kept; of more only those that count are read."""
 
@@ -97,11 +100,18 @@ class Moment:
         missing = [number for number in wanted if number not in known]
         if missing:
             rows = self._db.execute(EDGES_BY_NUMBER, (listed(missing),)).fetchall()
-            ends = {end for row in rows for end in (row[2], row[3])} - names.keys()
+            ends = {*map(_SRC, rows), *map(_DST, rows)} - names.keys()
             keys = {**names, **self.keys(sorted(ends))} if ends else names
-            owners = dict(self._db.execute(OWNERS_OF_NUMBERS, (listed([*{r[4] for r in rows}]),)))
+            owners = self._owners({*map(_OWNER, rows)})
             known.update(edges_of_rows(rows, keys, owners, self._rows.spans))
         return [known[number] for number in wanted]
+
+    def _owners(self, numbers: set[int]) -> Mapping[int, str]:
+        """The keys of owners, among others."""
+        known = self._rows.owners
+        if missing := numbers - known.keys():
+            known.update(self._db.execute(OWNERS_OF_NUMBERS, (listed(sorted(missing)),)))
+        return known
 
     def level(
         self, level: Sequence[int], axis: int, view: View, as_of: int, most: int

@@ -10,12 +10,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Literal, Protocol
 
 import msgspec
 
 from lineage.facts import Json
 from lineage.identity import Label
+from lineage.refs import ref_of
 
 __all__ = [
     "OPEN",
@@ -51,12 +53,18 @@ Spans = tuple[tuple[int, int], ...]
 """Sorted, disjoint, half-open intervals ``[from, until)``."""
 
 
-class Node(msgspec.Struct, frozen=True, gc=False):
+class Node(msgspec.Struct, frozen=True, dict=True):
     """A node; ``props`` holds scalars and lists of scalars only."""
 
     key: str
     label: Label
     props: Mapping[str, Json] = msgspec.field(default_factory=dict)
+
+    @cached_property
+    def ref(self) -> str | None:
+        """Its reference as text; None for kinds without one, and where its name is gone."""
+        found = ref_of(self.label, self.props)
+        return None if found is None else str(found)
 
 
 class Edge(msgspec.Struct, frozen=True, gc=False):

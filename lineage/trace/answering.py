@@ -25,7 +25,7 @@ from lineage.trace.model import (
     TraceNode,
     Unresolved,
 )
-from lineage.trace.names import reference_of, reference_text
+from lineage.trace.names import reference_text
 from lineage.trace.paging import Cursor, Page, edges_of_page, fingerprint
 from lineage.trace.reached import INFERRED_KINDS, Reached
 from lineage.trace.reasons import bytes_reason, notes_reason, reasons_of
@@ -140,7 +140,7 @@ class Answering:
         unnamed: set[str] = set()
         for key in self.reached.depths:
             node = nodes.get(key)
-            ref = None if node is None else reference_of(node)
+            ref = None if node is None else node.ref
             if ref is None and key.startswith(HIDDEN):
                 ref = key.replace("-", ":")
             elif ref is None:
@@ -177,8 +177,8 @@ class Answering:
             edges = rolled_up(edges, self._around(owners))
         # Numbers compare faster than long references that begin alike.
         ranks = {ref: rank for rank, ref in enumerate(sorted(set(refs.values())))}
-        ranked = {key: ranks[ref] for key, ref in refs.items()}
-        edges.sort(key=lambda e: (ranked[e.src], ranked[e.dst], e.job, e.kind, e.type))
+        ranked, count = {key: ranks[ref] for key, ref in refs.items()}, len(ranks)
+        edges.sort(key=lambda e: (ranked[e.src] * count + ranked[e.dst], e.job, e.kind, e.type))
         return tuple(edges)
 
     def _around(self, owners: Mapping[str, Node]) -> dict[str, tuple[str, str]]:
@@ -224,7 +224,8 @@ class Answering:
                 continue
             props = node.props if node else {}
             label = node.label if node else self._fallback
-            version, field = props.get("version"), props.get("field")
+            version = props.get("version") if label == "Model" else None
+            field = props.get("field") if label == "Column" else None
             nodes.append(
                 TraceNode(
                     key,
@@ -232,8 +233,8 @@ class Answering:
                     refs[key],
                     str(props.get("name", "")),
                     str(props.get("namespace", "")),
-                    str(version) if label == "Model" and version is not None else None,
-                    str(field) if label == "Column" and field is not None else None,
+                    None if version is None else str(version),
+                    None if field is None else str(field),
                     depth,
                     notes.get(key, {}),
                 )

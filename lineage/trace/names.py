@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import unicodedata
-from functools import lru_cache
 from typing import Final
 
 from lineage.graph.port import Node
 from lineage.identity import Label
-from lineage.refs import ColumnRef, DatasetRef, JobRef, ModelRef, Ref
+from lineage.refs import Ref, ref_of
 
-__all__ = ["clean", "display_width", "reference", "reference_of", "reference_text", "wrap"]
+__all__ = ["clean", "display_width", "reference", "reference_text", "wrap"]
 
 UNSAFE: Final = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 """Unicode categories that move the cursor, turn the text, or show nothing."""
@@ -18,59 +17,13 @@ UNSAFE: Final = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 
 def reference(node: Node) -> Ref | None:
     """The reference of a node; None for kinds without one, and where the name is gone."""
-    return _reference(*_parts(node))
-
-
-def reference_of(node: Node) -> str | None:
-    """The same as text."""
-    return _text(*_parts(node))
+    return ref_of(node.label, node.props)
 
 
 def reference_text(node: Node | None, key: str, label: Label = "Dataset") -> str:
     """The reference as text; ``dataset:?key`` where the name is not known."""
-    text = None if node is None else reference_of(node)
+    text = None if node is None else node.ref
     return text if text is not None else f"{(node.label if node else label).lower()}:?{key}"
-
-
-_Parts = tuple[Label, str | None, str | None, str | None]
-
-
-def _parts(node: Node) -> _Parts:
-    """Label, namespace, name, and version or field; None for what is no text."""
-    props = node.props
-    namespace, name = props.get("namespace"), props.get("name")
-    last = props.get("version" if node.label == "Model" else "field")
-    return (
-        node.label,
-        namespace if isinstance(namespace, str) else None,
-        name if isinstance(name, str) else None,
-        last if isinstance(last, str) else None,
-    )
-
-
-def _reference(
-    label: Label, namespace: str | None, name: str | None, last: str | None
-) -> Ref | None:
-    if not name:
-        return None
-    if label == "Model":
-        return ModelRef(name, last) if last else None
-    if namespace is None:
-        return None
-    if label == "Dataset":
-        return DatasetRef(namespace, name)
-    if label == "Job":
-        return JobRef(namespace, name)
-    if label == "Column" and last is not None:
-        return ColumnRef(namespace, name, last)
-    return None
-
-
-# Answers name the same things over and over.
-@lru_cache(maxsize=1 << 14)
-def _text(label: Label, namespace: str | None, name: str | None, last: str | None) -> str | None:
-    ref = _reference(label, namespace, name, last)
-    return None if ref is None else str(ref)
 
 
 def clean(text: str) -> str:

@@ -21,7 +21,7 @@ from neo4j_service import forget_workspace
 from openlineage_events import dataset, facet, run_event
 from rig import Options, Row, Scenario, folder, quantile
 from running_server import Client, RunningServer, make_workspace, serving
-from sending import positions, wait_for
+from sending import positions, timed, wait_for, wait_for_search
 
 __all__ = ["SCENARIOS"]
 
@@ -135,9 +135,7 @@ def _await_engine(client: Client, engine: str) -> None:
 def _first_page(
     client: Client, params: Mapping[str, str | int], engine: str
 ) -> tuple[float, list[Any]]:
-    began = time.perf_counter()
-    found = client.json("/api/v1/trace", **params, limit=_PAGE, detail="names")
-    seconds = time.perf_counter() - began
+    seconds, found = timed(client, "/api/v1/trace", **params, limit=_PAGE, detail="names")
     missing = {reason["code"] for reason in found["reasons"] if reason["missing"]}
     if found["answered_by"] != engine or missing - {"depth"}:
         raise SystemExit(f"{params}: {missing} by {found['answered_by']}")
@@ -191,11 +189,8 @@ def _lists(server: RunningServer, client: Client, options: Options) -> list[Row]
     rows: list[Row] = []
     cpu, count = server.cpu_seconds(), 0
     for title, params in asked.items():
-        took = []
-        for _ in range(turns):
-            began = time.perf_counter()
-            client.json(f"/api/v1/{title.partition(' ')[0]}", **params())
-            took.append(time.perf_counter() - began)
+        path = f"/api/v1/{title.partition(' ')[0]}"
+        took = [timed(client, path, **params())[0] for _ in range(turns)]
         count += turns
         rows.append(Row(f"list of {title}, p95", [quantile(took, 0.95) * 1e3], "ms", "≤ 30"))
     cpu = (server.cpu_seconds() - cpu) / count * 1e3
@@ -212,9 +207,8 @@ def _as_marquez(client: Client, options: Options) -> list[Row]:
         took = []
         for _ in range(options.sized(12, 2)):
             name = estate.table(estate.levels // 2, rng.randrange(estate.width))
-            began = time.perf_counter()
-            client.json("/api/v1/lineage", nodeId=f"dataset:{_NAMESPACE}:{name}", depth=depth)
-            took.append(time.perf_counter() - began)
+            node = f"dataset:{_NAMESPACE}:{name}"
+            took.append(timed(client, "/api/v1/lineage", nodeId=node, depth=depth)[0])
         rows.append(
             Row(f"Marquez' lineage, depth {depth}, p95", [quantile(took, 0.95) * 1e3], "ms")
         )
@@ -225,6 +219,7 @@ def _measure(options: Options) -> list[Row]:
     with folder() as home:
         workspace = _build(home, options)
         with serving(workspace) as server, closing(server.client()) as client:
+            wait_for_search(server)
             rows = _traces(server, client, options, "sql", "≤ 20")
             rows += _lists(server, client, options)
             rows += _as_marquez(client, options)
@@ -240,6 +235,7 @@ def _in_neo4j(options: Options) -> list[Row]:
             closing(server.client()) as client,
         ):
             wait_for(server, "mirror", positions(client)["journal"])
+            wait_for_search(server)
             _await_engine(client, "neo4j")
             return _traces(server, client, options, "neo4j", "≤ 60")
 
@@ -253,7 +249,7 @@ def _build(home: Path, options: Options) -> Path:
 
 _NOTE = (
     "First pages of 500 nodes with references, names and edges (`detail=names`), of tables, models"
-    " and columns on all levels, up and down; each compared with networkx."
+    " and columns on all levels, up and down, until the last byte; each compared with networkx."
 )
 
 SCENARIOS = (

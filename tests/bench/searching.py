@@ -13,6 +13,7 @@ from openlineage_events import run_event
 from rig import Options, Row, Scenario, folder, quantile, size_of
 from running_server import Client, make_workspace, serving
 from search_world import column_names, described, table_names
+from sending import timed
 
 from tracehold.settings import load as load_settings
 
@@ -87,7 +88,7 @@ def _search(options: Options) -> list[Row]:
             every: list[float] = []
             cpu = server.cpu_seconds()
             for kind, query in _queries(rng).items():
-                took = [_asked(client, "find", text=query()) for _ in range(turns)]
+                took = [timed(client, "/api/v1/find", text=query())[0] for _ in range(turns)]
                 every += took
                 rows.append(Row(f"{kind}, p95", [quantile(took, 0.95) * 1e3], "ms"))
             cpu = server.cpu_seconds() - cpu
@@ -105,12 +106,6 @@ def _await_index(client: Client) -> None:
         if time.monotonic() > until:
             raise SystemExit("the search index was not made")
         time.sleep(0.2)
-
-
-def _asked(client: Client, question: str, **params: str | int) -> float:
-    began = time.perf_counter()
-    client.json(f"/api/v1/{question}", **params)
-    return time.perf_counter() - began
 
 
 SCENARIOS = (

@@ -6,18 +6,20 @@ that stay open, requests made before the clock runs, and of an answer only its f
 
 from __future__ import annotations
 
+import json
 import socket
 import threading
 import time
 from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass
+from typing import Any
 from urllib.parse import urlsplit
 
 from rig import quantile
 from running_server import Client, RunningServer
 
-__all__ = ["Sent", "positions", "send", "wait_for", "wait_for_search"]
+__all__ = ["Sent", "positions", "send", "timed", "wait_for", "wait_for_search"]
 
 _DEADLINE_SECONDS = 900.0
 _PAUSE_SECONDS = 0.02
@@ -130,6 +132,20 @@ def _answer(connection: socket.socket) -> bytes:
             break
         answer += more
     return answer
+
+
+def timed(client: Client, path: str, **query: str | int) -> tuple[float, Any]:
+    """Seconds until the last byte of an answer was received, and the answer, read afterwards.
+
+    Raises:
+        SystemExit: It was refused.
+    """
+    began = time.perf_counter()
+    status, body = client.get(path, **query)
+    seconds = time.perf_counter() - began
+    if status != 200:
+        raise SystemExit(f"GET {path} {query}: {status} {body[:500]!r}")
+    return seconds, json.loads(body)
 
 
 def positions(client: Client) -> dict[str, int]:
