@@ -4,6 +4,7 @@
 import json
 import sys
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -100,7 +101,11 @@ def test_a_check_that_the_server_denies_stops_what_comes_after_in_the_same_run(
     assert project.ran == []
     causes = found["tracehold_license"].metadata["tracehold/causes"].records
     assert "commercial" in str(causes[0].data["cause"])
-    assert found["tracehold_license"].metadata["tracehold/server"].value == project.server.url
+    page = str(found["tracehold_license"].metadata["tracehold/page"].value)
+    assert page == f"{project.server.url}/open?ref=dataset%3A%5Bshop%5Ddenied"
+    with closing(project.server.client()) as client:
+        status, _ = client.get(page.removeprefix(project.server.url))
+        assert status == 303
 
 
 def test_rules_are_held_to_the_data_where_it_lies_and_guard_by_their_results(
@@ -132,7 +137,10 @@ def test_rules_are_held_to_the_data_where_it_lies_and_guard_by_their_results(
         guarded(report, gates=["quality"], checks={"people": [rule.name for rule in rules]}),
     ]
     result = project.materialize(assets)
-    failed = {name for name, one in evaluations(result).items() if not one.passed}
+    found = evaluations(result)
+    counts = {name: found["range_age"].metadata[name].value for name in ("rows", "broken")}
+    assert counts == {"rows": 3, "broken": 1}
+    failed = {name for name, one in found.items() if not one.passed}
     assert failed == {"age_known", "unique_id", "range_age", "not_null_nowhere"}
     assert project.ran == []
     frame = frame.drop_duplicates("id").assign(age=20.0, nowhere=1)

@@ -58,7 +58,9 @@ def test_a_refused_asset_runs_neither_in_that_run_nor_alone_until_it_is_waived(
         failed = failure_of(result, "closed_model")
         assert "does not allow commercial use" in str(failed.error)
         assert failed.error.cls_name == "GateClosed"
-        causes = failed.user_failure_data.metadata["tracehold/causes"].records
+        told = failed.user_failure_data.metadata
+        assert list(told)[:2] == ["tracehold/gates", "tracehold/causes"]
+        causes = told["tracehold/causes"].records
         assert causes[0].data["path"] == "dataset:[shop]closed → dataset:[shop]closed_model"
     assert project.ran == []
 

@@ -143,12 +143,13 @@ def _result(
     graph, naming = graph_of(context), naming_for(context, settings)
     partition = context.partition_key if context.has_partition_key else None
     read = newest(context.instance, key, graph, naming, partition)
+    subject = name_of(graph, naming, key)
     verdicts: list[tuple[str | None, Verdict]] = []
     try:
         if scan is not None:
             scan(asked[0], context, read, Reading(naming, graph))
         for asking in asked:
-            question = asking.question(name_of(graph, naming, key), [read], context.run_id)
+            question = asking.question(subject, [read], context.run_id)
             verdict = asking.verdict(
                 context, question, [read], graph=graph, naming=naming, made=[key]
             )
@@ -165,7 +166,7 @@ def _result(
         description=" | ".join(
             f"{model}: {one.explain()}" if several else one.explain() for model, one in said
         ),
-        metadata=shown(said[0][1], settings.address(os.environ)),
+        metadata=shown(said[0][1], subject, settings.address(os.environ)),
     )
 
 

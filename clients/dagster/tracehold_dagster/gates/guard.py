@@ -231,13 +231,14 @@ class _Guard:
         if not reads:
             raise Misconfigured("nothing of what it reads was ever made", where=context.op_def.name)
         made = sorted(asset.keys)
-        question = asking.question(name_of(graph, naming, made[0]), reads, context.run_id)
+        subject = name_of(graph, naming, made[0])
+        question = asking.question(subject, reads, context.run_id)
         verdict = asking.verdict(context, question, reads, graph=graph, naming=naming, made=made)
         url = asking.settings.address(os.environ)
         if not verdict.allowed:
             raise GateClosed(
-                f"Not allowed, so this does not run: {verdict.explain()}",
-                metadata=shown(verdict, url),
+                "\n- ".join(("Not allowed, so this does not run:", *verdict.reasons())),
+                metadata=shown(verdict, subject, url),
                 allow_retries=bool(verdict.unseen),
             )
         _PASSED[context.get_step_execution_context()] = Passed(verdict, tuple(reads))

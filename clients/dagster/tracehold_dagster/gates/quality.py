@@ -46,6 +46,7 @@ class Rule:
 
     def result(self, asset: AssetKey, table: Any) -> AssetCheckResult:
         """The rule held against a table."""
+        counts: dict[str, int] = {"rows": table.num_rows}
         missing = [name for name in self.columns if name not in table.column_names]
         if missing:
             passed, actual = False, f"no column {', '.join(missing)}"
@@ -53,7 +54,9 @@ class Rule:
             broken = self.broken(table)
             passed = broken <= self.max_share * table.num_rows
             actual = f"{broken} of {table.num_rows} rows break it"
-            if not self.columns:
+            if self.columns:
+                counts["broken"] = broken
+            else:
                 actual = f"{table.num_rows} rows"
         said: dict[str, Any] = {"expected": self.expected, "actual": actual}
         if self.columns:
@@ -65,7 +68,7 @@ class Rule:
             passed=passed,
             severity=severity if self.severity == "error" else AssetCheckSeverity.WARN,
             description=actual,
-            metadata={keys.ASSERTION: MetadataValue.json(said)},
+            metadata={**counts, keys.ASSERTION: MetadataValue.json(said)},
         )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any, Final
+from urllib.parse import urlencode
 
 from dagster import MetadataValue, TableColumn, TableRecord, TableSchema
 
@@ -18,15 +19,15 @@ _GATES: Final = ("gate", "outcome")
 _MOST_ROWS: Final = 50
 
 
-def shown(verdict: Verdict, url: str | None = None) -> dict[str, Any]:
-    """A verdict as metadata of a failure or of a check.
+def shown(verdict: Verdict, subject: tuple[str, str], url: str | None = None) -> dict[str, Any]:
+    """A verdict as metadata of a failure or of a check: what people read first comes first.
 
     Args:
         verdict: What the server said.
+        subject: Namespace and name of the dataset that it is about.
         url: Address of the server, to link to.
     """
     told: dict[str, Any] = {
-        keys.GATE: MetadataValue.json(verdict.as_facet()),
         "tracehold/gates": _table(_GATES, [list(one) for one in sorted(verdict.gates.items())]),
     }
     if verdict.causes:
@@ -44,11 +45,20 @@ def shown(verdict: Verdict, url: str | None = None) -> dict[str, Any]:
         told["tracehold/obligations"] = MetadataValue.md(
             "\n".join(f"- {line}" for line in verdict.obligations)
         )
+    if url:
+        told["tracehold/page"] = MetadataValue.url(_page(url, verdict, subject))
     if verdict.fact:
         told["tracehold/fact"] = MetadataValue.text(verdict.fact)
-    if url:
-        told["tracehold/server"] = MetadataValue.url(url)
+    told[keys.GATE] = MetadataValue.json(verdict.as_facet())
     return told
+
+
+def _page(url: str, verdict: Verdict, subject: tuple[str, str]) -> str:
+    """The server's page of what closes the gate, else of what it is about."""
+    causes = (str(cause["ref"]) for cause in verdict.open_causes if cause.get("ref"))
+    namespace, name = subject
+    ref = next(causes, f"dataset:[{namespace}]{name}")
+    return f"{url.rstrip('/')}/open?{urlencode({'ref': ref})}"
 
 
 def noted(question: Question, verdict: Verdict, url: str | None = None) -> dict[str, Any]:
@@ -60,7 +70,8 @@ def noted(question: Question, verdict: Verdict, url: str | None = None) -> dict[
         "waivers": list(verdict.waivers),
         "fact": verdict.fact,
     }
-    return {**shown(verdict, url), VERDICT: MetadataValue.json(told)}
+    subject = question.namespace, question.name
+    return {**shown(verdict, subject, url), VERDICT: MetadataValue.json(told)}
 
 
 def _table(columns: tuple[str, ...], rows: list[list[str]]) -> MetadataValue[Any]:

@@ -172,15 +172,19 @@ class Verdict:
         }
         return {name: value for name, value in said.items() if value != ""}
 
-    def explain(self) -> str:
-        """Why it is closed, on one line."""
+    def reasons(self) -> list[str]:
+        """Why it is closed: one line each."""
         if self.unseen:
-            return f"not known to the server yet: {', '.join(self.unseen)}"
+            return [f"not known to the server yet: {', '.join(self.unseen)}"]
         lines = []
         for cause in self.open_causes:
             way = " → ".join(map(str, cause.get("path") or (cause.get("ref", ""),)))
             lines.append(f"{cause.get('what')}: {way}")
-        return "; ".join(lines) or self.outcome
+        return lines or [self.outcome]
+
+    def explain(self) -> str:
+        """Why it is closed, on one line."""
+        return "; ".join(self.reasons())
 
 
 def ask(sender: Sender, question: Question, *, at: float = 0.0) -> Verdict:
