@@ -48,6 +48,14 @@ def test_findings_are_listed_by_job_code_and_place_without_numbers(tmp_path: Pat
     world.close()
 
 
+def test_what_is_known_of_one_place_does_not_hide_another(tmp_path: Path) -> None:
+    both = odd(2, "a") | {"producer": 7}
+    world = World(tmp_path).send(odd(1, "a"), odd(3, "a"), both)
+    found = [(code, first, last) for _, code, _, first, last, _ in rows(world)]
+    assert found == [("dataset-without-name", at(1), at(3)), ("producer-missing", at(2), at(2))]
+    world.close()
+
+
 def test_numbers_within_names_stay(tmp_path: Path) -> None:
     event = run_event("COMPLETE", 1, inputs=[dataset("a", **{"plan2": None, "7": None})])
     world = World(tmp_path).send(event)

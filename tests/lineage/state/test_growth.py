@@ -10,9 +10,10 @@ from typing import Any
 
 import pytest
 from journal_world import JournalFolder
-from openlineage_events import NS, World, dataset, dataset_event, facet, run_event
+from openlineage_events import IDENTITY, NS, World, dataset, dataset_event, facet, run_event
 
 from lineage.journal.files import connect_reader
+from lineage.state.advance import Folder
 from lineage.state.growth import measure_file, measure_shapes
 
 COLUMNS = [f"column_{n}" for n in range(30)]
@@ -96,18 +97,18 @@ def test_the_report_adds_up(tmp_path: Path) -> None:
     assert next(iter(journal.tables)) == "fact"
 
 
+def asked_by(world: World, event: dict[str, Any]) -> list[str]:
+    """The tables that the statements of one event name, in their order."""
+    said: list[str] = []
+    world.state.writer().set_trace_callback(said.append)
+    world.send(event)
+    world.state.writer().set_trace_callback(None)
+    return [" ".join(_TABLE.findall(statement.lower())) for statement in said[1:-1]]
+
+
 def test_an_event_of_an_unchanged_shape_asks_the_state_for_its_run_and_for_nothing_else(
     world: World,
 ) -> None:
-    said: list[str] = []
-
-    def send_heard(event: dict[str, Any]) -> list[str]:
-        said.clear()
-        world.state.writer().set_trace_callback(said.append)
-        world.send(event)
-        world.state.writer().set_trace_callback(None)
-        return [" ".join(_TABLE.findall(statement.lower())) for statement in said[1:-1]]
-
     link = facet("Symlinks", identifiers=[{"namespace": NS, "name": "alias", "type": "TABLE"}])
     world.send(
         dataset_event(0, dataset("b", columns=["x"], symlinks=link)),
@@ -121,7 +122,20 @@ def test_an_event_of_an_unchanged_shape_asks_the_state_for_its_run_and_for_nothi
     for number in range(4, 8):
         for kind, after, asked in (("START", 0, ["run"]), ("COMPLETE", 0.5, [])):
             event = run_event(kind, number + after, run=f"r{number}", **moved)
-            assert send_heard(event) == asked + written
+            assert asked_by(world, event) == asked + written
+
+
+def test_a_fold_that_begins_again_looks_a_shape_up_and_names_nothing_anew(world: World) -> None:
+    for number in range(2):
+        send(world, number)
+    journal: Any = world.journal
+    world.folder = Folder(journal, world.state, world.registry, IDENTITY)
+    event = run_event("COMPLETE", 3, run="r3", inputs=["a"], outputs=["b"])
+    world.send(event)
+    world.folder = Folder(journal, world.state, world.registry, IDENTITY)
+    asked = asked_by(world, event | {"eventTime": "2026-01-01T00:07:00Z"})
+    assert asked[0] == "shape"
+    assert "entity" not in asked
 
 
 class _WithoutDbstat(sqlite3.Connection):

@@ -225,6 +225,19 @@ def test_masking_is_true_only_where_every_direct_way_masks(world: World) -> None
     assert masking == {"y.m": True, "y.n": False, "y.u": "unknown"}
 
 
+def test_a_column_is_unmasked_while_what_came_in_unmasked_is_inside(world: World) -> None:
+    told = []
+    runs = [(True, ""), (True, ""), (False, ""), (True, ""), (True, "OVERWRITE")]
+    for minute, (masking, change) in enumerate(runs, 1):
+        fields = {"m": ["a.email"], f"c{minute}": ["a.x"]}
+        output = dataset("y", lineage=fields, change=change)
+        [source] = output["facets"]["columnLineage"]["fields"]["m"]["inputFields"]
+        source["transformations"] = [{"type": "DIRECT", "masking": masking}]
+        world.send(run_event("COMPLETE", minute, run=f"r{minute}", inputs=["a"], outputs=[output]))
+        told.append(world.edges("FEEDS_COLUMN")["a.email", "y.m"].props["masking"])
+    assert told == [True, True, False, False, True]
+
+
 def test_a_self_loop_feeds_nothing(world: World) -> None:
     world.send(run_event("COMPLETE", 1, inputs=["x"], outputs=["x", "y"]))
     assert set(world.edges()) == {("x", "y")}
