@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Literal
 
@@ -10,6 +10,7 @@ import pytest
 from openlineage_events import IDENTITY, NS, World, at, dataset, facet, run_event
 
 from lineage.graph.port import Limits
+from lineage.graph.walk import OutOfTime
 from lineage.refs import DatasetRef
 from lineage.trace.model import Trace
 from lineage.trace.tree import text
@@ -111,3 +112,53 @@ def test_distances_count_the_crossing_and_the_limit_holds(copied: World) -> None
 def test_a_drawn_trace_shows_the_crossing(copied: World) -> None:
     drawn = text(ask(copied, "end", "up", "structural"))
     assert "dataset:[warehouse]path · symlink" in drawn
+
+
+def after(looks: int) -> Callable[[], bool]:
+    """Says no so many times, then yes."""
+    left = iter([False] * looks)
+    return lambda: next(left, True)
+
+
+@pytest.mark.parametrize("columns", [False, True])
+@pytest.mark.parametrize("view", VIEWS)
+@pytest.mark.parametrize("direction", ["up", "down"])
+def test_whenever_time_runs_out_the_answer_says_so(
+    world: World, direction: Literal["up", "down"], view: View, *, columns: bool
+) -> None:
+    training = named("t", "path")
+    training["facets"]["schema"] = dataset("t", columns=["x"])["facets"]["schema"]
+    fitted = dataset("m@1", tracehold_model=facet("Model", name="m", version="1"))
+    world.send(
+        run_event("COMPLETE", 1, job="load", inputs=[dataset("raw", columns=["x"])],
+                  outputs=[dataset("path", columns=["x"], lineage={"x": ["raw.x"]})]),
+        run_event("COMPLETE", 2, job="use", inputs=[training],
+                  outputs=[dataset("end", columns=["x"], lineage={"x": ["t.x"]})]),
+        run_event("COMPLETE", 3, job="fit", inputs=["end"], outputs=[fitted]),
+    )  # fmt: skip
+    ref = "raw" if direction == "down" else "end"
+    whole = {node.key for node in ask(world, ref, direction, view, columns=columns).nodes}
+    for looks in range(1, 1000):
+        passed = after(looks)
+        found = ask(
+            world, ref, direction, view, columns=columns,
+            limits=Limits(seconds=5), monotonic=lambda: 9.0 if passed() else 0.0,  # noqa: B023
+        )  # fmt: skip
+        assert {node.key for node in found.nodes} <= whole
+        if found.complete:
+            break
+        assert [reason.code for reason in found.reasons if reason.missing] == ["time"]
+    assert {node.key for node in found.nodes} == whole
+    assert looks > 2
+
+
+def test_whenever_nobody_waits_any_more_the_work_ends(copied: World) -> None:
+    for looks in range(1000):
+        limits = Limits(stopped=after(looks))
+        try:
+            found = ask(copied, "raw", "down", "content", limits=limits)
+        except OutOfTime:
+            continue
+        break
+    assert reached(found)[-1] == (3, "end")
+    assert looks > 3

@@ -162,6 +162,25 @@ def test_turned_around_everything_that_came_went() -> None:
     }
 
 
+def test_what_is_said_of_a_thing_for_the_first_time_came_in() -> None:
+    def licensed(_: Any, nodes: Sequence[Node], as_of: int) -> Mapping[str, Mapping[str, Json]]:
+        said = {"license": "MIT"} if as_of >= MIDDLE else {"owner": "team:a"}
+        return {node.key: said for node in nodes if node.props["name"] == "flights"}
+
+    made = estate()
+    before, after = (
+        ask(made, TABLE, moment, annotators=(licensed,)) for moment in (JANUARY, FEBRUARY)
+    )
+    found = [
+        change for change in compare(before, after).changes if change.topic in ("license", "owner")
+    ]
+    flights = "dataset:[demo]flights"
+    assert found == [
+        Change("license", "in", flights, "", None, "MIT"),
+        Change("owner", "out", flights, "", "team:a", None),
+    ]
+
+
 def test_two_versions_of_a_model_count_as_the_same_thing() -> None:
     found = cases()["versions"]
     assert (found.before.ref, found.after.ref) == ("model:churn@1", "model:churn@2")
