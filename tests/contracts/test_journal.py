@@ -460,7 +460,8 @@ def test_what_is_not_there_is_not_found(journal: Journal) -> None:
         {"actor": "Jane Doe"},
         {"actor": ""},
         {"stream": "hold of jane"},
-        {"valid_time": 1 << 60},
+        {"valid_time": 1 << 53},
+        {"valid_time": -1 << 53},
     ],
 )
 def test_a_draft_that_fits_no_envelope_is_refused_at_once(
@@ -469,6 +470,14 @@ def test_a_draft_that_fits_no_envelope_is_refused_at_once(
     with pytest.raises(InvalidInput):
         journal.submit(draft(1, **change))
     assert settle(journal, put(journal, draft(1))) == [1]
+
+
+@pytest.mark.parametrize("moment", [(1 << 53) - 1, 1 - (1 << 53), None])
+def test_every_moment_that_json_can_tell_exactly_is_taken(
+    journal: Journal, moment: int | None
+) -> None:
+    put(journal, draft(1, valid_time=moment))
+    assert [fact.valid_time for fact in journal.read()] == [moment]
 
 
 def test_no_word_of_body_or_key_is_in_the_envelope(journal: Journal) -> None:
