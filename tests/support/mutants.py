@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import ast
 import copy
+import datetime as dt
 import importlib
 import importlib.abc
 import importlib.machinery
@@ -18,9 +19,11 @@ import json
 import os
 import random
 import resource
+import shlex
 import signal
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import suppress
 from itertools import islice
@@ -30,7 +33,7 @@ from typing import Any
 
 import coverage
 import pytest
-from campaign import record
+from campaign_page import PAGE, Run, commit, insert, machine, render
 
 TESTS = {
     "lineage/journal": [
@@ -44,6 +47,7 @@ TESTS = {
         "tests/tracehold/test_seeing.py",
         "tests/tracehold/test_seen_state.py",
     ],
+    "lineage/trace": ["tests/lineage/trace"],
     "lineage/graph": ["tests/lineage/graph", "tests/contracts", "tests/lineage/state"],
 }
 PACKAGES = ("lineage", "catalog", "privacy", "tracehold", "orchestration")
@@ -209,7 +213,41 @@ def _unchanged(package: str, tests: list[str], kept: Path) -> int:
     return int(code)
 
 
+def _branches(kept: Path, files: list[Path]) -> tuple[int, int]:
+    """How many branches the files have, and how many the first round took."""
+    cover = coverage.Coverage(data_file=str(kept), branch=True, config_file=False)
+    cover.load()
+    report = kept.with_suffix(".branches.json")
+    cover.json_report([str(file.resolve()) for file in files], outfile=str(report))
+    totals = json.loads(report.read_text())["totals"]
+    return totals["num_branches"], totals["covered_branches"]
+
+
+def _written(tests: int, seconds: float, rows: dict[str, tuple[int, int]]) -> None:
+    """Put what was found on the page of campaigns."""
+    run = Run(
+        command=f'make mutants ARGS="{shlex.join(sys.argv[1:])}"',
+        machine=machine(),
+        date=dt.datetime.now(dt.UTC).date().isoformat(),
+        commit=commit(PAGE),
+        seconds=seconds,
+        tests=tests,
+    )
+    lines = [
+        {
+            "row": row,
+            "tried": tried,
+            "failed": tried - found,
+            "unit": row.partition(" ")[0].lower(),
+            "note": f"{found / max(tried, 1):.1%} {'noticed' if 'Mutants' in row else 'taken'}",
+        }
+        for row, (tried, found) in rows.items()
+    ]
+    PAGE.write_text(insert(PAGE.read_text("utf-8"), render(run, lines)), "utf-8")
+
+
 def main() -> int:
+    began = time.monotonic()
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("paths", nargs="*", default=["lineage/journal"], help="folders or modules")
     parser.add_argument("--tests", nargs="*", help="instead of those of the package")
@@ -221,6 +259,7 @@ def main() -> int:
     )
     parser.add_argument("--kept", type=Path, default=Path(".cache/mutants"), help="the first round")
     parser.add_argument("--again", action="store_true", help="take the first round as kept")
+    parser.add_argument("--write", action="store_true", help="put the figures on the page of runs")
     given = parser.parse_args()
     os.environ |= {"HYPOTHESIS_PROFILE": "ci", "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
     files = [
@@ -275,7 +314,15 @@ def main() -> int:
         if tried % 10 == 0:
             sys.stderr.write(f"{killed} of {tried} killed\n")
     sys.stdout.write(f"{killed} of {tried} mutants killed: {killed / max(tried, 1):.1%}\n")
-    record(f"mutants of {package}", tried=tried, failed=tried - killed, unit="mutants")
+    branches, taken = _branches(given.kept, files)
+    sys.stdout.write(f"{taken} of {branches} branches taken: {taken / max(branches, 1):.1%}\n")
+    if given.write:
+        paths = " ".join(given.paths)
+        rows = {
+            f"Mutants of {paths}": (tried, killed),
+            f"Branches of {paths}": (branches, taken),
+        }
+        _written(len(seconds), time.monotonic() - began, rows)
     return 0
 
 
