@@ -90,30 +90,36 @@ def test_another_origin_is_a_conflict(folder: JournalFolder) -> None:
     folder.open().close()
 
 
+FACTS = "its facts are not those of its newest checkpoint"
+
+
 @pytest.mark.parametrize(
-    "sql",
+    ("sql", "cause"),
     [
-        "DELETE FROM fact WHERE position = (SELECT max(position) FROM fact)",
-        "INSERT INTO fact SELECT 301, x'00', envelope, distilled, raw FROM fact LIMIT 1",
-        "DELETE FROM checkpoint WHERE size = (SELECT max(size) FROM checkpoint)",
-        "DELETE FROM checkpoint",
-        "DELETE FROM tile",
-        "UPDATE fact SET envelope = envelope || ' ' WHERE position = 300",
-        "UPDATE checkpoint SET note = replace(note, '300', '299') WHERE size = 300",
-        "UPDATE tile SET root = randomblob(32)",
-        "PRAGMA user_version = 9",
-        "DROP TABLE member; ",
+        ("DELETE FROM fact WHERE position = (SELECT max(position) FROM fact)", FACTS),
+        ("INSERT INTO fact SELECT 301, x'00', envelope, distilled, raw FROM fact LIMIT 1", FACTS),
+        ("DELETE FROM checkpoint WHERE size = (SELECT max(size) FROM checkpoint)", FACTS),
+        ("DELETE FROM checkpoint", FACTS),
+        ("DELETE FROM tile", "its tree has a hole"),
+        ("UPDATE fact SET envelope = CAST(envelope || ' ' AS BLOB) WHERE position = 300", FACTS),
+        (
+            "UPDATE checkpoint SET note = replace(note, '300', '299') WHERE size = 300",
+            "does not hold (the signature",
+        ),
+        ("UPDATE tile SET root = randomblob(32)", FACTS),
+        ("PRAGMA user_version = 9", "unknown format 9"),
+        ("DROP TABLE member; ", ""),
     ],
 )
 def test_a_journal_that_was_changed_at_its_edge_is_not_opened(
-    folder: JournalFolder, sql: str
+    folder: JournalFolder, sql: str, cause: str
 ) -> None:
     folder.filled(300)
     folder.tamper(sql)
     if "member" in sql:
         assert not folder.verify().ok
     else:
-        refusal(folder)
+        assert cause in refusal(folder)
 
 
 def test_files_that_are_no_databases_are_named(folder: JournalFolder) -> None:
