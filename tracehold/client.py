@@ -63,7 +63,9 @@ def call(
         Unavailable: It did not answer.
     """
     if urlsplit(url).scheme not in ("http", "https"):
-        raise InvalidInput("this is no HTTP address", where=url)
+        raise InvalidInput(
+            "this is no HTTP address", where=url, advice="write it in full: http://HOST:PORT"
+        )
     suffix = f"?{urlencode(query)}" if query else ""
     request = urllib.request.Request(  # noqa: S310 - the scheme was checked above
         f"{url}/api/v1/{path}{suffix}",

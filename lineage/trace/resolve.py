@@ -66,7 +66,7 @@ def _unknown(text: str) -> NotFound:
     return NotFound(
         f"nothing is known of {clean(text)}",
         where=clean(text),
-        advice="`tracehold dataset list` and `tracehold model list` show what is known",
+        advice="`tracehold search WORD` finds what is known by a part of its name",
     )
 
 

@@ -150,5 +150,5 @@ def _unknown(ref: str) -> NotFound:
     return NotFound(
         f"nothing is known of {ref}",
         where=ref,
-        advice="`tracehold dataset list` and `tracehold model list` show what is known",
+        advice="`tracehold search WORD` finds what is known by a part of its name",
     )

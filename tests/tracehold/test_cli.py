@@ -121,6 +121,13 @@ def test_help_imports_nothing_heavy() -> None:
         (["trace", "nobody_knows"], 2),
         (["dataset", "show", "dataset:[x"], 2),
         (["dataset", "list", "--limit", "0"], 2),
+        (["trace", "clean_1", "--limit", "0"], 2),
+        (["search", "clean", "--limit", "0"], 2),
+        (["run", "inputs", "nobody_knows"], 2),
+        (["diff", "clean_1", "--from", "2026-02-01", "--to", "2026-01-01"], 2),
+        (["import", "openlineage", "missing.jsonl"], 2),
+        (["import", "dbt", "missing"], 3),
+        (["import", "datahub", "missing.json", "--platform", "mysql"], 2),
         (["model", "show", "clean_1"], 2),
         (["run", "show"], 2),
         (["pii", "scan", "missing.csv"], 2),
@@ -141,7 +148,7 @@ def test_help_imports_nothing_heavy() -> None:
     ],
     ids=lambda words: " ".join(words) if isinstance(words, list) else str(words),
 )
-def test_each_end_has_its_exit_code_and_at_most_three_lines(
+def test_each_end_has_its_exit_code_and_says_what_to_do_in_at_most_three_lines(
     capsys: pytest.CaptureFixture[str], folder: Path, words: list[str], code: int
 ) -> None:
     got, out, err = said(capsys, *words, "--workspace", str(folder))
@@ -150,6 +157,7 @@ def test_each_end_has_its_exit_code_and_at_most_three_lines(
         lines = err.strip().splitlines()
         assert lines[0].startswith("error: ")
         assert all(line.startswith(("error: ", "where: ", "do:    ")) for line in lines)
+        assert lines[-1].startswith("do: "), "says what to do"
         assert len(lines) <= 3
     got, out, err = said(capsys, *words, "--json", "--workspace", str(folder))
     assert got == code

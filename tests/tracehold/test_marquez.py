@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,7 +18,7 @@ from seeing_world import Estate, estate
 from tracehold_world import Api, ask_raw, services_of, workspace
 
 from tracehold.questions.marquez import MARQUEZ
-from tracehold.questions.marquez.node_ids import splits
+from tracehold.questions.marquez.node_ids import splits, version_id
 
 NS = "warehouse"
 SCHEMA = facet(
@@ -394,6 +395,15 @@ def test_an_id_that_fits_two_things_is_refused_and_both_are_named(own: Api) -> N
 def test_the_parts_of_an_id_are_among_the_ways_to_take_it_apart(parts: list[str]) -> None:
     assert tuple(parts) in set(splits(":".join(parts), 3))
     assert tuple(parts[:2]) in set(splits(":".join(parts[:2]), 2))
+
+
+@given(st.text(st.characters(exclude_categories=["Cs"])))
+def test_a_version_is_a_uuid_derived_from_its_name_or_the_name_itself(name: str) -> None:
+    made = uuid.UUID(version_id(name))
+    assert str(made) == version_id(name)
+    assert made.version == 5
+    assert made == uuid.uuid5(uuid.UUID("3e9f1fd5-6b1b-5a53-8c0a-6f3a1f1ad0a4"), name)
+    assert version_id(str(made).upper()) == str(made)
 
 
 def test_several_jobs_of_one_run_id_stay_apart(own: Api) -> None:

@@ -52,7 +52,11 @@ def backup(
         if said
     ]
     if len(chosen) > 1:
-        raise InvalidInput("the keys go to one place", where="tracehold backup")
+        raise InvalidInput(
+            "the keys go to one place",
+            where="tracehold backup",
+            advice="give one of --keys-to, --with-keys and --without-keys",
+        )
     with progress("copying") as done:
         taken = take_backup(
             settings_of(workspace),

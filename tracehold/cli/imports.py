@@ -303,7 +303,11 @@ def croissant(
 def _pair(text: str, what: str, option: str) -> tuple[str, str]:
     name, equals, namespace = text.partition("=")
     if not (name and equals and namespace):
-        raise InvalidInput(f"{what} is given as NAME=NAMESPACE", where=option)
+        raise InvalidInput(
+            f"{what} is given as NAME=NAMESPACE",
+            where=option,
+            advice=f"write {option} NAME=NAMESPACE, the namespace as events have it: s3://bucket",
+        )
     return name, namespace
 
 

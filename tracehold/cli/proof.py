@@ -261,7 +261,11 @@ def _read(path: Path) -> str:
     try:
         return path.read_text("utf-8")
     except (OSError, UnicodeDecodeError):
-        raise InvalidInput("the checkpoint cannot be read", where=str(path)) from None
+        raise InvalidInput(
+            "the checkpoint cannot be read",
+            where=str(path),
+            advice="give a file that tracehold journal checkpoint --out wrote",
+        ) from None
 
 
 def _write(path: Path, text: str) -> None:
@@ -269,5 +273,7 @@ def _write(path: Path, text: str) -> None:
         path.write_text(text, "utf-8")
     except OSError as error:
         raise InvalidInput(
-            f"the file cannot be written ({type(error).__name__})", where=str(path)
+            f"the file cannot be written ({type(error).__name__})",
+            where=str(path),
+            advice="name a file in a folder that this account may write",
         ) from None

@@ -267,7 +267,11 @@ def certificate_verify(
         try:
             note_text = path.read_text("utf-8")
         except UnicodeDecodeError:
-            raise InvalidInput("the file is no certificate", where=what) from None
+            raise InvalidInput(
+                "the file is no certificate",
+                where=what,
+                advice="give the id of one, or a file with what tracehold certificate show printed",
+            ) from None
     else:
         note_text = ask(workspace, "certificate", id=what)["note"]
     if keys is not None and key:

@@ -228,7 +228,9 @@ class Remote:
                 good.append(place)
             except (msgspec.DecodeError, UnicodeError, RecursionError):
                 # One that is no JSON would spoil the whole batch.
-                refusals.append((place, InvalidInput("the event is not JSON")))
+                refusals.append(
+                    (place, InvalidInput("the event is not JSON", advice="export it again"))
+                )
         if not good:
             return 0, 0, refusals
         try:

@@ -53,7 +53,11 @@ def files(paths: Iterable[Path], *endings: str) -> list[Path]:
         elif path.exists():
             found.append(path)
         else:
-            raise InvalidInput("there is no such file", where=str(path))
+            raise InvalidInput(
+                "there is no such file or folder",
+                where=str(path.absolute()),
+                advice="check the path",
+            )
     return found
 
 
@@ -79,7 +83,9 @@ def opened(path: Path) -> Iterator[IO[bytes]]:
         ) from None
     except OSError as error:
         raise Unavailable(
-            f"the file cannot be read ({os.strerror(error.errno or 0)})", where=str(path)
+            f"the file cannot be read ({os.strerror(error.errno or 0)})",
+            where=str(path.absolute()),
+            advice="check the path, and that this account may read it",
         ) from None
 
 

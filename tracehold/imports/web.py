@@ -60,7 +60,11 @@ class Web:
         """
         parts = urlsplit(url)
         if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise InvalidInput("this is no HTTP address", where=url.rpartition("@")[2])
+            raise InvalidInput(
+                "this is no HTTP address",
+                where=url.rpartition("@")[2],
+                advice="write it in full: http://HOST:PORT",
+            )
         if parts.username or parts.password:
             raise InvalidInput(
                 "the address holds a name or password", advice="give a token by the environment"

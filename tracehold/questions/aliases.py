@@ -7,7 +7,6 @@ from typing import Final
 import msgspec
 
 from lineage.clock import format_millis
-from lineage.errors import InvalidInput
 from lineage.facts import Json
 from lineage.graph.content import Aliases
 from lineage.graph.port import OPEN, Edge
@@ -24,7 +23,7 @@ from lineage.trace.names import clean
 from tracehold.acts.aliases import RuleOfNames, read_rule
 from tracehold.bootstrap import Services
 from tracehold.questions.entities import MOST, ref_of_key
-from tracehold.questions.question import Body, Question
+from tracehold.questions.question import Body, Question, check_limit
 
 __all__ = ["ALIASES"]
 
@@ -46,8 +45,7 @@ class SuggestAliases(Body, frozen=True, kw_only=True):
 
 
 def _aliases(services: Services, params: ListAliases) -> Json:
-    if not 1 <= params.limit <= MOST:
-        raise InvalidInput(f"a page has 1 to {MOST} rows", where="limit")
+    check_limit(params.limit, MOST)
     whole, sees = services.whole, services.seeing.sees_ref
     db = whole.state.connection()
     key, _, slot = params.after.partition(" ")
@@ -121,8 +119,7 @@ def _name(services: Services, key: str, edge: Edge) -> dict[str, str]:
 
 
 def _suggested(services: Services, params: SuggestAliases) -> Json:
-    if not 1 <= params.limit <= MOST:
-        raise InvalidInput(f"a page has 1 to {MOST} rows", where="limit")
+    check_limit(params.limit, MOST)
     whole, sees = services.whole, services.seeing.sees_all
     aliases = Aliases(whole.sql_graph(), same_as=whole.state.same_as)
     items: list[Json] = []

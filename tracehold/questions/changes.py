@@ -14,7 +14,7 @@ from lineage.state.port import AspectValue
 from lineage.state.run_listing import RunListing
 from tracehold.bootstrap import Services
 from tracehold.questions.entities import MOST, ref_of_key
-from tracehold.questions.question import Body, Question, moment
+from tracehold.questions.question import Body, Question, check_limit, moment
 
 __all__ = ["CHANGES"]
 
@@ -58,8 +58,7 @@ class _Row:
 
 
 def _changes(services: Services, params: AskChanges) -> Json:
-    if not 1 <= params.limit <= MOST:
-        raise InvalidInput(f"a page has 1 to {MOST} rows", where="limit")
+    check_limit(params.limit, MOST)
     ref, key = services.resolve(params.ref)
     if isinstance(ref, RunRef):
         raise InvalidInput(

@@ -6,13 +6,13 @@ from collections.abc import Mapping
 from typing import Final
 
 from lineage.clock import format_millis
-from lineage.errors import InvalidInput, TraceholdError
+from lineage.errors import TraceholdError
 from lineage.facts import Json
 from lineage.refs import parse_ref
 from lineage.state.port import AspectValue
 from tracehold.bootstrap import Services
 from tracehold.decisions import Decision, Reviewer, decisions
-from tracehold.questions.question import Body, Question
+from tracehold.questions.question import Body, Question, check_limit
 from tracehold.records import streams_hidden
 
 __all__ = ["DECISIONS"]
@@ -32,8 +32,7 @@ class AskDecisions(Body, frozen=True, kw_only=True):
 
 
 def _decisions(services: Services, params: AskDecisions) -> Json:
-    if not 1 <= params.limit <= MOST:
-        raise InvalidInput(f"a page has 1 to {MOST} rows", where="limit")
+    check_limit(params.limit, MOST)
     wanted = str(services.resolve(params.ref)[0]) if params.ref else ""
     hidden = {stream.replace("/", " ", 1) for stream in streams_hidden(services)}
     found = [

@@ -22,7 +22,7 @@ from tracehold.bootstrap import Services
 from tracehold.questions.marquez.lists import jobs_page
 from tracehold.questions.marquez.paging import Paged
 from tracehold.questions.nesting import nesting_of_job, nesting_of_run, runs_inside
-from tracehold.questions.question import Body, Question, moment
+from tracehold.questions.question import A_JOB, Body, Question, check_limit, moment
 from tracehold.seeing import MASK
 
 __all__ = ["ENTITIES", "ref_of_key", "runs_json"]
@@ -89,8 +89,7 @@ def _row(node: Node) -> dict[str, Json]:
 
 
 def _limit(asked: int) -> int:
-    if not 1 <= asked <= MOST:
-        raise InvalidInput(f"a page has 1 to {MOST} rows", where="limit")
+    check_limit(asked, MOST)
     return asked
 
 
@@ -158,7 +157,7 @@ def _runs(services: Services, params: ListRuns) -> Json:
     if params.job:
         ref, key = resolve(services.state, services.identity, params.job)
         if not isinstance(ref, JobRef):
-            raise InvalidInput("a job was expected", where=params.job)
+            raise InvalidInput("a job was expected", where=params.job, advice=A_JOB)
     listing = RunListing(services.state)
     runs, following = listing.runs(key, after=params.after, limit=_limit(params.limit))
     return {
@@ -251,7 +250,11 @@ def _find(services: Services, params: ShowEntity, label: Label) -> tuple[Node, i
             advice=f"see tracehold {label.lower()} list",
         )
     if isinstance(ref, ModelRef) and node.props.get("version") != ref.version:
-        raise NotFound("there is no such version of the model", where=str(ref))
+        raise NotFound(
+            "there is no such version of the model",
+            where=str(ref),
+            advice="see tracehold model list",
+        )
     return node, moment(services, params.as_of)
 
 

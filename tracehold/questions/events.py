@@ -19,7 +19,7 @@ from lineage.refs import DatasetRef, JobRef
 from lineage.state.finding_table import FindingRow
 from tracehold.bootstrap import Services
 from tracehold.questions.entities import MOST, ref_of_key
-from tracehold.questions.question import Body, Question
+from tracehold.questions.question import Body, Question, check_limit
 
 __all__ = ["EVENTS", "masked_places"]
 
@@ -117,13 +117,16 @@ def masked_places(received: Json, kept: Json, at: str = "") -> Iterator[str]:
 
 
 def _findings(services: Services, params: AskFindings) -> Json:
-    if not 1 <= params.limit <= MOST:
-        raise InvalidInput(f"a page has 1 to {MOST} rows", where="limit")
+    check_limit(params.limit, MOST)
     owner = None
     if params.ref:
         ref, owner = services.resolve(params.ref)
         if not isinstance(ref, JobRef | DatasetRef):
-            raise InvalidInput("a job or a dataset was expected", where=params.ref)
+            raise InvalidInput(
+                "a job or a dataset was expected",
+                where=params.ref,
+                advice="write job:[NAMESPACE]NAME or dataset:[NAMESPACE]NAME",
+            )
     after = tuple(params.after.split(" ", 2)) if params.after else ("", "", "")
     if len(after) != 3:
         raise InvalidInput("this is no place in the list", where="after", advice="give `next`")

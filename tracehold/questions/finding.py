@@ -8,7 +8,6 @@ from typing import Final, Literal
 
 from catalog.search.searching import Hit, Outcome, search
 from lineage.clock import format_millis
-from lineage.errors import InvalidInput
 from lineage.facts import Json
 from lineage.graph.port import Node
 from lineage.identity import Label
@@ -16,7 +15,7 @@ from lineage.refs import ColumnRef
 from lineage.state.following import last_used
 from lineage.trace.names import reference_text
 from tracehold.bootstrap import Services
-from tracehold.questions.question import Body, Question
+from tracehold.questions.question import Body, Question, check_limit
 
 __all__ = ["FINDING", "Find"]
 
@@ -46,8 +45,7 @@ class Find(Body, frozen=True, kw_only=True):
 
 
 def _find(services: Services, params: Find) -> Json:
-    if not 1 <= params.limit <= MOST:
-        raise InvalidInput(f"an answer has 1 to {MOST} things", where="limit")
+    check_limit(params.limit, MOST)
     items: list[Json] = []
     more = False
     misspelled: tuple[str, ...] = ()

@@ -6,7 +6,7 @@ from typing import Final
 
 from catalog.people import list_people, person_by_id
 from lineage.clock import format_millis
-from lineage.errors import Conflict, Denied, InvalidInput
+from lineage.errors import Conflict, Denied
 from lineage.facts import Json
 from privacy.deletion.read_back import METHOD, read_back
 from privacy.queries import Certificate
@@ -14,7 +14,7 @@ from tracehold.access_log import reads
 from tracehold.bootstrap import Services
 from tracehold.judging import due_rows, license_judgement, pii_exposure
 from tracehold.questions.knowing import position_of
-from tracehold.questions.question import Body, Question, moment
+from tracehold.questions.question import Body, Question, check_limit, moment
 from tracehold.records import (
     case_of,
     cases,
@@ -213,8 +213,7 @@ def _grants(services: Services, _: AskNothing) -> Json:
 def _reads(services: Services, params: AskReads) -> Json:
     if services.seeing.limited:
         raise Denied("who read what is for those who audit", where="reads")
-    if not 1 <= params.limit <= MOST:
-        raise InvalidInput(f"a page has 1 to {MOST} rows", where="limit")
+    check_limit(params.limit, MOST)
     found = reads(services.journal, after=params.after, limit=params.limit + 1)
     shown = found[: params.limit]
     for one in shown:

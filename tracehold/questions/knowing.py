@@ -25,7 +25,11 @@ def limits_of(services: Services, depth: int | None = None) -> Limits:
         InvalidInput: The depth is below 1.
     """
     if depth is not None and depth < 1:
-        raise InvalidInput("a trace has a depth of at least 1", where="depth")
+        raise InvalidInput(
+            "a trace has a depth of at least 1",
+            where="depth",
+            advice="give 1 for the nearest, or leave it out for all that the limits allow",
+        )
     return replace(services.settings.limits.walk(depth), stopped=HUNG_UP.get())
 
 

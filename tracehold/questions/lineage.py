@@ -24,7 +24,7 @@ from tracehold.bootstrap import Services
 from tracehold.judging import view_of
 from tracehold.questions.breaking import breaking
 from tracehold.questions.knowing import limits_of, position_of
-from tracehold.questions.question import Body, Question, moment
+from tracehold.questions.question import Body, Question, check_limit, moment
 
 __all__ = ["ANNOTATORS", "LINEAGE", "AskDiff", "AskTrace", "differ", "walk"]
 
@@ -125,8 +125,8 @@ def _walk(services: Services, params: AskTrace, direction: Direction, page: Page
 
 
 def _page(services: Services, params: AskTrace) -> Page:
-    if params.limit is not None and not 1 <= params.limit <= MOST_ON_PAGE:
-        raise InvalidInput(f"a page has 1 to {MOST_ON_PAGE:,} nodes", where="limit")
+    if params.limit is not None:
+        check_limit(params.limit, MOST_ON_PAGE)
     after = Cursor.read(params.after) if params.after else None
     return Page(params.limit, after, services.settings.limits.trace_bytes)
 
@@ -154,7 +154,11 @@ def differ(services: Services, params: AskDiff) -> Difference:
     if params.from_:
         from_time = moment(services, params.from_)
     if from_time > to_time and not params.other:
-        raise InvalidInput("the beginning lies behind the end", where="from")
+        raise InvalidInput(
+            "the beginning lies behind the end",
+            where="from",
+            advice="exchange the two, or leave the end out: it is now then",
+        )
     known_at = position_of(services, params.known_at)
     with view_of(services, [key for _, key in sides], known_at, limits=limits) as stands_on:
         coverage = services.coverage.at(services.state)

@@ -12,7 +12,7 @@ from lineage.refs import JobRef, parse_ref
 from lineage.state.run_listing import RunListing
 from tracehold.bootstrap import Services
 from tracehold.questions.entities import runs_json
-from tracehold.questions.question import Body, Question, moment
+from tracehold.questions.question import A_JOB, Body, Question, moment
 
 __all__ = ["NEWEST"]
 
@@ -45,14 +45,18 @@ def _listed(text: str) -> list[str]:
             "a list of jobs was expected", where="jobs", advice='write ["job:[NAMESPACE]NAME", …]'
         ) from None
     if len(listed) > MOST:
-        raise InvalidInput(f"one question is about {MOST} jobs at most", where="jobs")
+        raise InvalidInput(
+            f"one question is about {MOST} jobs at most",
+            where="jobs",
+            advice="ask several times, each about a part of them",
+        )
     return listed
 
 
 def _key(services: Services, text: str) -> str:
     ref = parse_ref(text)
     if not isinstance(ref, JobRef):
-        raise InvalidInput("a job was expected", where=text)
+        raise InvalidInput("a job was expected", where=text, advice=A_JOB)
     return ref.key(services.identity)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from lineage.clock import parse_millis
 from lineage.errors import InvalidInput
@@ -12,7 +12,10 @@ from lineage.facts import Json
 from tracehold.acts.act import Body
 from tracehold.bootstrap import Services
 
-__all__ = ["Body", "Question", "moment"]
+__all__ = ["A_JOB", "Body", "Question", "check_limit", "moment"]
+
+A_JOB: Final = "write job:[NAMESPACE]NAME; see tracehold job list"
+"""Advice where something else than a job was named."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +33,20 @@ class Question:
     summary: str
     params: type[Body]
     answer: Callable[[Services, Any], Json]
+
+
+def check_limit(limit: int, most: int) -> None:
+    """Refuse a page of no rows, or of more than ``most``.
+
+    Raises:
+        InvalidInput: The limit is out of bounds.
+    """
+    if not 1 <= limit <= most:
+        raise InvalidInput(
+            f"a page has 1 to {most:,} rows",
+            where="limit",
+            advice=f"give a limit of 1 to {most}; more comes page by page",
+        )
 
 
 def moment(services: Services, text: str) -> int:

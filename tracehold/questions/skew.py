@@ -14,7 +14,7 @@ from lineage.trace.names import reference_text
 from tracehold.bootstrap import Services
 from tracehold.questions.entities import MOST
 from tracehold.questions.marquez.seen import listing_of
-from tracehold.questions.question import Body, Question, moment
+from tracehold.questions.question import Body, Question, check_limit, moment
 
 __all__ = ["SKEW"]
 
@@ -44,8 +44,7 @@ class AskSkew(Body, frozen=True, kw_only=True):
 
 
 def _skew(services: Services, params: AskSkew) -> Json:
-    if not 1 <= params.limit <= MOST:
-        raise InvalidInput(f"a page has 1 to {MOST} rows", where="limit")
+    check_limit(params.limit, MOST)
     if not 0 <= params.tolerance < 1:
         raise InvalidInput(
             "a tolerance is a part of one", where="tolerance", advice="a tenth is 0.1"

@@ -309,7 +309,11 @@ def _upstream_run(
 
 def _depth(depth: int) -> int:
     if depth < 0:
-        raise InvalidInput("a graph has a depth of at least 0", where="depth")
+        raise InvalidInput(
+            "a graph has a depth of at least 0",
+            where="depth",
+            advice="0 shows what touches the node; it is 20 where it is left out",
+        )
     return min(depth, 1000)
 
 

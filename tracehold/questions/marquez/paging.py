@@ -29,5 +29,9 @@ class Paged(Body, frozen=True, kw_only=True):
                 f"a page has at most {MOST} rows", where="limit", advice="go on with offset"
             )
         if not 0 <= self.offset < 1 << 53:
-            raise InvalidInput("a page begins at row 0 or behind it", where="offset")
+            raise InvalidInput(
+                "a page begins at row 0 or behind it",
+                where="offset",
+                advice="give 0 for the first page, then add the limit each time",
+            )
         return self.limit, self.offset

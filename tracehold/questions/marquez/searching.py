@@ -39,7 +39,11 @@ class AskSearch(Body, frozen=True, kw_only=True):
 
 def _search(services: Services, params: AskSearch) -> Json:
     if not 0 <= params.limit <= MOST:
-        raise InvalidInput(f"a search gives at most {MOST} things", where="limit")
+        raise InvalidInput(
+            f"a search gives at most {MOST} things",
+            where="limit",
+            advice="ask for fewer, and narrow the search: q, filter, namespace",
+        )
     before, after = _day(params.before, "before"), _day(params.after, "after")
     wanted = params.filter.lower()
     labels: list[Label] = [] if wanted == "job" else ["Dataset"]

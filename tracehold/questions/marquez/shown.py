@@ -40,12 +40,12 @@ _NOTHING: Final = Span()
 _Aspects = Mapping[str, Sequence[AspectValue]]
 
 
-class _Field(msgspec.Struct):
+class _Field(msgspec.Struct, gc=False):
     """A column of a dataset, in the order and under the names in which Marquez writes it."""
 
     name: Json
     type: Json = None
-    tags: list[str] = []
+    tags: Sequence[str] = ()
     description: Json = None
 
 
