@@ -37,6 +37,7 @@ __all__ = [
 
 Role = Literal[
     "engineer", "privacy-officer", "auditor", "approver", "executor", "admin", "producer",
+    "planner",
 ]  # fmt: skip
 
 

@@ -36,7 +36,7 @@ __all__ = [
 ]  # fmt: skip
 
 PLANNER = "retention-planner"
-"""Who requests and plans; without a token of that name here nothing is proposed."""
+"""Who requests and plans (role planner); without a token of that name here nothing is proposed."""
 
 EXECUTOR = "retention-executor"
 """Who carries out what was approved; without a token of that name here nothing is carried out."""

@@ -18,16 +18,18 @@ __all__ = ["ANYONE", "READERS", "ROLES", "TABLE", "Caller", "Looker", "authorize
 
 ROLES: Final = (
     "engineer", "privacy-officer", "auditor", "approver", "executor", "admin", "producer",
+    "planner",
 )  # fmt: skip
 """Every role there is."""
 
 ANYONE: Final = frozenset(ROLES)
-READERS: Final = ANYONE - {"producer"}
-"""Who may ask questions: everybody but a producer, which is a machine that only reports."""
+READERS: Final = ANYONE - {"producer", "planner"}
+"""Who may ask questions, and look at pages: everybody but the machines that only report or plan."""
 
 _ENGINEER: Final = frozenset({"engineer"})
 _REPORTERS: Final = frozenset({"engineer", "producer"})
 _OFFICER: Final = frozenset({"privacy-officer"})
+_PLANNERS: Final = frozenset({"privacy-officer", "planner"})
 _ADMIN: Final = frozenset({"admin"})
 
 TABLE: Final[Mapping[str, frozenset[str]]] = {
@@ -42,7 +44,7 @@ TABLE: Final[Mapping[str, frozenset[str]]] = {
     "person.roles": _ADMIN,
     "token.issue": _ADMIN,
     "token.revoke": _ADMIN,
-    "login.open": ANYONE - {"producer"},
+    "login.open": READERS,
     # Who may look at what is guarded: given by whom it concerns least, ended by either.
     "grant.give": _OFFICER,
     "grant.end": frozenset({"privacy-officer", "admin"}),
@@ -62,8 +64,8 @@ TABLE: Final[Mapping[str, frozenset[str]]] = {
     "hold.place": frozenset({"privacy-officer", "admin"}),
     "hold.release": frozenset({"privacy-officer", "approver"}),
     # Deletion: requester, two approvers and executor are four hands.
-    "deletion.request": _OFFICER,
-    "deletion.plan": _OFFICER,
+    "deletion.request": _PLANNERS,
+    "deletion.plan": _PLANNERS,
     "deletion.approve": frozenset({"approver"}),
     "deletion.apply": frozenset({"executor"}),
     "deletion.resume": frozenset({"executor"}),

@@ -19,7 +19,7 @@ from tracehold.settings import AccessSettings
 
 __all__ = ["ALL_SEEING", "KeptMarks", "Sights"]
 
-ALL_SEEING: Final = frozenset({"privacy-officer", "auditor", "approver", "executor"})
+ALL_SEEING: Final = frozenset({"privacy-officer", "planner", "auditor", "approver", "executor"})
 """Roles whose duties need the whole picture; who builds or administers needs grants."""
 _KINDS: Final = 64
 """Different sights whose coverage of the estate is kept."""

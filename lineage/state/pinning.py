@@ -12,7 +12,7 @@ import msgspec
 from lineage.graph.rows import listed
 from lineage.state.port import RunRow
 
-__all__ = ["Pinned", "facts_of_run", "pinned_inputs"]
+__all__ = ["Pinned", "facts_of_run", "maker_of", "pinned_inputs"]
 
 _SAID: Final = """
 select p.entity_key, p.value from sighting s
@@ -67,14 +67,19 @@ def pinned_inputs(db: sqlite3.Connection, run: RunRow) -> list[Pinned]:
 def _pin(db: sqlite3.Connection, run: RunRow, key: str, said: object, began: int) -> Pinned:
     # A dataset that is read and written in one run shows the version that came of it.
     if isinstance(said, str) and key not in run.outputs:
-        maker = db.execute(_MAKER, (key, said)).fetchone()
-        return Pinned(key, said, maker[0] if maker else None, "said")
+        return Pinned(key, said, maker_of(db, key, said), "said")
     writer = db.execute(_WRITER, (key, began, run.key)).fetchone()
     if writer is None:
         return Pinned(key, None, None, "unknown")
     run_key, run_id, _ = writer
     [named] = db.execute(_NAMED, (key, run_key)).fetchone()
     return Pinned(key, named or run_id, run_key, "inferred")
+
+
+def maker_of(db: sqlite3.Connection, key: str, version: str) -> str | None:
+    """The run that made a named version of a dataset; None where that is not known."""
+    maker = db.execute(_MAKER, (key, version)).fetchone()
+    return maker[0] if maker else None
 
 
 def facts_of_run(db: sqlite3.Connection, run_key: str) -> Sequence[int]:

@@ -36,7 +36,8 @@ __all__ = [
     "request", "require_role", "stream_of", "valid_approvals",
 ]  # fmt: skip
 
-REQUESTERS = frozenset({"privacy-officer"})
+_OFFICER = "privacy-officer"
+REQUESTERS = frozenset({_OFFICER, "planner"})
 APPROVER = "approver"
 EXECUTOR = "executor"
 
@@ -73,7 +74,7 @@ def request(
 
     Args:
         desk: The outside.
-        actor: Opaque id; role privacy-officer.
+        actor: Opaque id; role privacy-officer or planner.
         case: A new opaque id: letters, digits, - and _; never a person's name.
         targets: References of datasets and models.
         legal_ground: For example ``GDPR Art. 17(1)(b)``.
@@ -114,7 +115,7 @@ def make_plan(
 
     Args:
         desk: The outside.
-        actor: Opaque id; role privacy-officer or executor.
+        actor: Opaque id; role privacy-officer, planner or executor.
         case: Id of the case.
         eraser: Of the data root.
         policy: Defaults for derived things.
@@ -225,7 +226,7 @@ def cancel(desk: Desk, actor: str, case: str, *, eraser: FileEraser, reason: str
         Denied: The role privacy-officer or executor is missing.
         Conflict: Something was purged already, or the place of a file is taken.
     """
-    require_role(desk, actor, REQUESTERS | {EXECUTOR}, "cancel a deletion")
+    require_role(desk, actor, frozenset({_OFFICER, EXECUTOR}), "cancel a deletion")
     with desk.lock:
         current = load_case(desk.state, desk.identity, case)
         if current.phase() == "cancelled":

@@ -13,6 +13,7 @@ import pytest
 from demo_workspace import act, make_small_workspace, materialize, pipeline
 from running_server import RunningServer, serving
 
+from lineage.errors import Denied
 from orchestration.instance import opened
 from orchestration.retention import (
     EXECUTOR,
@@ -78,9 +79,11 @@ def test_what_is_due_is_proposed_approved_and_then_carried_out(
     assert not _cases(server)
     assert _tick(instance).skip_message == f"this machine keeps no token of {EXECUTOR}"
 
-    # A hold is stronger than what is due.
+    # Who may only plan can do nothing else. A hold is stronger than what is due.
+    with pytest.raises(Denied):
+        act(server, PLANNER, "planner", "hold.place", scope=[], matter="", reason="")
     held = act(
-        server, PLANNER, "privacy-officer", "hold.place",
+        server, "olga", "privacy-officer", "hold.place",
         scope=["dataset:[small]ratings"], matter="7 O 12", reason="a lawsuit",
     )["hold"]  # fmt: skip
     assert _proposed(instance) == 1
@@ -114,10 +117,12 @@ def test_what_is_due_is_proposed_approved_and_then_carried_out(
     assert _tick(instance).skip_message == "no approved deletion waits"
 
     # Once the hold is gone the other is proposed; what somebody refuses is not proposed again.
-    for person in (PLANNER, "anna"):
+    for person in ("olga", "anna"):
         act(server, person, "", "hold.release", hold=held, reason="the lawsuit is over")
     assert _proposed(instance) == 1
     ratings = _cases(server)["dataset:[small]ratings"]["case"]
-    act(server, PLANNER, "", "deletion.cancel", case=ratings, reason="not yet")
+    with pytest.raises(Denied):
+        act(server, PLANNER, "", "deletion.cancel", case=ratings, reason="not yet")
+    act(server, "olga", "", "deletion.cancel", case=ratings, reason="not yet")
     assert _proposed(instance) == 0
     assert len(_cases(server)) == 2

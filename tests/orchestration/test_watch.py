@@ -58,7 +58,7 @@ def _facets(server: RunningServer, job: str) -> list[dict[str, Any]]:
 def _delete(server: RunningServer, dataset: str) -> str:
     """Delete a dataset with a certificate; returns the case."""
     asked = act(
-        server, PLANNER, "privacy-officer", "deletion.request", targets=[dataset],
+        server, PLANNER, "planner", "deletion.request", targets=[dataset],
         legal_ground="a test", reason="a test", quarantine_days=0,
     )  # fmt: skip
     case = str(asked["case"])
@@ -127,7 +127,7 @@ def test_old_scans_are_named_and_made_again_dataset_by_dataset(
 
     assert due() == []
     act(
-        server, PLANNER, "privacy-officer", "pii.record", dataset="dataset:[small]trips",
+        server, "olga", "privacy-officer", "pii.record", dataset="dataset:[small]trips",
         engine="another", config_digest="0", rows=1, columns={},
     )  # fmt: skip
     assert evidence_job.execute_in_process(instance=instance).success

@@ -9,6 +9,7 @@ ALLOWED = {
         pii.record retention.evaluate graph.mirror journal.rebuild question read.note metrics""",
     "producer": """lineage.receive gates.train gates.use gates.ingest license.record pii.record
         retention.evaluate metrics""",
+    "planner": "deletion.request deletion.plan metrics",
     "privacy-officer": """login.open grant.give grant.end license.record
         license.conclude alias.decide alias.rule alias.end pii.record pii.review retention.assign
         retention.evaluate waiver.end hold.place hold.release deletion.request

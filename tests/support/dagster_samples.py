@@ -103,6 +103,9 @@ class Told:
         runs = self._runs[sample]
         return f"run {runs.index(ref) + 1}" if ref in runs else "a run that was not seen"
 
+    def _maker(self, sample: str, read: dict[str, Any]) -> str:
+        return f" of {self._number(sample, read['made_by'])}" if read["made_by"] else ""
+
     def _told_runs(self, sample: str) -> Iterator[str]:
         for ref in self._runs[sample]:
             run = self.ask("run", ref=ref)
@@ -111,8 +114,9 @@ class Told:
             yield f"{self._number(sample, ref)}: {run['job']} {run['state']}{within}"
             inputs = self.ask("inputs", ref=ref)["items"]
             for read in sorted(inputs, key=lambda one: str(one["ref"])):
-                made = f" of {self._number(sample, read['made_by'])}" if read["made_by"] else ""
-                yield f"  reads {read['ref']}{made} ({read['how']})"
+                yield f"  reads {read['ref']}{self._maker(sample, read)} ({read['how']})"
+                for part in read["partitions"]:
+                    yield f"    partition {part['partition']}{self._maker(sample, part)}"
             for written in sorted(run["outputs"]):
                 yield f"  writes {written}"
 

@@ -38,6 +38,7 @@ CANARY = "jane.canary@example.com"
 
 ROLES: dict[str, frozenset[str]] = {
     "p-officer": frozenset({"privacy-officer"}),
+    "p-planner": frozenset({"planner"}),
     "p-first": frozenset({"approver"}),
     "p-second": frozenset({"approver"}),
     "p-third": frozenset({"approver"}),

@@ -61,5 +61,5 @@ def test_who_administers_people_neither_approves_nor_executes() -> None:
     for act in ("deletion.approve", "deletion.apply", "waiver.grant", "hold.release"):
         assert not may({"admin"}, act)
     # Requester, approver and executor are different hands.
-    for act in ("deletion.request", "deletion.approve", "deletion.apply"):
-        assert len(TABLE[act]) == 1
+    hands = [TABLE[act] for act in ("deletion.request", "deletion.approve", "deletion.apply")]
+    assert len(frozenset().union(*hands)) == sum(map(len, hands))

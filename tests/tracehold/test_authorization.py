@@ -28,7 +28,7 @@ CLASSES = ["personal", "special", "restricted"]
 NOW = 1_000_000
 
 # Who may do what, once more and by role, as the access table is meant; see test_access.
-SEES_ALL = {"privacy-officer", "auditor", "approver", "executor"}
+SEES_ALL = {"privacy-officer", "planner", "auditor", "approver", "executor"}
 
 
 @dataclass(frozen=True)

@@ -202,6 +202,49 @@ def test_the_inputs_of_a_run_are_pinned_to_versions(api: Api) -> None:
     assert mart["made_at"] == "2026-01-01T00:02:00.000Z"
 
 
+def test_of_several_partitions_read_at_once_each_is_pinned(
+    api: Api, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def read(**more: Any) -> dict[str, Any]:
+        return dataset("daily") | {
+            "inputFacets": {"dagster_input": facet("DagsterInputDatasetFacet", **more)}
+        }
+
+    for minute, version in ((40, "d1"), (41, "d2")):
+        named = facet("DatasetVersionDatasetFacet", datasetVersion=version)
+        written = run_event(
+            "COMPLETE", minute, job="day", run=version, outputs=[dataset("daily", version=named)]
+        )
+        api.send("POST", "/api/v1/lineage", token=api.token(), json=written)
+    both = [
+        {"partition": day, "version": version}
+        for day, version in (("mon", "d1"), ("tue", "d2"), ("wed", "gone"))
+    ]
+    for minute, input_ in (
+        (50, read(pinned=True, dataVersion="x", partitions=both)),
+        (51, read(pinned=False, dataVersion="x")),
+        (52, read(pinned=True, dataVersion="x", partitions=["mon", {"partition": 1}])),
+    ):
+        event = run_event("COMPLETE", minute, job="week", run=f"w{minute}", inputs=[input_])
+        api.send("POST", "/api/v1/lineage", token=api.token(), json=event)
+    api.services.catch_up()
+    odd, marked, pinned = get(api, "runs", job="week")["items"]
+    answer = get(api, "inputs", ref=pinned["ref"])
+    [found] = answer["items"]
+    assert (found["version"], found["how"], found["made_by"]) == (None, "said", None)
+    second, first = (one["ref"] for one in get(api, "runs", job="day")["items"])
+    assert [(one["partition"], one["version"], one["made_by"]) for one in found["partitions"]] == [
+        ("mon", "d1", first), ("tue", "d2", second), ("wed", "gone", None)
+    ]  # fmt: skip
+    assert answer["exact"] is True
+    for other in (marked, odd):
+        [found] = get(api, "inputs", ref=other["ref"])["items"]
+        assert (found["version"], found["how"], found["partitions"]) == ("d2", "inferred", [])
+    api.services.close()
+    text, _ = said(capsys, api.settings.folder, "run", "inputs", pinned["ref"])
+    assert [line.split() for line in text.splitlines() if "d1" in line] == [["mon", "d1", first]]
+
+
 def test_a_run_that_began_before_another_ended_did_not_read_what_it_wrote(api: Api) -> None:
     for event in (
         run_event("START", 40, job="slow", run="s", outputs=["shared"]),

@@ -138,7 +138,13 @@ def show_inputs(words: Sequence[str], *, workspace: Path | None, json: bool) -> 
     answer = ask(workspace, "inputs", ref=words[0])
 
     def text() -> None:
-        rows = [[one[n] for n in ("ref", "version", "how", "made_by")] for one in answer["items"]]
+        rows = []
+        for one in answer["items"]:
+            rows.append([one[name] for name in ("ref", "version", "how", "made_by")])
+            rows += [
+                [f"  {part['partition']}", part["version"], "", part["made_by"]]
+                for part in one["partitions"]
+            ]
         table(["input", "version", "how", "made by"], rows, empty="the run read nothing")
 
     emit(answer, as_json=json, text=text)

@@ -25,7 +25,7 @@ def add(
     role: Annotated[
         list[str],
         typer.Option(
-            help="engineer, privacy-officer, auditor, approver, executor, admin or producer."
+            help="engineer, privacy-officer, auditor, approver, executor, admin, producer or planner."
         ),
     ],
     namespace: Annotated[

@@ -153,6 +153,21 @@ def test_requester_planner_stranger_and_engineer_cannot_approve(world: World) ->
             approve(world.desk, actor, "case-1", plan_hash=digest)
 
 
+def test_a_planner_requests_and_plans_and_does_nothing_else(world: World) -> None:
+    desk, planner = world.desk, "p-planner"
+    request(
+        desk, planner, case="case-1", targets=[ref("customers")], legal_ground="law", reason="due"
+    )
+    case = make_plan(desk, planner, "case-1", eraser=world.eraser, policy=POLICY, choices=DECISIONS)
+    assert case.plan is not None
+    with pytest.raises(Denied):
+        approve(desk, planner, "case-1", plan_hash=plan_hash(case.plan))
+    with pytest.raises(Denied):
+        cancel(desk, planner, "case-1", eraser=world.eraser, reason="no")
+    with pytest.raises(Denied):
+        place_hold(desk, planner, hold="h", scope=[ref("customers")], matter="m", reason="r")
+
+
 def test_a_new_plan_voids_the_approvals_and_another_hash_is_stale(world: World) -> None:
     requested(world)
     digest = plan_hash(planned(world))
