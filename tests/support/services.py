@@ -115,7 +115,7 @@ SERVICES = (
             ("spark", True),
             ("airflow", False),
             ("dagster", False),
-            ("dask", False),
+            ("dask", True),
             ("dg", False),
             ("dagster-1.11", True),
             ("dagster-1.12", True),
