@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import msgspec
+from histories import REGISTRY, Said
 from openlineage_events import World, at, job_key, run_event, table
 
+from lineage.facts import Fact
 from lineage.state.late import Late
 
 
@@ -33,3 +36,19 @@ def test_what_another_process_noted_is_counted_with_ones_own() -> None:
     late.add([], natives=3)
     late.lose()
     assert (late.take(), late.natives, late.losses) == ({"a", "b"}, 5, 1)
+
+
+def test_what_is_said_by_a_native_fact_is_noted_and_counted() -> None:
+    world = World(registry=REGISTRY)
+    world.state.late.watch(at(5))
+    for position, moment in ((1, 4), (2, 6)):
+        body = msgspec.json.encode(Said("a", "terms", {"at": moment}))
+        fact = Fact(position, f"fact-{position}", "test.said/1", "p", None, at(moment), at(9), body)
+        world.journal.facts.append(fact)
+        world.folder.catch_up()
+        taken = world.state.late.take()
+        assert (taken, world.state.late.natives) == (
+            {table("a")} if moment == 4 else set(),
+            position,
+        )
+    world.close()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,10 +22,12 @@ from openlineage_events import (
 )
 
 from lineage.facts import Json
+from lineage.graph.port import Node
 from lineage.state.listing import Listing
 from lineage.state.pinning import pinned_inputs
 from lineage.state.port import RunRow
 from lineage.state.run_listing import RunListing
+from lineage.state.store import SqlState
 from tracehold.bootstrap import make_registry
 
 REGISTRY = make_registry()
@@ -249,4 +252,41 @@ def test_a_named_version_holds_until_the_next_one_begins(tmp_path: Path) -> None
     assert spans == {
         "v1": (at(1), at(3)), "v2": (at(3), at(6)), "v3": (at(6), None), "v4": None,
     }  # fmt: skip
+    world.close()
+
+
+class Narrowed(SqlState):
+    """A state without one of its tables."""
+
+    def __init__(self, whole: SqlState, hidden: str) -> None:
+        self._connections = whole.connections
+        self._hidden = hidden
+
+    def nodes(self, keys: Sequence[str]) -> dict[str, Node]:
+        return super().nodes([key for key in keys if key != self._hidden])
+
+
+def test_what_may_not_be_seen_is_neither_listed_nor_counted(tmp_path: Path) -> None:
+    elsewhere = dataset("d") | {"namespace": "elsewhere"}
+    world = World(tmp_path, make_registry()).send(
+        run_event("COMPLETE", 1, run="w", inputs=["a"], outputs=["b"]),
+        run_event("COMPLETE", 2, run="x", inputs=["c", elsewhere], outputs=["b"]),
+    )
+    hidden = table("b")
+    seen = Listing(Narrowed(world.state, hidden), open_places=NS.__eq__, hidden=[hidden])
+    whole = Listing(world.state)
+
+    def told(listing: Listing, namespace: str | None, **page: int) -> tuple[list[Any], int]:
+        nodes = listing.named("Dataset", namespace, **{"limit": 9, **page})
+        return [node.props["name"] for node in nodes], listing.count("Dataset", namespace)
+
+    assert told(whole, NS) == (["a", "b", "c"], 3)
+    assert told(seen, NS) == (["a", "c"], 2)
+    assert told(seen, NS, limit=1, offset=1) == (["c"], 2)
+    assert told(whole, "elsewhere") == (["d"], 1)
+    assert told(seen, "elsewhere") == ([], 0)
+    assert told(seen, None) == (["a", "c", "d"], 3)
+    assert told(seen, None, limit=1, offset=1) == (["c"], 3)
+    assert sorted(whole.since("Dataset")) == [1, 1, 2, 2]
+    assert sorted(seen.since("Dataset")) == [1, 2, 2]
     world.close()
