@@ -59,9 +59,6 @@ class Ledger:
 
     After any exception but ``Conflict`` and ``NotFound`` the ledger must not be used again: what is
     in memory may be ahead of what is on disk.
-
-    Attributes:
-        head: Size and root of what is committed.
     """
 
     def __init__(
@@ -90,7 +87,6 @@ class Ledger:
         self._requests = requests
         self._entropy = entropy
         self._streams: dict[str, tuple[int, str | None]] = {}
-        self.head = Head(tree.size, tree.root())
 
     def commit(self, batches: Sequence[Batch]) -> list[list[Receipt] | Conflict]:
         """Write a group; gives per batch its receipts, or the conflict that refused all of it.
@@ -240,7 +236,7 @@ class Ledger:
         )
         self._journal.execute("INSERT INTO checkpoint VALUES (?, ?)", (head.size, note))
         self._journal.execute("COMMIT")
-        self._note, self.head = note, head
+        self._note = note
         self._checkpoints += 1
 
     def _write_requests(self, group: _Group) -> None:
