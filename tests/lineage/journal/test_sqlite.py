@@ -11,6 +11,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,7 @@ from journal_world import JournalFolder, draft, pages
 
 from lineage.errors import Conflict, Fault, InvalidInput, Unavailable
 from lineage.journal.checkpoint import parse_checkpoint, verify_note
+from lineage.journal.files import connect_reader, connect_writer
 from lineage.journal.merkle import verify_consistency
 
 SUPPORT = Path(__file__).parents[2] / "support"
@@ -531,3 +533,29 @@ def test_only_the_owner_can_read_the_files(folder: JournalFolder) -> None:
         if path.stat().st_mode & 0o077
     ]
     assert loose == []
+
+
+@pytest.mark.parametrize("parts", [True, False])
+def test_a_writer_syncs_everything_and_leaves_nothing_behind(
+    tmp_path: Path, *, parts: bool
+) -> None:
+    with closing(connect_writer(tmp_path / "file.db", parts=parts)) as db:
+        names = ("journal_mode", "synchronous", "fullfsync", "checkpoint_fullfsync",
+                 "trusted_schema", "secure_delete", "busy_timeout")  # fmt: skip
+        found = {name: db.execute(f"PRAGMA {name}").fetchone()[0] for name in names}
+    assert found == {
+        "journal_mode": "wal", "synchronous": 2, "fullfsync": 1, "checkpoint_fullfsync": 1,
+        "trusted_schema": 0, "secure_delete": 1, "busy_timeout": 5000,
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("with_keys", [True, False])
+def test_a_reader_changes_nothing(folder: JournalFolder, *, with_keys: bool) -> None:
+    folder.filled(2)
+    with closing(connect_reader(folder.data, folder.keys if with_keys else None)) as db:
+        assert db.execute("PRAGMA trusted_schema").fetchone() == (0,)
+        assert db.execute("PRAGMA busy_timeout").fetchone() == (5000,)
+        assert db.execute("SELECT count(*) FROM keys.key").fetchone() == (2 if with_keys else 0,)
+        for table in ("main.fact", "keys.key"):
+            with pytest.raises(sqlite3.OperationalError, match="readonly"):
+                db.execute(f"DELETE FROM {table}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -223,3 +224,19 @@ def test_a_state_that_nobody_may_write_is_read_without_a_file_beside_it(
     assert reader.execute("select count(*) from run").fetchone() == (0,)
     assert list(path.parent.iterdir()) == [path]
     reader.close()
+
+
+@pytest.mark.parametrize("read_only", [True, False])
+def test_a_connection_is_set_for_a_fold_beside_many_readers(path: Path, *, read_only: bool) -> None:
+    open_state(path).close()
+    db = connect(path, read_only=read_only)
+    names = ("journal_mode", "synchronous", "busy_timeout")
+    found: list[Any] = []
+    # Who opens it and who uses it need not be the same thread.
+    thread = threading.Thread(
+        target=lambda: found.extend(db.execute(f"pragma {name}").fetchone()[0] for name in names)
+    )
+    thread.start()
+    thread.join()
+    assert found == ["wal", 2 if read_only else 1, 10_000]
+    db.close()
