@@ -16,7 +16,16 @@ from contextlib import contextmanager
 from typing import Any, Final, TypeVar, cast
 
 import neo4j
-from neo4j import Driver, GraphDatabase, ManagedTransaction, Session, unit_of_work
+from neo4j import (
+    READ_ACCESS,
+    WRITE_ACCESS,
+    Driver,
+    GraphDatabase,
+    ManagedTransaction,
+    Query,
+    Session,
+    unit_of_work,
+)
 from neo4j.exceptions import DriverError, Neo4jError
 
 from lineage.errors import Fault, InvalidInput, Unavailable
@@ -107,10 +116,12 @@ class Bolt:
             Unavailable: Neo4j cannot be reached, or does not answer.
         """
 
-        def work(tx: ManagedTransaction) -> list[list[Any]]:
-            return tx.run(cast("Any", statement), dict(params)).values()
+        def work(session: Session, left: float) -> list[list[Any]]:
+            # Without a transaction of its own: that would go there and back twice more.
+            asked = Query(cast("Any", statement), timeout=left)
+            return session.run(asked, dict(params)).values()
 
-        return self.reading(work, seconds=seconds)
+        return self._call(work, seconds, READ_ACCESS)
 
     def reading(self, work: Callable[[Transaction], T], *, seconds: float | None = None) -> T:
         """What ``work`` makes of a read transaction; it may run more than once."""
@@ -162,26 +173,34 @@ class Bolt:
         if driver is not None:
             driver.close()
 
-    def _call(self, work: Callable[[Session, float], T], seconds: float | None) -> T:
+    def _call(
+        self,
+        work: Callable[[Session, float], T],
+        seconds: float | None,
+        access: str = WRITE_ACCESS,
+    ) -> T:
         limit = self.seconds if seconds is None else seconds
         budget: Deadline | None = getattr(self._budget, "deadline", None)
         short = budget is not None and budget.remaining() < limit
         if budget is not None and short:
             limit = budget.remaining()
         try:
-            return self._insist(work, Deadline(limit, self._monotonic), 0.0 if short else GRACE)
+            deadline = Deadline(limit, self._monotonic)
+            return self._insist(work, deadline, 0.0 if short else GRACE, access)
         except OutOfTime as error:
             if short:
                 raise TooSlow("Neo4j takes too long for a question", where=self.url) from error
             raise
 
-    def _insist(self, work: Callable[[Session, float], T], deadline: Deadline, grace: float) -> T:
+    def _insist(
+        self, work: Callable[[Session, float], T], deadline: Deadline, grace: float, access: str
+    ) -> T:
         reconnects = RECONNECTS
         if deadline.passed():
             raise OutOfTime("the question ran out of time")
         for pause in (*PAUSES, None):
             try:
-                return self._attempt(work, deadline.remaining(), grace)
+                return self._attempt(work, deadline.remaining(), grace, access)
             except (DriverError, Neo4jError) as error:
                 transient = isinstance(error, Neo4jError)
                 again = error.is_retryable() and (transient or reconnects > 0)
@@ -192,13 +211,15 @@ class Bolt:
             time.sleep(pause * random.uniform(0.5, 1.5))  # noqa: S311 - no secret depends on it
         raise AssertionError  # the last pause is None
 
-    def _attempt(self, work: Callable[[Session, float], T], seconds: float, grace: float) -> T:
+    def _attempt(
+        self, work: Callable[[Session, float], T], seconds: float, grace: float, access: str
+    ) -> T:
         driver = self._connection()
         future: Future[T] = Future()
 
         def run() -> None:
             try:
-                with driver.session(database=self._database) as session:
+                with driver.session(database=self._database, default_access_mode=access) as session:
                     future.set_result(work(session, seconds))
             except BaseException as error:  # noqa: BLE001 - handed to the waiting caller
                 future.set_exception(error)

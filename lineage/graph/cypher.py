@@ -182,17 +182,25 @@ HOPS: Final = "RETURN collect([n.key, m.key, properties(r)]) AS hops"
 
 CLOSURE: Final = {
     (type_, direction, depth): f"""
-    MATCH (s:Tracehold) USING INDEX s:Tracehold(key) WHERE s.key IN $starts
-    MATCH (s){tail}-[:{type_}*0..{depth}]-{head}(n:Tracehold)
-    WITH DISTINCT n LIMIT $cap
-    OPTIONAL MATCH (n){tail}-[r:{type_}]-{head}(m:Tracehold)
-    {HOPS}
+    MATCH (w:TraceholdMeta {{id: 'mirror'}})
+    CALL {{
+        MATCH (s:Tracehold) USING INDEX s:Tracehold(key) WHERE s.key IN $starts
+        MATCH (s){tail}-[:{type_}*0..{depth}]-{head}(n:Tracehold)
+        WITH DISTINCT n LIMIT $cap
+        OPTIONAL MATCH (n){tail}-[r:{type_}]-{head}(m:Tracehold)
+        {HOPS}
+    }}
+    RETURN hops, w.position AS position, w.workspace AS workspace
     """
     for type_ in ("FEEDS", "FEEDS_COLUMN")
     for direction, tail, head in (("up", "<", ""), ("down", "", ">"))
     for depth in DEPTHS
 }
-"""Candidates (distinct nodes, never paths) with their edges; time is filtered in memory."""
+"""Candidates (distinct nodes, never paths) with their edges; time is filtered in memory.
+
+Whose graph it is, and how far it is filled, comes with them: asking apart goes there and back once
+more.
+"""
 
 LEVEL: Final = {
     (type_, direction): f"""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
@@ -80,8 +81,18 @@ class Neo4jGraph:
         self._workspace = workspace
         self._monotonic = monotonic
         self._has_schema = False
+        self._known: int | None = None
 
     # Reading
+
+    def at(self, position: int) -> Neo4jGraph:
+        """The same graph for one question, by who knows already how far it is filled.
+
+        Its closures raise ``Unavailable`` where it is not filled as far any more.
+        """
+        known = copy.copy(self)
+        known._known = position  # noqa: SLF001 - a copy of our own
+        return known
 
     def answering_within(self, seconds: float) -> AbstractContextManager[None]:
         """What this thread's calls inside may take together; past it, ``Unavailable``."""
@@ -100,13 +111,12 @@ class Neo4jGraph:
         """Nodes reached from ``starts`` along ``edge_type``, and the edges among them."""
         deadline = Deadline(limits.seconds, self._monotonic, limits.stopped)
 
-        def hops(statement: str, params: Mapping[str, Any]) -> list[Any]:
+        def read(statement: str, params: Mapping[str, Any]) -> list[list[Any]]:
             seconds = min(self.bolt.seconds, deadline.remaining())
-            hops: list[Any] = self.bolt.read(statement, params, seconds=seconds)[0][0]
-            return hops
+            return self.bolt.read(statement, params, seconds=seconds)
 
         def level_by_level(level: Sequence[str], most: int) -> list[tuple[str, Edge]]:
-            found = hops(cypher.LEVEL[edge_type, direction], {"keys": list(level)})
+            found = read(cypher.LEVEL[edge_type, direction], {"keys": list(level)})[0][0]
             edges = cypher.edges_of_hops(found, edge_type, direction)
             return expander(edges, direction, view, as_of)(level, most)
 
@@ -115,7 +125,7 @@ class Neo4jGraph:
         cap = limits.nodes * CANDIDATES + 1
         if statement is not None and not deadline.passed():
             try:
-                found = hops(statement, {"starts": list(starts), "cap": cap})
+                found = self._filled(read(statement, {"starts": list(starts), "cap": cap}))
             except OutOfTime:
                 return Closure(dict.fromkeys(starts, 0), [], ("time",))
             if len({hop[0] for hop in found}) < cap:
@@ -147,7 +157,7 @@ class Neo4jGraph:
 
     def position(self) -> int:
         """Journal position up to which this graph is filled; 0 while it is being loaded."""
-        return self.meta()[0]
+        return self.meta()[0] if self._known is None else self._known
 
     def meta(self) -> tuple[int, str]:
         """Position, and the digest that the source had there as far as it was told.
@@ -195,11 +205,7 @@ class Neo4jGraph:
         statements = [(cypher.SET_META, mark), *statements_of_diff(diff)]
         seconds = max(self.bolt.seconds, min(len(diff) / 100, BATCH_SECONDS))
         if not self.bolt.write(statements, seconds=seconds, guarded=True):
-            raise Unavailable(
-                "the graph was emptied or taken meanwhile",
-                where=self.bolt.url,
-                advice="it is filled again by itself",
-            )
+            raise self._emptied()
 
     def load(self, nodes: Iterable[Node], edges: Iterable[Edge], position: int) -> None:
         """Replace everything: wipe, then fill in batches.
@@ -251,6 +257,25 @@ class Neo4jGraph:
         some = [(cypher.WIPE, {"limit": WIPED_AT_ONCE})]
         while self.bolt.write(some, seconds=BATCH_SECONDS)[0][0][0]:
             pass
+
+    def _filled(self, rows: Sequence[Sequence[Any]]) -> list[Any]:
+        """What a closure found, where the graph is ours and as far as it is known to be."""
+        if not rows:
+            if self._known is None:
+                return []
+            raise self._emptied()
+        hops, position, workspace = rows[0]
+        self._own(workspace)
+        if self._known is not None and position < self._known:
+            raise self._emptied()
+        return list(hops)
+
+    def _emptied(self) -> Unavailable:
+        return Unavailable(
+            "the graph was emptied or taken meanwhile",
+            where=self.bolt.url,
+            advice="it is filled again by itself",
+        )
 
     def _own(self, workspace: str | None) -> None:
         # Those that earlier releases filled bear no name; the first to come has them.

@@ -58,6 +58,10 @@ class MirrorEngine(Engine, Protocol):
         """What this thread's calls inside may take together; past it, ``Unavailable``."""
         ...
 
+    def at(self, position: int) -> Engine:
+        """The same for one question, by who knows already how far it is filled."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class Allowance:
@@ -135,9 +139,9 @@ class GraphRouter:
             return question(sql), f"{sql.name} ({self._down_because})"
         try:
             with neo4j.answering_within(self._allowance.answer_seconds):
-                fit, remark = self._look(sql, neo4j)
-                if fit:
-                    answered = question(neo4j)
+                position, remark = self._look(sql, neo4j)
+                if position is not None:
+                    answered = question(neo4j.at(position))
                     self._pause = RETRY_AFTER
                     return answered, neo4j.name + remark
         except (Unavailable, OutOfTime) as error:
@@ -146,28 +150,28 @@ class GraphRouter:
             self._pause = min(self._pause * 2, RETRY_AT_LAST)
         return question(sql), f"{sql.name} ({remark})"
 
-    def _look(self, sql: SourceEngine, neo4j: MirrorEngine) -> tuple[bool, str]:
-        """Whether Neo4j may answer now, and what is to be said of it."""
+    def _look(self, sql: SourceEngine, neo4j: MirrorEngine) -> tuple[int | None, str]:
+        """How far Neo4j is filled; None where it may not answer. And what is to be said of it."""
         seconds = 0.0
         if self._known is None:
             position, digest = neo4j.meta()
         else:
             status = self._known()
             if said := _WHY.get(status.state):
-                return False, neo4j.name + said
+                return None, neo4j.name + said
             position, digest, seconds = status.position or 0, status.digest, status.seconds_behind
         lag = sql.position() - position
         if not digest or sql.mark(position) != digest:
-            return False, f"{neo4j.name} waits to be filled"
+            return None, f"{neo4j.name} waits to be filled"
         if lag <= 0:
-            return True, ""
+            return position, ""
         behind = f"{lag} fact{'' if lag == 1 else 's'} behind"
         allowed = self._allowance
         if lag > allowed.lag:
-            return False, f"{neo4j.name} is {behind}"
+            return None, f"{neo4j.name} is {behind}"
         if seconds > allowed.seconds_behind:
-            return False, f"{neo4j.name} is {seconds:.0f} s behind"
-        return True, f" ({behind})"
+            return None, f"{neo4j.name} is {seconds:.0f} s behind"
+        return position, f" ({behind})"
 
     def closure(
         self,

@@ -9,7 +9,7 @@ from typing import Protocol
 
 from lineage.facts import Json, Source
 from lineage.graph.content import Passages
-from lineage.graph.port import Edge, EdgeType, Node, View
+from lineage.graph.port import Closure, Direction, Edge, EdgeType, Limits, Node, View
 from lineage.graph.walk import Deadline
 from lineage.identity import Label
 
@@ -109,6 +109,12 @@ class StateReader(Protocol):
 
     def edges_into(self, keys: Sequence[str], edge_type: EdgeType) -> list[Edge]:
         """The edges of a type that end in one of the keys."""
+        ...
+
+    def steps(
+        self, keys: Sequence[str], direction: Direction, view: View, as_of: int, limits: Limits
+    ) -> Closure:
+        """One step along ``FEEDS`` from the keys, whatever may be seen of it."""
         ...
 
     def edges_to_models(self, keys: Sequence[str], view: View, as_of: int) -> list[Edge]:

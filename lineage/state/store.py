@@ -18,7 +18,7 @@ import msgspec
 
 from lineage.errors import Unavailable
 from lineage.facts import Json
-from lineage.graph.port import Edge, EdgeType, Node, View
+from lineage.graph.port import Closure, Direction, Edge, EdgeType, Limits, Node, View
 from lineage.graph.rows import listed
 from lineage.graph.sql import SqlGraph
 from lineage.graph.sql_read import edge_of_row
@@ -228,6 +228,14 @@ class SqlState:
     def edges_into(self, keys: Sequence[str], edge_type: EdgeType) -> list[Edge]:
         """The edges of a type that end in one of the keys."""
         return self.graph.edges_into(keys, edge_type)
+
+    def steps(
+        self, keys: Sequence[str], direction: Direction, view: View, as_of: int, limits: Limits
+    ) -> Closure:
+        """One step along ``FEEDS`` from the keys, whatever may be seen of it."""
+        return self.graph.closure(
+            keys, direction, edge_type="FEEDS", view=view, as_of=as_of, limits=limits
+        )
 
     def edges_to_models(self, keys: Sequence[str], view: View, as_of: int) -> list[Edge]:
         """The ``FEEDS`` edges from the keys to models that count at a moment."""

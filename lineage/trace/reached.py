@@ -99,7 +99,10 @@ class Question:
         """
         # One step has as many ends as there are; the limit of nodes is one of walks.
         limits = replace(self.limits, depth=1, nodes=self.limits.nodes + self.limits.edges)
-        closure = self.closure(sorted(held), "FEEDS", limits)
+        # Asked of the state, where it costs no way to another server and back.
+        closure = self.state.steps(
+            sorted(held), self.direction, self.view, self.as_of, self.deadline.rest(limits)
+        )
         self.cut.update(set(closure.truncated) - {"depth"})
         return self._mattering(closure.edges, held)
 

@@ -145,6 +145,10 @@ class RememberingSql(SqlGraph):
         """Never too slow for a question."""
         return nullcontext()
 
+    def at(self, position: int) -> RememberingSql:
+        """Asking it where it stands costs nothing."""
+        return self
+
     def apply(self, diff: GraphDiff, position: int) -> None:
         """Write, then remember."""
         super().apply(diff, position)

@@ -9,7 +9,17 @@ from graph_builders import ALWAYS, sql_graph
 
 from lineage.facts import Json
 from lineage.graph.content import BySpans
-from lineage.graph.port import Edge, EdgeType, GraphDiff, Node, Spans, View
+from lineage.graph.port import (
+    Closure,
+    Direction,
+    Edge,
+    EdgeType,
+    GraphDiff,
+    Limits,
+    Node,
+    Spans,
+    View,
+)
 from lineage.graph.sql import SqlGraph
 from lineage.graph.walk import Deadline
 from lineage.identity import Identity, Label
@@ -42,6 +52,13 @@ class GraphState:
 
     def edges_into(self, keys: Sequence[str], edge_type: EdgeType) -> list[Edge]:
         return self.graph.edges_into(keys, edge_type)
+
+    def steps(
+        self, keys: Sequence[str], direction: Direction, view: View, as_of: int, limits: Limits
+    ) -> Closure:
+        return self.graph.closure(
+            keys, direction, edge_type="FEEDS", view=view, as_of=as_of, limits=limits
+        )
 
     def edges_to_models(self, keys: Sequence[str], view: View, as_of: int) -> list[Edge]:
         return self.graph.edges_to_models(keys, view, as_of)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,8 @@ from tracehold_world import Api, services_of, workspace
 from tracehold.acts import perform
 from tracehold.cli.impact import as_csv
 from tracehold.cli.main import run
+from tracehold.http.app import create_app
+from tracehold.ui.pages import add_pages
 
 NS = "warehouse"
 
@@ -237,6 +240,11 @@ def test_of_several_partitions_read_at_once_each_is_pinned(
         ("mon", "d1", first), ("tue", "d2", second), ("wed", "gone", None)
     ]  # fmt: skip
     assert answer["exact"] is True
+    api.app = create_app(api.services, extend=[add_pages])
+    opened = api.send("GET", f"/open?{httpx.QueryParams(ref=pinned['ref'])}", token=api.token())
+    page = api.send("GET", opened.headers["location"], token=api.token()).text
+    told = re.findall(r"<td[^>]*>\s*(partition \w+)\s*</td>\s*<td[^>]*>\s*(\w+)\s*</td>", page)
+    assert told == [("partition mon", "d1"), ("partition tue", "d2"), ("partition wed", "gone")]
     for other in (marked, odd):
         [found] = get(api, "inputs", ref=other["ref"])["items"]
         assert (found["version"], found["how"], found["partitions"]) == ("d2", "inferred", [])

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Final
 
 from lineage.clock import format_millis
@@ -15,10 +16,44 @@ from tracehold.questions.entities import ref_of_key
 from tracehold.questions.marquez.facets import facets_of_run
 from tracehold.questions.question import Body, Question
 
-__all__ = ["INPUTS"]
+__all__ = ["INPUTS", "Part", "Read", "read_by"]
 
 _PARTS: Final = "dagster_input"
 """The facet that names the version of each partition, where several were read at once."""
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """The version of one partition that was read.
+
+    Attributes:
+        partition: Its name.
+        version: Name of the version.
+        maker: The run that wrote it, where that is known and may be seen.
+    """
+
+    partition: str
+    version: str
+    maker: RunRow | None
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """What a run read of one input.
+
+    Attributes:
+        dataset_key: The input.
+        version: Name of the version; None where none is known, or several are.
+        how: ``said``, ``inferred`` or ``unknown``.
+        maker: The run that wrote it, where that is known and may be seen.
+        parts: The partitions, where several were read at once and the run names their versions.
+    """
+
+    dataset_key: str
+    version: str | None
+    how: str
+    maker: RunRow | None
+    parts: tuple[Part, ...] = ()
 
 
 class AskInputs(Body, frozen=True, kw_only=True):
@@ -27,28 +62,54 @@ class AskInputs(Body, frozen=True, kw_only=True):
     ref: str
 
 
+def read_by(services: Services, run: RunRow) -> Iterator[Read]:
+    """What a run read, in the order of its inputs."""
+    db = services.state.connection()
+    facets = facets_of_run(services, facts_of_run(db, run.key), run.run_id).inputs
+    said = {services.identity.key("Dataset", *name): told for name, told in facets.items()}
+    for pinned in pinned_inputs(db, run):
+        key = pinned.dataset_key
+        # A hidden input has another key here, of which nothing is said.
+        if pinned.how != "said" and (parts := _parts(services, key, said.get(key, {}))):
+            yield Read(key, None, "said", None, parts)
+            continue
+        maker = services.state.run(pinned.run_key) if pinned.run_key else None
+        hidden = pinned.run_key is not None and maker is None
+        yield Read(key, None if hidden else pinned.version, pinned.how, maker)
+
+
+def _parts(services: Services, key: str, said: Mapping[str, Json]) -> tuple[Part, ...]:
+    facet: Any = said.get(_PARTS)
+    listed = facet.get("partitions") if isinstance(facet, dict) else None
+    found = []
+    for one in listed if isinstance(listed, list) else ():
+        if not isinstance(one, dict):
+            continue
+        name, version = one.get("partition"), one.get("version")
+        if isinstance(name, str) and isinstance(version, str):
+            maker = maker_of(services.state.connection(), key, version)
+            found.append(Part(name, version, services.state.run(maker) if maker else None))
+    return tuple(found)
+
+
 def _inputs(services: Services, params: AskInputs) -> Json:
     ref, key = services.resolve(params.ref)
     run = services.state.run(key)
     if run is None:
         raise NotFound("there is no such run", where=params.ref, advice="see tracehold run list")
-    said = _said(services, run)
-    items: list[dict[str, Json]] = []
-    for pinned in pinned_inputs(services.state.connection(), run):
-        # A hidden input has another key here, of which nothing is said.
-        told = said.get(pinned.dataset_key, {}) if pinned.how != "said" else {}
-        parts = _partitions(services, pinned.dataset_key, told)
-        made = _made(services, None if parts else pinned.run_key)
-        unseen = pinned.run_key is not None and made["made_by"] is None
-        items.append(
-            {
-                "ref": ref_of_key(services, pinned.dataset_key),
-                "version": None if parts or unseen else pinned.version,
-                "how": "said" if parts else pinned.how,
-                **made,
-                "partitions": parts,
-            }
-        )
+    items = [
+        {
+            "ref": ref_of_key(services, read.dataset_key),
+            "version": read.version,
+            "how": read.how,
+            **_made(services, read.maker),
+            "partitions": [
+                {"partition": one.partition, "version": one.version, **_made(services, one.maker)}
+                for one in read.parts
+            ],
+        }
+        for read in read_by(services, run)
+    ]
     return {
         "ref": str(ref),
         "items": items,
@@ -57,30 +118,7 @@ def _inputs(services: Services, params: AskInputs) -> Json:
     }
 
 
-def _said(services: Services, run: RunRow) -> dict[str, Mapping[str, Json]]:
-    """By the key of an input, what the run's events say of reading it."""
-    positions = facts_of_run(services.state.connection(), run.key)
-    said = facets_of_run(services, positions, run.run_id).inputs
-    return {services.identity.key("Dataset", *name): facets for name, facets in said.items()}
-
-
-def _partitions(services: Services, key: str, said: Mapping[str, Json]) -> list[dict[str, Json]]:
-    """The version of each partition that was read, in the order in which they are told."""
-    facet: Any = said.get(_PARTS)
-    listed = facet.get("partitions") if isinstance(facet, dict) else None
-    found: list[dict[str, Json]] = []
-    for one in listed if isinstance(listed, list) else ():
-        if not isinstance(one, dict):
-            continue
-        name, version = one.get("partition"), one.get("version")
-        if isinstance(name, str) and isinstance(version, str):
-            maker = maker_of(services.state.connection(), key, version)
-            found.append({"partition": name, "version": version, **_made(services, maker)})
-    return found
-
-
-def _made(services: Services, run_key: str | None) -> dict[str, Json]:
-    maker = services.state.run(run_key) if run_key else None
+def _made(services: Services, maker: RunRow | None) -> dict[str, Json]:
     return {
         "made_by": None if maker is None else ref_of_key(services, maker.key),
         "made_at": None if maker is None or maker.ended is None else format_millis(maker.ended),

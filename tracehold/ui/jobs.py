@@ -7,8 +7,10 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from lineage.errors import NotFound
+from lineage.state.port import RunRow
 from lineage.trace.names import reference_text
 from tracehold.questions.entities import ref_of_key
+from tracehold.questions.inputs import read_by
 from tracehold.ui.asked import Asked
 from tracehold.ui.entities import facts, listing, owners, said
 from tracehold.ui.marks import Cell, Section, link, mark, moment, section
@@ -81,8 +83,8 @@ def run(asked: Asked) -> dict[str, Any]:
             ("Took", lasted),
         ],
         "sections": [
-            _things(asked, "Read", found.inputs),
-            _things(asked, "Wrote", found.outputs),
+            _read(asked, found),
+            _wrote(asked, found.outputs),
         ],
         "texts": [
             (name, json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False))
@@ -91,11 +93,29 @@ def run(asked: Asked) -> dict[str, Any]:
     }
 
 
-def _things(asked: Asked, heading: str, keys: Sequence[str]) -> Section:
+def _read(asked: Asked, run: RunRow) -> Section:
+    """The inputs with their versions; below one of which several partitions were read, these."""
+    rows: list[list[Cell]] = []
+    reads = list(read_by(asked.services, run))
+    names = _links(asked, [read.dataset_key for read in reads])
+    for read, name in zip(reads, names, strict=True):
+        rows.append([name, read.version, read.how, _maker(read.maker)])
+        rows += [
+            ["partition " + part.partition, part.version, None, _maker(part.maker)]
+            for part in read.parts
+        ]
+    return section("Read", ["Name", "Version", "How it is known", "Written by"], rows)
+
+
+def _maker(run: RunRow | None) -> Cell:
+    return None if run is None else link("Run", run.key, run.run_id)
+
+
+def _wrote(asked: Asked, keys: Sequence[str]) -> Section:
+    return section("Wrote", ["Name"], [[name] for name in _links(asked, keys)])
+
+
+def _links(asked: Asked, keys: Sequence[str]) -> list[Cell]:
     nodes = asked.services.state.nodes(keys)
-    rows: list[list[Cell]] = [
-        [link(nodes[key].label, key, ref_of_key(asked.services, key)) if key in nodes
-         else ref_of_key(asked.services, key)]
-        for key in keys
-    ]  # fmt: skip
-    return section(heading, ["Name"], rows)
+    names = [(key, ref_of_key(asked.services, key)) for key in keys]
+    return [link(nodes[key].label, key, name) if key in nodes else name for key, name in names]

@@ -56,7 +56,7 @@ def test_no_call_outlasts_its_deadline_when_the_server_never_answers(
     graph.apply(chain(3), 1)
     methods = {name for name, one in vars(Neo4jGraph).items() if callable(one) and name[0] != "_"}
     calls = every_call(graph)
-    assert methods - set(calls) == {"close", "answering_within"}
+    assert methods - set(calls) == {"close", "answering_within", "at"}
     gate.freeze()
     for name, call in calls.items():
         began = time.monotonic()
@@ -71,7 +71,7 @@ def test_a_batch_has_a_deadline_of_a_minute_where_nothing_shorter_is_said(
     """What the mirror calls, as it calls it; only reading everything back may take longer."""
     seconds: list[float] = []
 
-    def watched(self: bolt.Bolt, work: object, limit: float | None) -> object:
+    def watched(self: bolt.Bolt, work: object, limit: float | None, *_: str) -> object:
         seconds.append(self.seconds if limit is None else limit)
         raise Unavailable("not called")
 

@@ -18,6 +18,7 @@ from lineage.errors import InvalidInput, Unavailable
 from lineage.graph import cypher
 from lineage.graph.neo4j import Neo4jGraph
 from lineage.graph.port import OPEN, Edge, EdgeType, GraphDiff, Limits, Node
+from lineage.graph.refusal import GraphRefused
 from lineage.graph.walk import OutOfTime
 from lineage.identity import LABELS, Label
 
@@ -213,6 +214,33 @@ def test_the_server_ends_what_takes_longer_than_asked(graph: Neo4jGraph) -> None
         ["n002"], "up", edge_type="FEEDS", view="structural", as_of=1, limits=GENEROUS
     )
     assert len(found.depths) == 3
+
+
+def test_who_asks_of_a_position_hears_that_the_graph_was_emptied_or_taken_since(
+    graph: Neo4jGraph, neo4j_url: str, neo4j_auth: tuple[str, str]
+) -> None:
+    def reached(asked: Neo4jGraph) -> int:
+        found = asked.closure(
+            ["n002"], "up", edge_type="FEEDS", view="structural", as_of=1, limits=GENEROUS
+        )
+        return len(found.depths)
+
+    graph.apply(chain(3), 7)
+    known = graph.at(7)
+    assert (known.position(), reached(known)) == (7, 3)
+    graph.begin()
+    with pytest.raises(Unavailable, match="emptied or taken"):
+        reached(known)
+    graph.apply(GraphDiff(), 7)
+    assert reached(known) == 3
+    other = Neo4jGraph(neo4j_url, *neo4j_auth, workspace="theirs", deadline_seconds=60)
+    other.begin(take_over=True)
+    with pytest.raises(GraphRefused, match="another workspace"):
+        reached(known)
+    graph.bolt.write([("MATCH (m:TraceholdMeta) DELETE m", {})])
+    with pytest.raises(Unavailable, match="emptied or taken"):
+        reached(known)
+    other.close()
 
 
 def test_a_wrong_password_says_what_to_check(neo4j_url: str) -> None:
