@@ -165,9 +165,6 @@ class _Wirer:
         props = {
             k: facet[k] for k in ("role", "version", "subset") if isinstance(facet.get(k), str)
         }
-        version = self.facet(port, "version")
-        if "version" not in props and version and isinstance(version.get("datasetVersion"), str):
-            props["version"] = version["datasetVersion"]
         for model in models:
             self.put(
                 ("TRAINED_ON", src, model, "declared"), Wired(props, ends=(src, model), into=model)
