@@ -194,6 +194,19 @@ def test_names_are_joined_where_nobody_uses_the_one_that_rules_lead_to(tmp_path:
     assert state.graph.nodes([DatasetRef(NS, "/d/o").key(IDENTITY)]) == {}
 
 
+def test_names_that_two_rules_lead_to_one_that_nobody_uses_are_joined_by_both(
+    tmp_path: Path,
+) -> None:
+    hosts = ("file://w1", "file://w2")
+    reads = [
+        run_event("COMPLETE", 1, job=host, inputs=[dataset("/d/x") | {"namespace": host}])
+        for host in hosts
+    ]
+    rules = [ruled(f"R{n}", "host", host, to_namespace=NS) for n, host in enumerate(hosts, 1)]
+    [edge] = joined(folded(tmp_path, [*reads, *((one, 5) for one in rules)])).values()
+    assert set(edge.props["rule"].split("+")) == {"R1", "R2"}
+
+
 @pytest.mark.parametrize("batch", [1, 1000])
 def test_a_name_that_a_symlink_brings_into_the_middle_leaves_no_edge_to_the_former_one(
     tmp_path: Path, batch: int
