@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
+from weakref import WeakKeyDictionary
 
 from lineage.graph.port import Node
 from lineage.graph.rows import decode_props, decode_spans, listed
@@ -90,6 +91,11 @@ cross join node as other on other.id = e.{far} limit ?
 """
 _FROM_JOBS: Final = _TOUCHES.format(near="src", far="dst", types="'READ', 'WROTE', 'CHILD_OF'")
 _TO_DATASETS: Final = _TOUCHES.format(near="dst", far="src", types="'READ', 'WROTE'")
+
+_COUNTED: Final[WeakKeyDictionary[SqlState, tuple[str, dict[tuple[str, str], int]]]] = (
+    WeakKeyDictionary()
+)
+"""Per state its digest, and what lists of it counted there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,8 +182,20 @@ class Listing:
             return len(self._seen(label)) if self._narrowed else self._state.count(label)
         if not self._is_open(namespace):
             return 0
-        row = self._db.execute(_COUNT, (label, namespace, self._hidden or "[]")).fetchone()
-        return int(row[0])
+        counted = {} if self._narrowed else self._counted()
+        if (label, namespace) not in counted:
+            row = self._db.execute(_COUNT, (label, namespace, self._hidden or "[]")).fetchone()
+            counted[label, namespace] = int(row[0])
+        return counted[label, namespace]
+
+    def _counted(self) -> dict[tuple[str, str], int]:
+        """What was counted since the state last changed: every page says how much there is."""
+        digest = self._state.digest()
+        known, counted = _COUNTED.get(self._state, ("", {}))
+        if known != digest:
+            counted = {}
+            _COUNTED[self._state] = (digest, counted)
+        return counted
 
     def _is_open(self, namespace: str) -> bool:
         return self._open is None or self._open(namespace)

@@ -406,6 +406,17 @@ def test_a_version_is_a_uuid_derived_from_its_name_or_the_name_itself(name: str)
     assert version_id(str(made).upper()) == str(made)
 
 
+def test_what_a_namespace_has_is_counted_anew_once_something_new_is_told(own: Api) -> None:
+    def counted() -> list[int]:
+        lists = (get(own, f"namespaces/{NS}/{what}", limit=1) for what in ("datasets", "jobs"))
+        return [one["totalCount"] for one in lists]
+
+    datasets, jobs = counted()
+    assert counted() == [datasets, jobs]
+    send(own, run_event("COMPLETE", 80, job="new", run="new", outputs=["new_1", "new_2"]))
+    assert counted() == [datasets + 2, jobs + 1]
+
+
 def test_several_jobs_of_one_run_id_stay_apart(own: Api) -> None:
     send(
         own,
