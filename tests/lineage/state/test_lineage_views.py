@@ -322,6 +322,18 @@ def test_a_purge_recorded_by_another_package_ends_content(tmp_path: Path) -> Non
     world.close()
 
 
+def test_what_a_run_says_of_a_model_is_said_of_the_model_and_not_of_a_dataset(world: World) -> None:
+    model = dataset("churn@1", tracehold_model=facet("Model", name="churn", version="1"))
+    model["outputFacets"] = {"outputStatistics": facet("Statistics", rowCount=7)}
+    read = dataset("churn@1")
+    read["inputFacets"] = {"inputStatistics": facet("Statistics", rowCount=9)}
+    world.send(run_event("COMPLETE", 1, job="fit", inputs=[read], outputs=[model]))
+    keys = {"model": ModelRef("churn", "1").key(IDENTITY), "table": table("churn@1")}
+    said = world.state.aspects([*keys.values()], ["statistics"])
+    rows = {name: [one.value for one in said[key]["statistics"]] for name, key in keys.items()}
+    assert rows == {"model": [{"rows": 7}], "table": [{"rows": 9}]}
+
+
 def test_a_model_is_fed_and_trained_on(world: World) -> None:
     training = dataset("bookings", tracehold_training=facet("Training", role="train", version="v7"))
     model = dataset("churn@1", tracehold_model=facet("Model", name="churn", version="1"))
