@@ -94,14 +94,15 @@ def run(asked: Asked) -> dict[str, Any]:
 
 
 def _read(asked: Asked, run: RunRow) -> Section:
-    """The inputs with their versions; below one of which several partitions were read, these."""
+    """The inputs with their versions, and where several partitions were read, these."""
     rows: list[list[Cell]] = []
     reads = list(read_by(asked.services, run))
     names = _links(asked, [read.dataset_key for read in reads])
     for read, name in zip(reads, names, strict=True):
-        rows.append([name, read.version, read.how, _maker(read.maker)])
+        if not read.parts:
+            rows.append([name, read.version, read.how, _maker(read.maker)])
         rows += [
-            ["partition " + part.partition, part.version, None, _maker(part.maker)]
+            [[name, f"partition {part.partition}"], part.version, read.how, _maker(part.maker)]
             for part in read.parts
         ]
     return section("Read", ["Name", "Version", "How it is known", "Written by"], rows)
