@@ -150,20 +150,24 @@ class Closings:
         return max(times, default=None)
 
     def next(self, dataset: str, after: int) -> int | None:
-        """The first closing by a run that began at a moment or behind it, and ended behind it."""
+        """The first closing by a run that began behind a moment."""
         best = min((moment for moment in self._purged(dataset) if moment > after), default=OPEN)
-        ends = (ended for _, ended in self._behind(dataset, after))
+        # What came in while the run began may remain.
+        ends = (ended for _, ended in self._behind(dataset, after, after + 1))
         best = min(best, min(ends, default=OPEN))
         return None if best == OPEN else best
 
     def replaced(self, dataset: str, after: int) -> int | None:
         """When the first run behind a moment began that proved to leave nothing of the content."""
-        return min((began for began, _ in self._behind(dataset, after)), default=None)
+        return min((began for began, _ in self._behind(dataset, after, after)), default=None)
 
-    def _behind(self, dataset: str, after: int) -> Iterator[tuple[int, int]]:
-        """(began, ended) of runs of each writer, until those that follow ended no sooner."""
+    def _behind(self, dataset: str, after: int, since: int) -> Iterator[tuple[int, int]]:
+        """(began, ended) of runs of each writer, until those that follow ended no sooner.
+
+        They ended behind ``after``, and began at ``since`` or later.
+        """
         for number, writing in self._closing_writers(dataset):
-            rows = self._db.execute(_BEHIND, (number, after, LOOKED_AT))
+            rows = self._db.execute(_BEHIND, (number, since, LOOKED_AT))
             first_end = OPEN
             for began, ended in self._closed(dataset, writing, rows):
                 if began >= first_end:

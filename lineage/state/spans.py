@@ -115,7 +115,8 @@ def _structural(
 def _contributions(occurrences: Sequence[Occurrence], closings: Sequence[tuple[int, int]]) -> Spans:
     """Spans in which contributions of one wiring are inside one destination.
 
-    A run that overwrites ends what was there when it began: what came in meanwhile may remain.
+    A run that overwrites ends what was there before it began: what came in meanwhile, or in the
+    millisecond of its beginning, may remain.
     """
     if not closings:
         return ((min(o.first for o in occurrences), OPEN),)
@@ -123,7 +124,7 @@ def _contributions(occurrences: Sequence[Occurrence], closings: Sequence[tuple[i
     for occurrence in occurrences:
         place = bisect_right(closings, (occurrence.last, OPEN))
         later = (closings[number] for number in range(place, len(closings)))
-        until = next((at for at, began in later if began >= occurrence.last), OPEN)
+        until = next((at for at, began in later if began > occurrence.last), OPEN)
         spans.append((occurrence.first, until))
     return _joined(spans)
 

@@ -84,9 +84,10 @@ def steps_after_each_other(draw: st.DrawFn) -> list[Step]:
 def steps_at_once(draw: st.DrawFn) -> list[Step]:
     """Runs that overlap as they like, reading and writing at some moment of their time."""
     steps = []
+    latest = draw(st.sampled_from([4, 20, 100]))
     for _ in range(draw(st.integers(1, 14))):
-        start = draw(st.integers(0, 100))
-        end = start + draw(st.integers(0, 40))
+        start = draw(st.integers(0, latest))
+        end = start + draw(st.integers(0, latest // 2))
         read = draw(st.integers(start, end))
         wrote = draw(st.integers(read, end))
         how, target, sources = draw(_what())

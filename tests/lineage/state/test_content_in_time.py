@@ -144,6 +144,20 @@ def test_what_comes_in_while_a_run_overwrites_may_remain(world: World) -> None:
     assert world.standing("content", 20) == {("x", "mart"), ("meanwhile", "mart")}
 
 
+def test_what_comes_in_as_an_overwriting_run_begins_may_remain(world: World) -> None:
+    outputs = [dataset("mart", mode="overwrite")]
+    told = {"job": "load", "run": "l", "inputs": ["x"], "outputs": outputs}
+    world.send(
+        run_event("START", 3, **told),
+        run_event("COMPLETE", 9, **told),
+        run(2, "early", "before", "mart"),
+        run(3, "append", "meanwhile", "mart"),
+    )
+    assert into(world, "mart") == {"x", "meanwhile"}
+    assert out_of(world, "meanwhile") == {"mart"}
+    assert out_of(world, "before") == set()
+
+
 def test_wiring_that_was_only_declared_may_move_data_at_any_moment(world: World) -> None:
     world.send(
         job_event(1, job="declared", inputs=["set"], outputs=["model"]),
@@ -238,5 +252,5 @@ def test_a_closing_counts_from_the_moment_of_its_end(world: World) -> None:
     closings = Closings(world.state.connection())
     assert [closings.last(table("b"), at(minute)) for minute in (2.9, 3, 9)] == [None, at(2), at(2)]
     ends = [closings.next(table("b"), at(minute)) for minute in (1.9, 2, 2.1, 3)]
-    assert ends == [at(3), at(3), None, None]
+    assert ends == [at(3), None, None, None]
     assert [closings.replaced(table("b"), at(minute)) for minute in (2, 2.1)] == [at(2), None]
