@@ -225,7 +225,7 @@ def test_of_several_partitions_read_at_once_each_is_pinned(
     ]
     for minute, input_ in (
         (50, read(pinned=True, dataVersion="x", partitions=both)),
-        (51, read(pinned=False, dataVersion="x")),
+        (51, read(pinned=False, dataVersion="x", partitions=both)),
         (52, read(pinned=True, dataVersion="x", partitions=["mon", {"partition": 1}])),
     ):
         event = run_event("COMPLETE", minute, job="week", run=f"w{minute}", inputs=[input_])

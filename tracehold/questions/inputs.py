@@ -65,9 +65,12 @@ class AskInputs(Body, frozen=True, kw_only=True):
 def read_by(services: Services, run: RunRow) -> Iterator[Read]:
     """What a run read, in the order of its inputs."""
     db = services.state.connection()
-    facets = facets_of_run(services, facts_of_run(db, run.key), run.run_id).inputs
+    found = pinned_inputs(db, run)
+    # Events are read again only where the state does not know it all.
+    positions = () if all(one.how == "said" for one in found) else facts_of_run(db, run.key)
+    facets = facets_of_run(services, positions, run.run_id).inputs
     said = {services.identity.key("Dataset", *name): told for name, told in facets.items()}
-    for pinned in pinned_inputs(db, run):
+    for pinned in found:
         key = pinned.dataset_key
         # A hidden input has another key here, of which nothing is said.
         if pinned.how != "said" and (parts := _parts(services, key, said.get(key, {}))):
@@ -80,7 +83,9 @@ def read_by(services: Services, run: RunRow) -> Iterator[Read]:
 
 def _parts(services: Services, key: str, said: Mapping[str, Json]) -> tuple[Part, ...]:
     facet: Any = said.get(_PARTS)
-    listed = facet.get("partitions") if isinstance(facet, dict) else None
+    if not isinstance(facet, dict) or facet.get("pinned") is not True:
+        return ()
+    listed = facet.get("partitions")
     found = []
     for one in listed if isinstance(listed, list) else ():
         if not isinstance(one, dict):
