@@ -356,6 +356,28 @@ def test_five_hundred_boxes_can_be_used(page: Page, server: RunningServer) -> No
     assert len(set(places)) == count
     page.locator(".box .name").last.dispatch_event("click")
     expect(page.locator(".link.lit")).not_to_have_count(0)
+    page.get_by_role("button", name="Fit").click()
+    assert page.locator(".box").first.evaluate("(box) => box.getBoundingClientRect().width") < 100
+    page.get_by_label("As of (UTC)").fill("2000-01-01T00:00")
+    page.get_by_label("As of (UTC)").press("Enter")
+    expect(page.locator(".box")).to_have_count(1)
+    left = page.locator(".box").evaluate("(box) => box.getBoundingClientRect().width")
+    assert left > 200, "what is left can be read"
+
+
+def test_of_a_long_name_the_end_is_seen(page: Page, server: RunningServer) -> None:
+    long = f"{'a_very_long_beginning.' * 3}the_end"
+    fill(server, [run_event("COMPLETE", 0, job="long", run="long", outputs=[long])])
+    show(page, page_of(server, long))
+    title = box(page, long).locator(".title")
+    assert title.evaluate("(one) => one.scrollWidth > one.clientWidth")
+    seen = title.evaluate(
+        """(one) => {
+             const [room, name] = [one, one.firstChild].map((n) => n.getBoundingClientRect());
+             return name.right <= room.right + 1 && name.left < room.left;
+           }"""
+    )
+    assert seen
 
 
 def test_very_many_neighbors_come_page_by_page(page: Page, server: RunningServer) -> None:

@@ -6,6 +6,8 @@
   const HEAD = 46;
   const ROW = 24;
   const MARGIN = 40;
+  /** Below this scale boxes cannot be read. */
+  const READABLE = 0.45;
   const SVG = "http://www.w3.org/2000/svg";
 
   /** An element: attributes that are functions are listeners, children may be text or nothing. */
@@ -132,7 +134,7 @@
       made.append(element("button", {
         type: "button", class: "name", tabindex: box.current ? 0 : -1, title: box.title,
         "aria-pressed": "false", "aria-label": box.spoken, click: box.choose, focus: box.focus,
-      }, element("strong", {}, box.name), element("small", {}, box.sub)));
+      }, element("span", { class: "title" }, element("strong", {}, box.name)), element("small", {}, box.sub)));
       if (box.marks.length) {
         made.append(element("span", { class: "marks" }, box.marks.map((mark) => element("span", { class: `tag ${mark.tone}` }, mark.text))));
       }
@@ -172,6 +174,11 @@
       this._apply();
     }
 
+    /** Whether what stands in boxes can be read. */
+    get readable() {
+      return this.scale >= READABLE;
+    }
+
     /** Show all of it, or as much as can still be read. */
     fit(around) {
       if (!this._scene) return;
@@ -187,7 +194,7 @@
         x: (clientWidth - (left + right) * this.scale) / 2,
         y: (clientHeight - (top + bottom) * this.scale) / 2,
       };
-      if (around !== undefined && whole < 0.45) {
+      if (around !== undefined && whole < READABLE) {
         // Too much to be read at once: begin at what the picture is about.
         this.scale = 0.8;
         const place = this._places.get(around);

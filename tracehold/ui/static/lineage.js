@@ -14,7 +14,6 @@
   const PAGE = 200;
   const WHOLE = 500;
   const ROWS = 12;
-  const LONGEST = 26;
   const JOBS_AT_ONCE = 100;
   const TABLE_BOXES = 150;
 
@@ -236,6 +235,8 @@
     );
     paint(boxes, rows, size);
     if (fit) canvas.fit(graph.focus);
+    // What is left of a picture that was too large to be read is looked at from nearer.
+    else if (!canvas.readable && boxes.length < had.size) canvas.fit();
     else if (before) {
       canvas.hold(before, places.get(hold));
       const [first] = boxes.filter((box) => !had.has(box.id)).sort((a, b) => aside(a.id, hold) - aside(b.id, hold));
@@ -278,16 +279,13 @@
     panel.replaceChildren(...details(view()));
   }
 
-  /** The end of a long name, by which names differ more than by their beginning. */
-  const tail = (name) => (name.length > LONGEST ? `…${name.slice(1 - LONGEST)}` : name);
-
   function sceneBox(box, rows, height) {
     const name = nameOf({ box: box.id, column: null });
     const marks = marksOf(box);
     const handles = handlesOf(box);
     const kind = kindOf(box);
     return {
-      id: box.id, height, marks, handles, name: tail(box.kind === "Dataset" ? name.slice(name.lastIndexOf("/") + 1) || name : name), sub: kind,
+      id: box.id, height, marks, handles, name: box.kind === "Dataset" ? name.slice(name.lastIndexOf("/") + 1) || name : name, sub: kind,
       label: name, title: `${name}\n${kind}`, current: current === box.id,
       spoken: [name, kind, ...marks.map((mark) => mark.text), pii(box.notes), ...handles.map((handle) => handle.spoken)].filter(Boolean).join(", "),
       classes: [box.kind.toLowerCase(), box.id === graph.focus ? "focus" : "", marks.some((one) => one.tone === "bad") ? "bad" : marks.some((one) => one.tone === "warn") ? "warn" : ""].filter(Boolean).join(" "),
