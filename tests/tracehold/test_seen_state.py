@@ -93,7 +93,7 @@ WITHOUT_NAMES = {
 """Where the state stands, and how it is opened."""
 AMONG_KEYS = {"mentioned"}
 """Answers with some of the keys that it is given."""
-NOT_NARROWED = {"graph", "passages"}
+NOT_NARROWED = {"graph", "passages", "steps"}
 """What traces walk, with ``Seeing.allowed`` in their hands."""
 
 
