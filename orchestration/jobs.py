@@ -16,7 +16,7 @@ from orchestration.standard_facets import PRODUCER
 from tracehold_dagster.keys import RUN_FACETS
 
 if TYPE_CHECKING:
-    from tracehold.bootstrap import Services
+    from tracehold.services import Services
     from tracehold.settings import Settings
 
 __all__ = [

@@ -19,8 +19,8 @@ from privacy.deletion.case import list_cases
 from privacy.reach import reach_down
 from privacy.retention.due import DueRow, due_list
 from tracehold.acts.act import read_fields
-from tracehold.bootstrap import Services
 from tracehold.judging import View, license_of, view_of
+from tracehold.services import Services
 from tracehold.training import judge_training
 from tracehold.used import AskUse, subject_of
 from tracehold.using import judge_use

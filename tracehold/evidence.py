@@ -24,9 +24,9 @@ from lineage.trace.resolve import resolve
 from privacy.deletion.case import Case, find_case
 from privacy.holds import STREAM as HOLDS
 from privacy.queries import certificate
-from tracehold.bootstrap import Services
 from tracehold.judging import license_judgement, pii_exposure
 from tracehold.questions.lineage import AskTrace, walk
+from tracehold.services import Services
 
 __all__ = ["Bundle", "build_bundle", "chained_keys", "check_bundle", "keys_of"]
 

@@ -17,7 +17,7 @@ from lineage.identity import Identity
 from lineage.refs import JobRef, parse_ref
 from lineage.state.port import RunRow, StateReader
 from lineage.trace.names import reference_text
-from tracehold.bootstrap import Services
+from tracehold.services import Services
 
 __all__ = ["PERIODS", "Old", "Turn", "old_evidence", "turns"]
 

@@ -17,8 +17,8 @@ from lineage.facts import Json
 from lineage.refs import DatasetRef, ModelRef, Ref
 from privacy.deletion.tombstones import refuse_return
 from tracehold.acts.act import Body
-from tracehold.bootstrap import Services
 from tracehold.judging import view_of
+from tracehold.services import Services
 from tracehold.training import judge_training
 from tracehold.used import AskUse, require_sound
 from tracehold.using import judge_use

@@ -21,8 +21,8 @@ from lineage.refs import DatasetRef, ModelRef
 from lineage.state.port import StateReader
 from privacy.exposure import Exposure, exposure
 from privacy.retention.due import DueRow, due_list
-from tracehold.bootstrap import Services
 from tracehold.seeing import Seeing
+from tracehold.services import Services
 
 __all__ = ["View", "due_rows", "license_judgement", "license_of", "pii_exposure", "view_of"]
 

@@ -12,7 +12,7 @@ from privacy.holds import Hold, list_holds
 from privacy.queries import Certificate, Incident, incidents
 from privacy.queries import certificate as find_certificate
 from privacy.queries import certificates as list_certificates
-from tracehold.bootstrap import Services
+from tracehold.services import Services
 
 __all__ = [
     "case_of", "cases", "certificate_of", "certificates", "holds", "incidents_seen", "open_holds",

@@ -14,8 +14,8 @@ from lineage.facts import Json
 from lineage.refs import DatasetRef, ModelRef
 from lineage.state.port import AspectValue
 from privacy.exposure import Exposure, exposure
-from tracehold.bootstrap import Services
 from tracehold.judging import View
+from tracehold.services import Services
 
 __all__ = ["GateAnswer", "decide_train", "judge_personal", "judge_quality", "judge_training"]
 

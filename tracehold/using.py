@@ -26,8 +26,8 @@ from lineage.state.resolve import MANY
 from lineage.trace.names import reference_text
 from privacy.exposure import exposure
 from privacy.retention.due import due_list
-from tracehold.bootstrap import Services
 from tracehold.judging import View
+from tracehold.services import Services
 from tracehold.training import decide_train, judge_personal, judge_quality
 from tracehold.used import AskUse, UsedInput, subject_of
 

@@ -15,9 +15,9 @@ from lineage.graph.content import Aliases
 from lineage.graph.port import OPEN, Direction, Limits
 from lineage.refs import parse_ref
 from lineage.state.port import AspectValue
-from tracehold.bootstrap import Services
 from tracehold.decisions import Decision, Review, Reviewer, decisions
 from tracehold.faults import describe
+from tracehold.services import Services
 
 __all__ = ["ACTOR", "STREAM", "Watch"]
 

@@ -19,7 +19,7 @@ from tracehold.settings import load
 from tracehold.workspace import read_token
 
 if TYPE_CHECKING:
-    from tracehold.bootstrap import Services
+    from tracehold.services import Services
 
 
 class Verbatim:

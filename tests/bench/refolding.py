@@ -19,7 +19,7 @@ from lineage.journal.sqlite import open_journal
 from lineage.openlineage.read import receive
 from lineage.openlineage.scrub import LexicalScrubber
 from lineage.state.rebuild import rebuild
-from tracehold.bootstrap import STATE, make_registry
+from tracehold.registry import STATE, make_registry
 
 __all__ = ["SCENARIOS"]
 

@@ -21,7 +21,7 @@ from lineage.openlineage.read import receive
 from lineage.openlineage.scrub import LexicalScrubber
 from lineage.state.advance import Folder
 from lineage.state.store import open_state
-from tracehold.bootstrap import STATE, make_registry
+from tracehold.registry import STATE, make_registry
 
 __all__ = ["SCENARIOS"]
 

@@ -18,8 +18,9 @@ from lineage.trace.model import Coverage
 from lineage.trace.names import reference
 from lineage.trace.render import as_json
 from lineage.trace.walk import trace
-from tracehold.bootstrap import Services, open_services
+from tracehold.bootstrap import open_services
 from tracehold.questions.lineage import ANNOTATORS
+from tracehold.services import Services
 from tracehold.settings import load
 
 WIDE = Limits(depth=100, nodes=10_000, seconds=60)

@@ -19,7 +19,8 @@ from lineage.facts import Fact
 from lineage.identity import Identity
 from lineage.state.advance import Folder
 from lineage.state.store import open_state
-from tracehold.bootstrap import make_registry, open_services
+from tracehold.bootstrap import open_services
+from tracehold.registry import make_registry
 from tracehold.settings import load
 
 pytestmark = pytest.mark.slow

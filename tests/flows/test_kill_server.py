@@ -30,7 +30,7 @@ from lineage.journal.keys import load_keys
 from lineage.journal.sqlite import open_journal
 from lineage.journal.verify import verify_journal
 from lineage.state.rebuild import rebuild
-from tracehold.bootstrap import STATE, make_registry
+from tracehold.registry import STATE, make_registry
 from tracehold.settings import Settings, load
 
 pytestmark = [pytest.mark.slow, pytest.mark.campaign]

@@ -23,7 +23,7 @@ from tracehold_world import Api, services_of, workspace
 
 from lineage.openlineage.read import KIND
 from tracehold.acts import perform
-from tracehold.bootstrap import make_registry
+from tracehold.registry import make_registry
 
 NS = "warehouse"
 

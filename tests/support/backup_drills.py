@@ -22,7 +22,9 @@ from lineage.state.advance import Folder
 from lineage.state.store import open_state
 from tracehold.backup.restore import Restored, restore_backup
 from tracehold.backup.take import Taken, take_backup
-from tracehold.bootstrap import Services, make_registry, open_services
+from tracehold.bootstrap import open_services
+from tracehold.registry import make_registry
+from tracehold.services import Services
 from tracehold.settings import Settings, load
 from tracehold.workspace import init
 

@@ -33,7 +33,9 @@ from lineage.openlineage.read import receive
 from lineage.state.rebuild import rebuild
 from tracehold.backup.restore import restore_backup
 from tracehold.backup.take import take_backup
-from tracehold.bootstrap import STATE, Services, make_registry, open_services
+from tracehold.bootstrap import open_services
+from tracehold.registry import STATE, make_registry
+from tracehold.services import Services
 from tracehold.settings import load, refuse_unfinished
 from tracehold.workspace import init
 

@@ -36,7 +36,7 @@ from lineage.state.native import Stuck, points_of
 from lineage.state.registry import Registry
 from lineage.state.store import open_state
 from privacy import events as privacy
-from tracehold.bootstrap import make_registry
+from tracehold.registry import make_registry
 
 __all__ = ["FOLDER", "files_of", "folded", "golden", "left_by", "read_fact"]
 

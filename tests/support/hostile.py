@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 from running_server import Client, RunningServer
 
 from lineage.state.store import open_state
-from tracehold.bootstrap import STATE
+from tracehold.registry import STATE
 from tracehold.settings import load
 
 __all__ = ["LINEAGE", "MIB", "PEAK", "Hostile", "bomb", "event", "named", "pieces"]

@@ -13,7 +13,6 @@ import msgspec
 from tracehold_world import Clockwork, services_of, workspace
 
 from lineage.trace.resolve import resolve
-from tracehold.bootstrap import Services
 from tracehold.imports import archive, croissant, datahub, dbt, marquez, mlflow, snowflake, unity
 from tracehold.imports.delivery import Local, Tally, carry
 from tracehold.imports.events import Item
@@ -22,6 +21,7 @@ from tracehold.imports.mlflow_store import from_files
 from tracehold.imports.report import Report
 from tracehold.imports.web import Web
 from tracehold.questions import answer
+from tracehold.services import Services
 from tracehold.workspace import read_token
 
 __all__ = ["FORMATS", "Estate", "estate_of", "events_of", "left_of"]

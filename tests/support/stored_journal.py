@@ -22,7 +22,7 @@ from lineage.facts import Draft
 from lineage.identity import Identity
 from lineage.journal.keys import load_keys
 from lineage.journal.sqlite import open_journal
-from tracehold.bootstrap import make_registry
+from tracehold.registry import make_registry
 
 __all__ = ["FOLDER", "ORIGIN", "copy_of", "identity_of"]
 

@@ -15,8 +15,9 @@ import msgspec
 
 from lineage.clock import Clock
 from tracehold.acts import perform
-from tracehold.bootstrap import Services, open_services
+from tracehold.bootstrap import open_services
 from tracehold.http.app import create_app
+from tracehold.services import Services
 from tracehold.settings import Settings, load
 from tracehold.workspace import init, read_token
 

@@ -19,7 +19,8 @@ from lineage.refs import ColumnRef, DatasetRef, JobRef, Ref, RunRef
 from lineage.state.advance import Folder
 from lineage.state.mentions import facts_naming
 from lineage.state.store import open_state
-from tracehold.bootstrap import Services, open_services
+from tracehold.bootstrap import open_services
+from tracehold.services import Services
 from tracehold.settings import Settings
 
 REASON = "gdpr-17"

@@ -22,10 +22,11 @@ from lineage.openlineage.read import receive
 from lineage.refs import DatasetRef
 from lineage.state.late import Late
 from lineage.state.rebuild import rebuild
-from tracehold.bootstrap import Services, open_services
+from tracehold.bootstrap import open_services
 from tracehold.folding.messages import Begin, Trouble
 from tracehold.folding.process import FoldProcess
 from tracehold.registry import STATE, make_registry
+from tracehold.services import Services
 from tracehold.settings import Settings, load
 
 needs_proc = pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="looks into /proc")

@@ -12,7 +12,7 @@ from lineage.facts import FoldContext
 from lineage.openlineage.read import KIND
 from lineage.state.native import Stuck, points_of
 from lineage.state.precedence import PRECEDENCE
-from tracehold.bootstrap import make_registry
+from tracehold.registry import make_registry
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "reference" / "state.md"
 

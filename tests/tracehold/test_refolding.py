@@ -18,9 +18,11 @@ from lineage.state.advance import Folder
 from lineage.state.generations import current
 from lineage.state.rebuild import Refold, rebuild
 from lineage.state.store import open_state
-from tracehold.bootstrap import STATE, Services, open_services
+from tracehold.bootstrap import open_services
 from tracehold.doctor import examine
 from tracehold.refolding import Cause, cause_to_refold
+from tracehold.registry import STATE
+from tracehold.services import Services
 from tracehold.settings import Settings
 
 EVENTS = 30

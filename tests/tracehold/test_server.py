@@ -24,7 +24,8 @@ from lineage.journal.keys import load_keys
 from lineage.journal.sqlite import open_journal
 from lineage.journal.verify import verify_journal
 from lineage.state.rebuild import rebuild
-from tracehold.bootstrap import STATE, make_registry, open_services
+from tracehold.bootstrap import open_services
+from tracehold.registry import STATE, make_registry
 from tracehold.settings import load
 
 LINEAGE = "/api/v1/lineage"

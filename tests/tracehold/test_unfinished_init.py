@@ -9,7 +9,8 @@ import pytest
 
 import tracehold.workspace
 from lineage.errors import Conflict, Unavailable
-from tracehold.bootstrap import STATE, open_services
+from tracehold.bootstrap import open_services
+from tracehold.registry import STATE
 from tracehold.settings import UNFINISHED, load, refuse_unfinished
 from tracehold.workspace import init
 

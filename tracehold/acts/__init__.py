@@ -20,7 +20,7 @@ from tracehold.acts.keys import KEYS
 from tracehold.acts.mirror import MIRROR
 from tracehold.acts.people import PEOPLE
 from tracehold.acts.reads import READS
-from tracehold.bootstrap import Services
+from tracehold.services import Services
 
 __all__ = ["ACTS", "Act", "perform"]
 

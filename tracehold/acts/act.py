@@ -13,7 +13,7 @@ from catalog.people import Person
 from lineage.clock import parse_millis
 from lineage.errors import InvalidInput
 from lineage.facts import Json
-from tracehold.bootstrap import Services
+from tracehold.services import Services
 
 __all__ = ["Act", "Body", "read_fields", "read_moment"]
 

@@ -13,7 +13,7 @@ from lineage.refs import DatasetRef, parse_ref
 from lineage.state.alias_rules import Form, Rule
 from lineage.state.reviews import standing_rules
 from tracehold.acts.act import Act, Body
-from tracehold.bootstrap import Services
+from tracehold.services import Services
 
 __all__ = ["ALIASES", "RuleOfNames", "read_rule"]
 

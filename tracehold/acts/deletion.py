@@ -16,7 +16,7 @@ from privacy.deletion.case import Case, find_case, load_case
 from privacy.deletion.draft import Choice, Erasure
 from privacy.deletion.files import FileEraser
 from tracehold.acts.act import Act, Body
-from tracehold.bootstrap import Services
+from tracehold.services import Services
 
 __all__ = ["DELETION", "erasure_policy"]
 

@@ -25,7 +25,7 @@ from lineage.state.point_table import read_points
 from lineage.trace.resolve import resolve
 from privacy.holds import active_holds, require_no_hold
 from tracehold.acts.people import STREAM as PEOPLE
-from tracehold.bootstrap import Services
+from tracehold.services import Services
 
 __all__ = ["PARTS", "Choice", "ErasurePlan", "Target", "erase", "plan_erasure"]
 

@@ -13,7 +13,7 @@ from lineage.facts import Json
 from privacy.sensitivity import CLASSES, Sensitivity
 from tracehold.acts.act import Act, Body, read_moment
 from tracehold.acts.people import record_people
-from tracehold.bootstrap import Services
+from tracehold.services import Services
 
 __all__ = ["GRANTS"]
 

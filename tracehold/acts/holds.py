@@ -9,7 +9,7 @@ from catalog.people import Person
 from lineage.facts import Json
 from privacy.holds import agree_release, place_hold
 from tracehold.acts.act import Act, Body
-from tracehold.bootstrap import Services
+from tracehold.services import Services
 
 __all__ = ["HOLDS"]
 

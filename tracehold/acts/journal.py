@@ -9,7 +9,7 @@ from lineage.errors import Unavailable
 from lineage.facts import Json
 from tracehold.acts.act import Act, Body
 from tracehold.acts.erasing import Choice, check_reason, erase, plan_erasure
-from tracehold.bootstrap import Services
+from tracehold.services import Services
 
 __all__ = ["JOURNAL"]
 

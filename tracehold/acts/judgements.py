@@ -24,8 +24,8 @@ from lineage.facts import Json
 from lineage.refs import DatasetRef, ModelRef, parse_ref
 from privacy.events import FindingReviewed, RetentionAssigned, ScanCompleted
 from tracehold.acts.act import Act, Body, read_moment
-from tracehold.bootstrap import Services
 from tracehold.judging import due_rows, license_judgement
+from tracehold.services import Services
 
 __all__ = ["JUDGEMENTS"]
 

@@ -7,7 +7,7 @@ from typing import Final
 from catalog.people import Person
 from lineage.facts import Json
 from tracehold.acts.act import Act, Body
-from tracehold.bootstrap import Services
+from tracehold.services import Services
 
 __all__ = ["KEYS"]
 

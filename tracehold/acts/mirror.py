@@ -8,7 +8,7 @@ from catalog.people import Person
 from lineage.errors import Unavailable
 from lineage.facts import Json
 from tracehold.acts.act import Act, Body
-from tracehold.bootstrap import Services
+from tracehold.services import Services
 
 __all__ = ["MIRROR"]
 

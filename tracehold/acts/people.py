@@ -31,8 +31,8 @@ from catalog.people import (
 from lineage.errors import Conflict, InvalidInput, NotFound, Unavailable
 from lineage.facts import Draft, Json
 from tracehold.acts.act import Act, Body
-from tracehold.bootstrap import Services
 from tracehold.logins import CODE_MILLIS
+from tracehold.services import Services
 
 __all__ = ["PEOPLE", "add_person", "record_people"]
 

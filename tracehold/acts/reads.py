@@ -9,7 +9,7 @@ from lineage.errors import InvalidInput
 from lineage.facts import Json
 from tracehold.access_log import MOST_TEXT
 from tracehold.acts.act import Act, Body
-from tracehold.bootstrap import Services
+from tracehold.services import Services
 
 __all__ = ["READS"]
 

@@ -20,7 +20,8 @@ from privacy.deletion.tombstones import check, refuse_return
 from privacy.errors import ContentReturned
 from privacy.events import IncidentRaised, kind_of
 from tracehold.backup.manifest import Manifest
-from tracehold.bootstrap import Services, open_services
+from tracehold.bootstrap import open_services
+from tracehold.services import Services
 from tracehold.settings import Settings
 
 __all__ = ["Aftermath", "Returned", "settle_restored"]

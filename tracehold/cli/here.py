@@ -19,7 +19,7 @@ from tracehold.cli.on_record import put_on_record
 from tracehold.settings import Settings, load, refuse_unfinished
 
 if TYPE_CHECKING:
-    from tracehold.bootstrap import Services
+    from tracehold.services import Services
 
 __all__ = ["act", "ask", "reading", "settings_of", "token_of"]
 
@@ -84,8 +84,9 @@ def reading(settings: Settings) -> Iterator[Services]:
 
 def _bring_up(settings: Settings) -> None:
     """A server folds by itself, a moment later; where none runs, this process does it now."""
-    from tracehold.bootstrap import make_registry, open_services
+    from tracehold.bootstrap import open_services
     from tracehold.lock import find_server
+    from tracehold.registry import make_registry
 
     until = time.monotonic() + _PATIENCE_SECONDS
     version = make_registry().version

@@ -12,7 +12,7 @@ from tracehold.cli.options import JsonOut, Where
 from tracehold.cli.output import emit, say
 
 if TYPE_CHECKING:
-    from tracehold.bootstrap import Services
+    from tracehold.services import Services
 
 __all__ = ["register"]
 

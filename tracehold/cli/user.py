@@ -25,7 +25,8 @@ def add(
     role: Annotated[
         list[str],
         typer.Option(
-            help="engineer, privacy-officer, auditor, approver, executor, admin, producer or planner."
+            help="engineer, privacy-officer, auditor, approver, executor, admin, producer or "
+            "planner."
         ),
     ],
     namespace: Annotated[

@@ -21,7 +21,6 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 import tracehold
 import tracehold.ui
 from lineage.errors import TraceholdError
-from tracehold.bootstrap import Services
 from tracehold.http.api_page import add_api_page
 from tracehold.http.gatekeeper import Gatekeeper, allowed_names
 from tracehold.http.ingest import Ingest
@@ -29,6 +28,7 @@ from tracehold.http.login import LOGIN, add_login
 from tracehold.http.metrics import Metrics
 from tracehold.http.problems import answer, fault_answer, framework_answer
 from tracehold.http.routes import LINEAGE, add_routes
+from tracehold.services import Services
 
 __all__ = ["PUBLIC", "PUBLIC_FOLDERS", "Extend", "create_app", "create_routes"]
 

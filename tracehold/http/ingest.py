@@ -24,11 +24,11 @@ from lineage.errors import TraceholdError
 from lineage.facts import Draft, Receipt
 from lineage.openlineage.read import receive, split
 from tracehold.access import authorize
-from tracehold.bootstrap import Services
 from tracehold.http.batch import Outcome, pieces, report
 from tracehold.http.body import Budget, Share, read_body
 from tracehold.http.landing import Landing
 from tracehold.http.metrics import Key, Metrics
+from tracehold.services import Services
 
 __all__ = ["Ingest"]
 

@@ -13,11 +13,11 @@ from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Re
 
 import tracehold.ui
 from lineage.errors import InvalidInput, Unauthenticated
-from tracehold.bootstrap import Services
 from tracehold.http.body import read_body
 from tracehold.http.gatekeeper import COOKIE
 from tracehold.http.problems import REFUSED
 from tracehold.logins import SESSION_MILLIS
+from tracehold.services import Services
 
 __all__ = ["LOGIN", "add_login"]
 

@@ -20,7 +20,6 @@ from tracehold.access import authorize
 from tracehold.access_log import about, is_personal
 from tracehold.acts import ACTS, perform
 from tracehold.acts.act import read_fields
-from tracehold.bootstrap import Services
 from tracehold.gates import GATES, decide
 from tracehold.http.body import read_body
 from tracehold.http.ingest import Ingest
@@ -30,6 +29,7 @@ from tracehold.http.raw_route import RawRoute, RestRoute, takes_rest
 from tracehold.questions import QUESTIONS, ask
 from tracehold.questions.health import gauges, health
 from tracehold.questions.knowing import HUNG_UP
+from tracehold.services import Services
 
 __all__ = ["ACT_BYTES", "LINEAGE", "add_routes"]
 

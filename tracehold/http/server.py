@@ -14,11 +14,12 @@ from types import TracebackType
 from typing import Final
 
 from lineage.clock import Clock, system_clock
-from tracehold.bootstrap import Services, open_services
+from tracehold.bootstrap import open_services
 from tracehold.collecting import collect_seldom
 from tracehold.faults import describe
 from tracehold.http.app import Extend, create_app
 from tracehold.http.listening import Answering, listen, url_of
+from tracehold.services import Services
 from tracehold.settings import Settings
 
 __all__ = ["LOG", "serve"]

@@ -28,7 +28,7 @@ from tracehold.settings import Settings
 
 if TYPE_CHECKING:
     from catalog.people import Person
-    from tracehold.bootstrap import Services
+    from tracehold.services import Services
 
 __all__ = ["Door", "Dry", "Local", "Remote", "Tally", "carry", "door"]
 

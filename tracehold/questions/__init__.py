@@ -11,7 +11,6 @@ from lineage.errors import NotFound
 from lineage.facts import Json
 from tracehold.access import Looker, authorize
 from tracehold.acts.act import read_fields
-from tracehold.bootstrap import Services
 from tracehold.questions.aliases import ALIASES
 from tracehold.questions.changes import CHANGES
 from tracehold.questions.decisions import DECISIONS
@@ -31,6 +30,7 @@ from tracehold.questions.newest import NEWEST
 from tracehold.questions.proofs import PROOFS
 from tracehold.questions.question import Question
 from tracehold.questions.skew import SKEW
+from tracehold.services import Services
 
 __all__ = ["QUESTIONS", "Question", "answer", "ask"]
 

@@ -21,9 +21,9 @@ from lineage.state.reviews import (
 )
 from lineage.trace.names import clean
 from tracehold.acts.aliases import RuleOfNames, read_rule
-from tracehold.bootstrap import Services
 from tracehold.questions.entities import MOST, ref_of_key
 from tracehold.questions.question import Body, Question, check_limit
+from tracehold.services import Services
 
 __all__ = ["ALIASES"]
 

@@ -8,7 +8,7 @@ from lineage.errors import InvalidInput
 from lineage.refs import DatasetRef, ModelRef, parse_ref
 from lineage.trace.breaking import Break, Declared, Kind, breaks
 from lineage.trace.diff import Difference
-from tracehold.bootstrap import Services
+from tracehold.services import Services
 
 __all__ = ["breaking", "declared"]
 

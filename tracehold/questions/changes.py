@@ -12,9 +12,9 @@ from lineage.facts import Json
 from lineage.refs import ColumnRef, RunRef
 from lineage.state.port import AspectValue
 from lineage.state.run_listing import RunListing
-from tracehold.bootstrap import Services
 from tracehold.questions.entities import MOST, ref_of_key
 from tracehold.questions.question import Body, Question, check_limit, moment
+from tracehold.services import Services
 
 __all__ = ["CHANGES"]
 

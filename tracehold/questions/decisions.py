@@ -10,10 +10,10 @@ from lineage.errors import TraceholdError
 from lineage.facts import Json
 from lineage.refs import parse_ref
 from lineage.state.port import AspectValue
-from tracehold.bootstrap import Services
 from tracehold.decisions import Decision, Reviewer, decisions
 from tracehold.questions.question import Body, Question, check_limit
 from tracehold.records import streams_hidden
+from tracehold.services import Services
 
 __all__ = ["DECISIONS"]
 

@@ -18,12 +18,12 @@ from lineage.state.standing import shown_state, streaming_jobs
 from lineage.trace.hiding import HIDDEN
 from lineage.trace.names import reference_text
 from lineage.trace.resolve import resolve
-from tracehold.bootstrap import Services
 from tracehold.questions.marquez.lists import jobs_page
 from tracehold.questions.marquez.paging import Paged
 from tracehold.questions.nesting import nesting_of_job, nesting_of_run, runs_inside
 from tracehold.questions.question import A_JOB, Body, Question, check_limit, moment
 from tracehold.seeing import MASK
+from tracehold.services import Services
 
 __all__ = ["ENTITIES", "ref_of_key", "runs_json"]
 

@@ -17,9 +17,9 @@ from lineage.journal.port import StoredFact
 from lineage.openlineage.codes import CODES
 from lineage.refs import DatasetRef, JobRef
 from lineage.state.finding_table import FindingRow
-from tracehold.bootstrap import Services
 from tracehold.questions.entities import MOST, ref_of_key
 from tracehold.questions.question import Body, Question, check_limit
+from tracehold.services import Services
 
 __all__ = ["EVENTS", "masked_places"]
 

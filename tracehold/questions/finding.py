@@ -14,8 +14,8 @@ from lineage.identity import Label
 from lineage.refs import ColumnRef
 from lineage.state.following import last_used
 from lineage.trace.names import reference_text
-from tracehold.bootstrap import Services
 from tracehold.questions.question import Body, Question, check_limit
+from tracehold.services import Services
 
 __all__ = ["FINDING", "Find"]
 

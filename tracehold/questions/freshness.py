@@ -6,9 +6,9 @@ from typing import Final
 
 from lineage.clock import format_millis
 from lineage.facts import Json
-from tracehold.bootstrap import Services
 from tracehold.freshness import old_evidence, turns
 from tracehold.questions.question import Body, Question, moment
+from tracehold.services import Services
 
 __all__ = ["FRESHNESS"]
 

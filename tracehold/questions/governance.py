@@ -11,7 +11,6 @@ from lineage.facts import Json
 from privacy.deletion.read_back import METHOD, read_back
 from privacy.queries import Certificate
 from tracehold.access_log import reads
-from tracehold.bootstrap import Services
 from tracehold.judging import due_rows, license_judgement, pii_exposure
 from tracehold.questions.knowing import position_of
 from tracehold.questions.question import Body, Question, check_limit, moment
@@ -23,6 +22,7 @@ from tracehold.records import (
     holds,
     incidents_seen,
 )
+from tracehold.services import Services
 
 __all__ = ["GOVERNANCE"]
 

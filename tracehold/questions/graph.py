@@ -8,8 +8,8 @@ import msgspec
 
 from lineage.errors import Unavailable
 from lineage.facts import Json
-from tracehold.bootstrap import Services
 from tracehold.questions.question import Body, Question
+from tracehold.services import Services
 
 __all__ = ["GRAPH"]
 

@@ -11,11 +11,11 @@ from lineage.facts import Json
 from lineage.identity import Label
 from lineage.trace.names import reference_text
 from privacy.deletion.case import Case
-from tracehold.bootstrap import Services
 from tracehold.freshness import turns
 from tracehold.judging import due_rows, license_judgement
 from tracehold.questions.question import Body, Question
 from tracehold.records import cases, certificates, incidents_seen, open_holds
+from tracehold.services import Services
 
 __all__ = ["HEALTH", "gauges", "health"]
 

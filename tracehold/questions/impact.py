@@ -11,9 +11,9 @@ import msgspec
 from lineage.clock import format_millis
 from lineage.facts import Json
 from lineage.trace.model import Trace, TraceNode
-from tracehold.bootstrap import Services
 from tracehold.questions.lineage import ANNOTATORS, AskTrace, walk
 from tracehold.questions.question import Body, Question
+from tracehold.services import Services
 
 __all__ = ["IMPACT"]
 

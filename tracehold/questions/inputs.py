@@ -11,10 +11,10 @@ from lineage.errors import NotFound
 from lineage.facts import Json
 from lineage.state.pinning import facts_of_run, maker_of, pinned_inputs
 from lineage.state.port import RunRow
-from tracehold.bootstrap import Services
 from tracehold.questions.entities import ref_of_key
 from tracehold.questions.marquez.facets import facets_of_run
 from tracehold.questions.question import Body, Question
+from tracehold.services import Services
 
 __all__ = ["INPUTS", "Part", "Read", "read_by"]
 

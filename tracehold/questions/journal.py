@@ -10,8 +10,8 @@ from lineage.journal.files import JOURNAL as JOURNAL_FILE
 from lineage.journal.files import connect_reader
 from lineage.journal.keys import PARTS
 from lineage.state.growth import FileGrowth, measure_file, measure_shapes
-from tracehold.bootstrap import Services
 from tracehold.questions.question import Body, Question
+from tracehold.services import Services
 
 __all__ = ["JOURNAL"]
 

@@ -9,8 +9,8 @@ from typing import Final
 
 from lineage.errors import InvalidInput
 from lineage.graph.port import Limits
-from tracehold.bootstrap import Services
 from tracehold.questions.question import moment
+from tracehold.services import Services
 
 __all__ = ["HUNG_UP", "limits_of", "position_of"]
 

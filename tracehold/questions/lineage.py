@@ -20,11 +20,11 @@ from lineage.trace.paging import Cursor, Page
 from lineage.trace.render import as_answer
 from lineage.trace.walk import trace
 from privacy.annotate import annotator as privacy_annotator
-from tracehold.bootstrap import Services
 from tracehold.judging import view_of
 from tracehold.questions.breaking import breaking
 from tracehold.questions.knowing import limits_of, position_of
 from tracehold.questions.question import Body, Question, check_limit, moment
+from tracehold.services import Services
 
 __all__ = ["ANNOTATORS", "LINEAGE", "AskDiff", "AskTrace", "differ", "walk"]
 

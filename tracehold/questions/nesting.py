@@ -10,7 +10,7 @@ from lineage.refs import RunRef
 from lineage.state.nesting import inner_jobs, inner_runs, outermost
 from lineage.state.port import RunRow
 from lineage.trace.names import reference_text
-from tracehold.bootstrap import Services
+from tracehold.services import Services
 
 __all__ = ["nesting_of_job", "nesting_of_run", "runs_inside"]
 

@@ -10,9 +10,9 @@ from lineage.errors import InvalidInput
 from lineage.facts import Json
 from lineage.refs import JobRef, parse_ref
 from lineage.state.run_listing import RunListing
-from tracehold.bootstrap import Services
 from tracehold.questions.entities import runs_json
 from tracehold.questions.question import A_JOB, Body, Question, moment
+from tracehold.services import Services
 
 __all__ = ["NEWEST"]
 

@@ -9,9 +9,9 @@ import msgspec
 from lineage.errors import NotFound
 from lineage.evidence.proof_text import format_consistency
 from lineage.facts import Json
-from tracehold.bootstrap import Services
 from tracehold.questions.question import Body, Question
 from tracehold.records import streams_hidden
+from tracehold.services import Services
 
 __all__ = ["PROOFS"]
 

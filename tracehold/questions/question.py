@@ -10,7 +10,7 @@ from lineage.clock import parse_millis
 from lineage.errors import InvalidInput
 from lineage.facts import Json
 from tracehold.acts.act import Body
-from tracehold.bootstrap import Services
+from tracehold.services import Services
 
 __all__ = ["A_JOB", "Body", "Question", "check_limit", "moment"]
 

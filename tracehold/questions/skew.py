@@ -11,10 +11,10 @@ from lineage.errors import InvalidInput, NotFound
 from lineage.facts import Json
 from lineage.state.port import AspectValue
 from lineage.trace.names import reference_text
-from tracehold.bootstrap import Services
 from tracehold.questions.entities import MOST
 from tracehold.questions.marquez.seen import listing_of
 from tracehold.questions.question import Body, Question, check_limit, moment
+from tracehold.services import Services
 
 __all__ = ["SKEW"]
 

@@ -9,7 +9,7 @@ from typing import Any
 from lineage.errors import NotFound
 from lineage.graph.port import Node
 from lineage.identity import Label
-from tracehold.bootstrap import Services
+from tracehold.services import Services
 
 __all__ = ["Asked"]
 

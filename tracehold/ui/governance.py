@@ -6,9 +6,9 @@ from typing import Any
 
 from privacy.deletion.case import Case
 from privacy.exposure import Exposed
-from tracehold.bootstrap import Services
 from tracehold.judging import due_rows, pii_exposure
 from tracehold.records import cases, certificate_of, incidents_seen, open_holds
+from tracehold.services import Services
 from tracehold.ui.marks import Cell, Tone, link, mark, moment, section
 
 __all__ = ["certificate", "certificates", "pii", "retention"]

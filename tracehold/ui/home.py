@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from typing import Any
 
 from lineage.trace.names import reference_text
-from tracehold.bootstrap import Services
 from tracehold.judging import due_rows, license_judgement
 from tracehold.records import cases, certificates, holds, incidents_seen, open_holds
+from tracehold.services import Services
 
 __all__ = ["home"]
 

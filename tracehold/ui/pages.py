@@ -14,7 +14,7 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from lineage.errors import TraceholdError
 from tracehold.access import authorize
-from tracehold.bootstrap import Services
+from tracehold.services import Services
 from tracehold.ui.asked import Asked
 from tracehold.ui.tracing import SCRIPTS
 

@@ -12,7 +12,7 @@ from stored_journal import FOLDER, ORIGIN, copy_of, identity_of
 
 from lineage.journal.sqlite import open_journal
 from lineage.journal.verify import verify_journal
-from tracehold.bootstrap import make_registry
+from tracehold.registry import make_registry
 
 STORED = sorted(path for path in FOLDER.iterdir() if path.is_dir())
 

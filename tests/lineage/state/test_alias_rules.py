@@ -31,7 +31,7 @@ from lineage.state.advance import Folder
 from lineage.state.alias_rules import Form, Rule, lead, trusted
 from lineage.state.known_at import known_at, replayed
 from lineage.state.store import SqlState, open_state
-from tracehold.bootstrap import make_registry
+from tracehold.registry import make_registry
 
 REGISTRY = make_registry()
 

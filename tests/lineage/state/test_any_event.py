@@ -12,7 +12,7 @@ from rounds import rounds
 
 from lineage.facts import Json
 from lineage.state.claims import column_claims, explicit_claims, job_entries
-from tracehold.bootstrap import make_registry
+from tracehold.registry import make_registry
 
 REGISTRY = make_registry()
 PLACES = (REGISTRY.input, REGISTRY.output, REGISTRY.subject, REGISTRY.job, REGISTRY.run)

@@ -18,7 +18,7 @@ from lineage.graph.port import OPEN, Limits
 from lineage.refs import DatasetRef
 from lineage.state.known_at import known_at, replayed
 from lineage.trace.walk import trace
-from tracehold.bootstrap import make_registry
+from tracehold.registry import make_registry
 
 HOME = "/wh/gov.db/t2"
 WRONG = "/wh/gov.db/gov.db/t2"

@@ -10,7 +10,7 @@ from golden_facts import FOLDER, files_of, folded, left_by, read_fact
 
 from lineage.journal.erasure import ERASED
 from lineage.openlineage.read import KIND
-from tracehold.bootstrap import make_registry
+from tracehold.registry import make_registry
 
 REGISTRY = make_registry()
 KINDS = sorted({KIND, ERASED, *REGISTRY.facts, *REGISTRY.older})

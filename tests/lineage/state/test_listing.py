@@ -28,7 +28,7 @@ from lineage.state.pinning import pinned_inputs
 from lineage.state.port import RunRow
 from lineage.state.run_listing import RunListing
 from lineage.state.store import SqlState
-from tracehold.bootstrap import make_registry
+from tracehold.registry import make_registry
 
 REGISTRY = make_registry()
 TABLES = ("a", "b", "c")

@@ -29,7 +29,7 @@ from catalog.events import AliasDecided, AliasRuled, AliasRuleEnded, kind_of
 from lineage.facts import Fact
 from lineage.refs import DatasetRef
 from lineage.state.known_at import replayed
-from tracehold.bootstrap import make_registry
+from tracehold.registry import make_registry
 
 REGISTRY = make_registry()
 PLACES = (NS, "file://w1", "hive://m")

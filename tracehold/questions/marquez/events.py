@@ -12,11 +12,11 @@ from lineage.errors import InvalidInput
 from lineage.facts import Fact, Json
 from lineage.graph.walk import Deadline
 from lineage.openlineage.read import KIND
-from tracehold.bootstrap import Services
 from tracehold.questions.knowing import limits_of
 from tracehold.questions.marquez.paging import Paged
 from tracehold.questions.marquez.seen import seen_event
 from tracehold.questions.question import Question
+from tracehold.services import Services
 
 __all__ = ["EVENTS"]
 

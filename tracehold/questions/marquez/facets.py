@@ -16,8 +16,8 @@ from lineage.facts import Json
 from lineage.openlineage.read import KIND
 from lineage.openlineage.view import DatasetView, EventView, FacetBytes, view
 from lineage.state.listing import Listing
-from tracehold.bootstrap import Services
 from tracehold.questions.marquez.seen import seen_facets
+from tracehold.services import Services
 
 __all__ = ["RunFacets", "facets_of_run", "newest_facets"]
 

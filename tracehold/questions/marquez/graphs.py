@@ -19,7 +19,6 @@ from lineage.graph.walk import Deadline
 from lineage.state.listing import Touched
 from lineage.state.pinning import pinned_inputs
 from lineage.state.port import RunRow
-from tracehold.bootstrap import Services
 from tracehold.questions.knowing import limits_of
 from tracehold.questions.marquez.lists import run_of_id
 from tracehold.questions.marquez.node_ids import (
@@ -31,6 +30,7 @@ from tracehold.questions.marquez.node_ids import (
 )
 from tracehold.questions.marquez.shown import STATES, Shown, job_version
 from tracehold.questions.question import Body, Question
+from tracehold.services import Services
 
 __all__ = ["GRAPHS"]
 

@@ -11,7 +11,6 @@ from lineage.facts import Json
 from lineage.graph.port import Node
 from lineage.state.listing import Listing
 from lineage.state.port import RunRow
-from tracehold.bootstrap import Services
 from tracehold.questions.marquez.node_ids import dataset_key, version_id
 from tracehold.questions.marquez.paging import Paged
 from tracehold.questions.marquez.seen import (
@@ -22,6 +21,7 @@ from tracehold.questions.marquez.seen import (
 )
 from tracehold.questions.marquez.shown import Shown
 from tracehold.questions.question import Body, Question
+from tracehold.services import Services
 
 __all__ = ["LISTS", "jobs_page", "run_of_id"]
 

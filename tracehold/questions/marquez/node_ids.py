@@ -19,8 +19,8 @@ from lineage.errors import InvalidInput, NotFound
 from lineage.graph.port import Node
 from lineage.identity import Label
 from lineage.trace.names import clean
-from tracehold.bootstrap import Services
 from tracehold.questions.question import Body
+from tracehold.services import Services
 
 __all__ = ["AskNode", "dataset_key", "dataset_name", "find_node", "node_id", "version_id"]
 

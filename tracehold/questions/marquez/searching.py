@@ -12,10 +12,10 @@ from lineage.errors import InvalidInput
 from lineage.facts import Json
 from lineage.graph.port import Node
 from lineage.identity import Label
-from tracehold.bootstrap import Services
 from tracehold.questions.marquez.node_ids import node_id
 from tracehold.questions.marquez.seen import listing_of
 from tracehold.questions.question import Body, Question
+from tracehold.services import Services
 
 __all__ = ["SEARCHES"]
 

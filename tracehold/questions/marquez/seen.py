@@ -13,8 +13,8 @@ from lineage.facts import Json
 from lineage.graph.port import Node
 from lineage.state.listing import Listing
 from lineage.state.run_listing import RunListing
-from tracehold.bootstrap import Services
 from tracehold.seeing import MASK
+from tracehold.services import Services
 
 __all__ = ["listing_of", "namespaces_of", "runs_of", "seen_event", "seen_facets"]
 

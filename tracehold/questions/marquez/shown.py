@@ -20,10 +20,10 @@ from lineage.state.listing import Span, Touched
 from lineage.state.pinning import Pinned, facts_of_run, pinned_inputs
 from lineage.state.port import AspectValue, RunRow, VersionRow
 from lineage.state.standing import STALE, is_streaming, shown_state, streaming_jobs
-from tracehold.bootstrap import Services
 from tracehold.questions.marquez.facets import RunFacets, facets_of_run, newest_facets
 from tracehold.questions.marquez.node_ids import dataset_name, version_id
 from tracehold.questions.marquez.seen import listing_of, runs_of, seen_facets
+from tracehold.services import Services
 
 __all__ = ["STATES", "Shown", "job_version"]
 

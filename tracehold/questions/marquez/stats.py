@@ -13,9 +13,9 @@ from lineage.errors import InvalidInput
 from lineage.facts import Json
 from lineage.journal.port import Journal
 from lineage.state.runs import BITS
-from tracehold.bootstrap import Services
 from tracehold.questions.marquez.seen import listing_of, namespaces_of, runs_of
 from tracehold.questions.question import Body, Question
+from tracehold.services import Services
 
 __all__ = ["STATS"]
 
