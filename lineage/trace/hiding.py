@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from msgspec import structs
 
-from lineage.errors import NotFound
 from lineage.graph.port import Direction
 from lineage.trace.model import Allowed, Hidden
 from lineage.trace.reached import Reached
@@ -23,19 +22,11 @@ def hide(reached: Reached, start: str, direction: Direction, allowed: Allowed) -
 
     Args:
         reached: Changed in place.
-        start: Where the trace begins.
+        start: Where the trace begins, which may be seen.
         direction: Where it leads.
         allowed: Whether a node may be seen; what has no node any more has nothing to hide.
-
-    Raises:
-        NotFound: The start may not be seen, which is told like something that is not there.
     """
     barred = {key for key, node in reached.nodes.items() if not allowed(node)}
-    if start in barred:
-        raise NotFound(
-            "nothing is known of what was asked for",
-            advice="`tracehold dataset list` and `tracehold model list` show what is known",
-        )
     if not barred:
         return Hidden()
     beyond: dict[str, list[str]] = {}

@@ -78,8 +78,8 @@ def trace(
         StaleCursor: The answer is not the one that the page before was of.
         OutOfTime: Nobody waits for the answer any more.
     """
-    start, first = _begin(state, identity, ref)
-    end, last = (None, None) if to is None else _begin(state, identity, to)
+    start, first = _begin(state, identity, ref, allowed)
+    end, last = (None, None) if to is None else _begin(state, identity, to, allowed)
     by_columns = columns or isinstance(ref, ColumnRef) or isinstance(to, ColumnRef)
     deadline = Deadline(limits.seconds, monotonic, limits.stopped)
     passages = state.passages()
@@ -104,8 +104,6 @@ def trace(
     reached.truncated = tuple(dict.fromkeys((*reached.truncated, *truncated)))
     hidden = Hidden()
     if allowed is not None:
-        if last is not None and not allowed(last):
-            raise _unknown(str(to))
         hidden = hide(reached, start, direction, allowed)
     if deadline.abandoned():
         raise OutOfTime("nobody waits for the answer any more")
@@ -132,7 +130,9 @@ def trace(
     return found
 
 
-def _begin(state: StateReader, identity: Identity, ref: Ref) -> tuple[str, Node]:
+def _begin(
+    state: StateReader, identity: Identity, ref: Ref, allowed: Allowed | None
+) -> tuple[str, Node]:
     if isinstance(ref, JobRef | RunRef):
         raise InvalidInput(
             "a trace begins at data, not at a job or a run",
@@ -141,14 +141,11 @@ def _begin(state: StateReader, identity: Identity, ref: Ref) -> tuple[str, Node]
         )
     key = ref.key(identity)
     node = state.node(key)
-    if node is None:
-        raise _unknown(str(ref))
+    # What may not be seen is told like something that is not there.
+    if node is None or not (allowed is None or allowed(node)):
+        raise NotFound(
+            f"nothing is known of {ref}",
+            where=str(ref),
+            advice="`tracehold search WORD` finds what is known by a part of its name",
+        )
     return key, node
-
-
-def _unknown(ref: str) -> NotFound:
-    return NotFound(
-        f"nothing is known of {ref}",
-        where=ref,
-        advice="`tracehold search WORD` finds what is known by a part of its name",
-    )
