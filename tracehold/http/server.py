@@ -17,6 +17,7 @@ from lineage.clock import Clock, system_clock
 from tracehold.bootstrap import open_services
 from tracehold.collecting import collect_seldom
 from tracehold.faults import describe
+from tracehold.forms import prepare_forms
 from tracehold.http.app import Extend, create_app
 from tracehold.http.listening import Answering, listen, url_of
 from tracehold.services import Services
@@ -56,6 +57,7 @@ def serve(
         Conflict: A server already runs in this workspace.
         Unavailable: The port is taken, or files or keys cannot be used.
     """
+    prepare_forms()
     with open_services(settings, write=True, background=True, apart=True, clock=clock) as services:
         prepare(services)
         sys.setswitchinterval(_TURN_SECONDS)
