@@ -143,7 +143,8 @@ def _await_mirror(server: RunningServer) -> None:
 
 _NOTE = (
     "Traces of one column up to its sources, nodes and edges, asked for over HTTP. The two ratios"
-    " ask the same questions of two servers in turn, and fail where an answer differs."
+    " ask the same questions of two servers in turn, after each has been asked all of them once,"
+    " and fail where an answer differs."
 )
 
 SCENARIOS = (
