@@ -13,7 +13,7 @@ from lineage.refs import KIND_LABELS, JobRef, Ref, parse_ref
 from lineage.state.port import StateReader
 from lineage.trace.names import clean, reference
 
-__all__ = ["resolve"]
+__all__ = ["resolve", "unknown"]
 
 PAGE: Final = 500
 MOST_READ: Final = 5_000
@@ -42,7 +42,7 @@ def resolve(state: StateReader, identity: Identity, text: str) -> tuple[Ref, str
         if state.node(key) is not None or (kind == "run" and state.run(key) is not None):
             return ref, key
         if kind != "model":
-            raise _unknown(text)
+            raise unknown(clean(text))
     labels = (KIND_LABELS[kind],) if known_kind else BARE
     name = (rest if known_kind else text).strip()
     if not name:
@@ -52,7 +52,7 @@ def resolve(state: StateReader, identity: Identity, text: str) -> tuple[Ref, str
         ref = found[0]
         return ref, ref.key(identity)
     if not found:
-        raise _unknown(text)
+        raise unknown(clean(text))
     listed = ", ".join(clean(str(ref)) for ref in found[:SHOWN])
     more = f", and {len(found) - SHOWN} more" if len(found) > SHOWN else ""
     raise InvalidInput(
@@ -62,10 +62,11 @@ def resolve(state: StateReader, identity: Identity, text: str) -> tuple[Ref, str
     )
 
 
-def _unknown(text: str) -> NotFound:
+def unknown(text: str) -> NotFound:
+    """What to say where nothing is known by that name, or nothing that may be seen."""
     return NotFound(
-        f"nothing is known of {clean(text)}",
-        where=clean(text),
+        f"nothing is known of {text}",
+        where=text,
         advice="`tracehold search WORD` finds what is known by a part of its name",
     )
 

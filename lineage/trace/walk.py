@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Collection, Iterable
 from typing import Final
 
-from lineage.errors import InvalidInput, NotFound
+from lineage.errors import InvalidInput
 from lineage.graph.port import Direction, Limits, Node, View
 from lineage.graph.router import Engine, answer
 from lineage.graph.walk import Deadline, OutOfTime
@@ -24,6 +24,7 @@ from lineage.trace.hiding import hide
 from lineage.trace.model import Allowed, Annotator, Coverage, Hidden, Trace
 from lineage.trace.paging import Page
 from lineage.trace.reached import Question, Reached, along_columns, along_datasets
+from lineage.trace.resolve import unknown
 
 __all__ = ["DEFAULT_LIMITS", "trace"]
 
@@ -143,9 +144,5 @@ def _begin(
     node = state.node(key)
     # What may not be seen is told like something that is not there.
     if node is None or not (allowed is None or allowed(node)):
-        raise NotFound(
-            f"nothing is known of {ref}",
-            where=str(ref),
-            advice="`tracehold search WORD` finds what is known by a part of its name",
-        )
+        raise unknown(str(ref))
     return key, node
