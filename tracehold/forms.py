@@ -14,13 +14,10 @@ def prepare_forms() -> int:
     (a read through a null pointer, msgspec 0.22). So a process that is about to start threads
     calls this first, with everything imported that they decode.
     """
-    known: dict[type[msgspec.Struct], None] = {}
-    left: list[type[msgspec.Struct]] = [msgspec.Struct]
-    for form in left:
-        for one in form.__subclasses__():
-            if one not in known:
-                known[one] = None
-                left.append(one)
+    forms: list[type[msgspec.Struct]] = [msgspec.Struct]
+    for form in forms:
+        forms += form.__subclasses__()
+    known = {*forms[1:]}
     for form in known:
         msgspec.json.Decoder(form)
     return len(known)
