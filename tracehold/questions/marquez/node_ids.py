@@ -11,7 +11,6 @@ import re
 import uuid
 from collections.abc import Iterator
 from functools import lru_cache
-from hashlib import sha1
 from itertools import combinations, pairwise
 from typing import Final
 
@@ -31,7 +30,7 @@ FIELD_COLONS: Final = 24
 MODELS: Final = "model"
 """Namespace under which versions of models stand, which have none of their own."""
 _UUID: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
-_VERSIONS: Final = uuid.UUID("3e9f1fd5-6b1b-5a53-8c0a-6f3a1f1ad0a4").bytes
+_VERSIONS: Final = uuid.UUID("3e9f1fd5-6b1b-5a53-8c0a-6f3a1f1ad0a4")
 
 
 class AskNode(Body, frozen=True, kw_only=True):
@@ -74,14 +73,7 @@ def dataset_key(services: Services, namespace: str, name: str) -> str:
 @lru_cache(maxsize=10_000)
 def version_id(text: str) -> str:
     """A version as a UUID, which Marquez' clients expect: itself, or derived from the name."""
-    if _UUID.fullmatch(text):
-        return text.lower()
-    # As uuid.uuid5, without its object: a page of jobs has two hundred.
-    made = bytearray(sha1(_VERSIONS + text.encode(), usedforsecurity=False).digest()[:16])
-    made[6] = made[6] & 0x0F | 0x50
-    made[8] = made[8] & 0x3F | 0x80
-    digits = made.hex()
-    return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"
+    return text.lower() if _UUID.fullmatch(text) else str(uuid.uuid5(_VERSIONS, text))
 
 
 def find_node(services: Services, asked: AskNode) -> Node:
